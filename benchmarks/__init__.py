@@ -1,0 +1,1 @@
+"""Measure latency and accuracy of a bundle on this machine."""

@@ -1,0 +1,1 @@
+"""What a user would write without catdog, one script each, to measure against."""

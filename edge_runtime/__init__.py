@@ -1,0 +1,44 @@
+"""Classify pictures on a Raspberry Pi or any CPU, without TensorFlow.
+
+from edge_runtime import Classifier
+classifier = Classifier.open("bundles/pets")
+print(classifier.classify("img.jpg").label)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_runtime.bundle import Bundle, ModelFile, read_bundle
+    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.errors import BackendError, BundleError, CatdogError, PictureError
+    from edge_runtime.preprocessing import Preprocessing, load_picture
+
+__all__ = [
+    "BackendError",
+    "Bundle",
+    "BundleError",
+    "CatdogError",
+    "Classifier",
+    "ModelFile",
+    "PictureError",
+    "Prediction",
+    "Preprocessing",
+    "load_picture",
+    "read_bundle",
+]
+
+_MODULES = {"Classifier": "classifier", "Prediction": "classifier"} | {
+    "Bundle": "bundle",
+    "ModelFile": "bundle",
+    "read_bundle": "bundle",
+    "Preprocessing": "preprocessing",
+    "load_picture": "preprocessing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `catdog-edge --help` loads neither NumPy nor Pillow."""
+    if name not in __all__:
+        raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
+    return getattr(import_module(f"edge_runtime.{_MODULES.get(name, 'errors')}"), name)

@@ -1,0 +1,63 @@
+"""Inference runtimes, each library in exactly one module; `BACKENDS` is the list of them, fastest first."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle import ModelFormat
+from edge_runtime.errors import BackendError
+from edge_runtime.preprocessing import Pixels
+
+
+class BackendLibrary(NamedTuple):
+    """Where a backend lives: its module here, the library it imports, the format it loads, how to install it."""
+
+    module: str
+    library: str
+    format: ModelFormat
+    install: str
+
+
+BACKENDS: dict[str, BackendLibrary] = {
+    "litert": BackendLibrary("litert", "ai_edge_litert", ModelFormat.TFLITE, "pip install ai-edge-litert"),
+    "tflite-runtime": BackendLibrary(
+        "tflite_runtime", "tflite_runtime", ModelFormat.TFLITE, "pip install tflite-runtime"
+    ),
+    "onnxruntime": BackendLibrary(
+        "onnx_runtime", "onnxruntime", ModelFormat.ONNX, "pip install 'catdog-edge[onnx]'"
+    ),
+}
+
+
+class Backend(Protocol):
+    """One loaded model file."""
+
+    def predict(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+
+
+def installed_backends() -> tuple[str, ...]:
+    """Return the names of the backends whose library is installed, without importing any."""
+    return tuple(name for name, backend in BACKENDS.items() if find_spec(backend.library))
+
+
+def open_model(name: str, content: bytes, threads: int) -> Backend:
+    """Load a model file's bytes in the backend `name`.
+
+    Raises:
+        BackendError: the library is not installed or does not load the file.
+    """
+    module, library, _, install = BACKENDS[name]
+    try:
+        backend: Backend = import_module(f"edge_runtime.backends.{module}").open_model(content, threads)
+    except ImportError as error:
+        raise BackendError(f"{library} cannot be imported ({error}). Install it: {install}") from error
+    # IndexError: a file without inputs or outputs.
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise BackendError(f"{library} does not load this file: {error}") from error
+    return backend

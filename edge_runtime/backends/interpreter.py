@@ -1,0 +1,44 @@
+"""Run a TFLite interpreter object; ai-edge-litert and tflite-runtime hand out the same kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.preprocessing import Pixels
+
+
+class InterpreterModel:
+    """A loaded TFLite file with one picture in and one row of scores out.
+
+    Args:
+        interpreter: an `Interpreter` of either library, not yet allocated.
+    """
+
+    def __init__(self, interpreter: Any) -> None:
+        """Allocate the tensors and keep what every call needs.
+
+        Raises:
+            ValueError: the file takes neither uint8 nor float32 pictures.
+        """
+        interpreter.allocate_tensors()
+        source = interpreter.get_input_details()[0]
+        result = interpreter.get_output_details()[0]
+        if source["dtype"] not in (np.uint8, np.float32):
+            raise ValueError(f"expected a uint8 or float32 input, received {source['dtype'].__name__}")
+        self._interpreter = interpreter
+        self._input = interpreter.tensor(source["index"])
+        self._output = interpreter.tensor(result["index"])
+        scale, zero_point = result["quantization"]
+        self._scale = np.float32(scale or 1.0)
+        self._zero_point = np.float32(zero_point)
+
+    def predict(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+        # Written straight into the interpreter's own buffer; a float file's buffer converts on the way.
+        self._input()[0] = pixels
+        self._interpreter.invoke()
+        scores: NDArray[np.float32] = (self._output()[0].astype(np.float32) - self._zero_point) * self._scale
+        return scores

@@ -1,0 +1,60 @@
+"""ONNX files through ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edge_runtime.preprocessing import Pixels
+
+# onnxruntime's own exceptions derive from Exception, each on its own.
+_LOAD_ERRORS = tuple(
+    getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
+    for name in ("Fail", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "InvalidArgument", "RuntimeException")
+)
+
+
+class OnnxModel:
+    """A loaded ONNX file with one picture in and one row of scores out."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        """Prepare the input buffer that every call reuses.
+
+        Raises:
+            ValueError: the file does not take uint8 or float32 pictures of one size and give float32 scores.
+        """
+        source, result = session.get_inputs()[0], session.get_outputs()[0]
+        sizes = source.shape[1:]
+        dtype = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}.get(source.type)
+        if dtype is None or result.type != "tensor(float)" or not all(isinstance(size, int) for size in sizes):
+            raise ValueError(
+                "expected a uint8 or float32 input of fixed size and a float32 output, "
+                f"received {source.type} {source.shape} and {result.type}"
+            )
+        self._session = session
+        self._name = source.name
+        self._buffer = np.zeros((1, *sizes), dtype)
+        self._outputs = [result.name]
+
+    def predict(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+        self._buffer[0] = pixels
+        scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
+        return scores
+
+
+def open_model(content: bytes, threads: int) -> OnnxModel:
+    """Load an ONNX file's bytes to run on `threads` threads.
+
+    Raises:
+        ValueError: ONNX Runtime does not load the file.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return OnnxModel(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]))
+    except _LOAD_ERRORS as error:
+        raise ValueError(str(error)) from error

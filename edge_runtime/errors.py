@@ -1,0 +1,42 @@
+"""Errors of the whole project; each package adds its own few in its `errors.py`.
+
+    CatdogError
+    ├── PictureError                    a picture cannot be decoded or is refused
+    ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
+    ├── BackendError                    no installed runtime can load a model file
+    ├── trainer.errors.DataError        a data folder, download or cache cannot be used
+    ├── trainer.errors.ConfigError      a training option is unknown or out of range
+    ├── trainer.errors.RunError         a run folder is missing, damaged or cannot go on
+    ├── exporter.errors.SourceError     the run or pictures an export needs cannot be used
+    ├── exporter.errors.ConversionError a converter failed
+    └── benchmarks.errors.BenchmarkError what was to be measured is missing or cannot be run
+
+A message says what happened, what was expected, what was received and what to do, and names the file.
+"""
+
+
+class CatdogError(Exception):
+    """Anything the user can put right; its text is the one line that the command line prints."""
+
+
+class PictureError(CatdogError):
+    """A picture cannot be decoded or is refused.
+
+    Args:
+        name: the file's path, or a word for a picture that has none.
+        reason: what is wrong with its content; the same for every copy of the file.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        """Keep the reason apart from the name, so that a cache can store it by content."""
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class BundleError(CatdogError):
+    """A bundle is missing, damaged or of an unknown version."""
+
+
+class BackendError(CatdogError):
+    """No installed runtime can load the model file."""

@@ -1,0 +1,51 @@
+"""Keep what native libraries print on the terminal out of it: TensorFlow, LiteRT and converters write to the
+file descriptors directly, past Python's `sys.stderr`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def native_output_to(log: Path) -> Iterator[TextIO]:
+    """Append everything written to standard output and error inside the block to `log`.
+
+    Yields:
+        The terminal's standard error, for a progress display.
+    """
+    _flush()
+    _open_when_closed(1)
+    _open_when_closed(2)
+    with log.open("ab") as target, os.fdopen(os.dup(2), "w") as terminal:
+        saved = os.dup(1), os.dup(2)
+        os.dup2(target.fileno(), 1)
+        os.dup2(target.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            _flush()
+            for descriptor, copy in zip((1, 2), saved, strict=True):
+                os.dup2(copy, descriptor)
+                os.close(copy)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # Python's mark of a stream that the caller closed
+            stream.flush()
+
+
+def _open_when_closed(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != descriptor:
+            os.dup2(null, descriptor)
+            os.close(null)

@@ -1,0 +1,1 @@
+"""Convert a trained model to TFLite and ONNX and prove how far each file drifts."""

@@ -1,0 +1,11 @@
+"""Errors of the exporter; the whole tree is drawn in `edge_runtime.errors`."""
+
+from edge_runtime.errors import CatdogError
+
+
+class SourceError(CatdogError):
+    """The run folder or the pictures that an export needs cannot be used."""
+
+
+class ConversionError(CatdogError):
+    """A converter failed or wrote something other than was asked for."""

@@ -1,0 +1,140 @@
+"""What an export starts from: a run folder and the pictures its `splits.json` names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import PictureError
+from edge_runtime.preprocessing import Pixels, Preprocessing, load_pictures
+from exporter.errors import SourceError
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class SplitPicture:
+    """A picture of the run's data set.
+
+    Args:
+        path: the file.
+        label: index into the labels.
+        sha256: hash that its bytes had in training, hex.
+    """
+
+    path: Path
+    label: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished training run.
+
+    Args:
+        folder: the run folder.
+        run: the content of `run.json`.
+        labels: label of each output, in order.
+        preprocessing: what the model was trained on.
+        sides: the pictures of `train`, `validation` and `test`.
+    """
+
+    folder: Path
+    run: dict[str, Any]
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    sides: dict[str, tuple[SplitPicture, ...]]
+
+    @property
+    def model_path(self) -> Path:
+        """The Keras model."""
+        return self.folder / "model.keras"
+
+
+def read_source(folder: Path) -> Source:
+    """Read a run folder.
+
+    Raises:
+        SourceError: it is no finished run, is damaged, or of an unknown version.
+    """
+    run = _read_json(folder / "run.json")
+    splits = _read_json(folder / "splits.json")
+    if run.get("schema_version") != SCHEMA_VERSION:
+        raise SourceError(
+            f"{folder / 'run.json'}: schema version {run.get('schema_version')!r} is unknown, expected "
+            f"{SCHEMA_VERSION}. Train again with this catdog-edge, or install the one that trained it."
+        )
+    try:
+        labels = tuple(run["labels"])
+        data = Path(splits["folder"])
+        sides: dict[str, list[SplitPicture]] = {"train": [], "validation": [], "test": []}
+        for file in splits["files"]:
+            picture = SplitPicture(data / file["path"], labels.index(file["label"]), file["sha256"])
+            sides[file["side"]].append(picture)
+        preprocessing = Preprocessing.from_dict(run["preprocessing"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"{folder}: run.json or splits.json is damaged ({error}). Train again.") from error
+    return Source(folder, run, labels, preprocessing, {side: tuple(found) for side, found in sides.items()})
+
+
+def load_split_pictures(
+    pictures: tuple[SplitPicture, ...],
+    preprocessing: Preprocessing,
+    *,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[Pixels, NDArray[np.intp]]:
+    """Decode pictures of a split, after making sure that they are the files of the training run.
+
+    Args:
+        pictures: one or more pictures.
+        preprocessing: the contract to decode by.
+        report: called with pictures done and in all.
+
+    Returns:
+        `uint8 (N, height, width, 3) RGB 0-255` and label indices `int (N,)`.
+
+    Raises:
+        SourceError: a file is missing, has changed since training, or cannot be decoded.
+    """
+    contents = (_read_unchanged(picture) for picture in pictures)
+    pixels = np.empty((len(pictures), preprocessing.height, preprocessing.width, 3), np.uint8)
+    for index, loaded in enumerate(load_pictures(contents, preprocessing)):
+        if isinstance(loaded, PictureError):
+            raise SourceError(f"{pictures[index].path}: {loaded.reason}, though it was used in training.")
+        pixels[index] = loaded
+        report(index + 1, len(pictures))
+    return pixels, np.array([picture.label for picture in pictures], np.intp)
+
+
+def _read_unchanged(picture: SplitPicture) -> bytes:
+    try:
+        content = picture.path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"{picture.path}: the training run's picture cannot be read ({error.strerror}). "
+            "Bring the data folder back to where it was in training, or train again."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != picture.sha256:
+        raise SourceError(f"{picture.path}: has changed since training. Restore it, or train again.")
+    return content
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceError(
+            f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: cannot be read ({error}). Train again.") from error
+    if not isinstance(values, dict):
+        raise SourceError(f"{path}: expected a JSON object, received {type(values).__name__}. Train again.")
+    return values

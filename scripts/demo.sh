@@ -1,0 +1,20 @@
+#!/bin/sh
+# The whole path on drawn pictures, in demo/: train, export, classify, measure.
+set -eu
+mkdir -p demo && cd demo
+rm -rf runs/demo runs/.demo.partial bundles/demo reports/demo
+
+echo "== 1. draw cats and dogs, train the report network on them"
+catdog-train --data sample --epochs 6 --batch-size 16 --name demo
+echo "== 2. export to TFLite and ONNX, float32 and int8, and check each against Keras"
+catdog-export --run runs/demo --quantize int8
+echo "== 3. classify pictures with the int8 file"
+catdog-edge classify --model bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
+echo "== 4. measure every file on this machine"
+catdog-bench run --model bundles/demo --data data/sample --out reports/demo
+
+echo
+echo "run folder:  demo/runs/demo      (report.md: learning curves, confusion matrix, mistakes)"
+echo "bundle:      demo/bundles/demo   (report.md: drift of each file from Keras)"
+echo "report:      demo/reports/demo   (report.md: latency on this machine)"
+echo "These are drawings: no figure above says anything about accuracy on photographs."

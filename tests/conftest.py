@@ -1,0 +1,73 @@
+"""Tiny real TFLite models that tests of every package share; each is converted once a session."""
+
+from typing import Any
+
+import pytest
+
+SIDE = 16
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> Any:
+    """TensorFlow, or a skip where only the device side is installed."""
+    return pytest.importorskip("tensorflow", reason="TensorFlow writes the TFLite files of these tests")
+
+
+@pytest.fixture(scope="session")
+def tflite_float32(tensorflow: Any) -> bytes:
+    """A TFLite file on `float32 (1, 16, 16, 3)` whose one score says how much more red than blue there is."""
+    converted: bytes = _converter(tensorflow).convert()
+    return converted
+
+
+@pytest.fixture(scope="session")
+def tflite_int8(tensorflow: Any) -> bytes:
+    """The same in int8 throughout, with uint8 pictures in and uint8 scores out."""
+    return _int8(tensorflow, tensorflow.uint8)
+
+
+@pytest.fixture(scope="session")
+def tflite_int8_input(tensorflow: Any) -> bytes:
+    """The same with int8 pictures in, which nothing here can feed."""
+    return _int8(tensorflow, tensorflow.int8)
+
+
+@pytest.fixture(scope="session")
+def tflite_echo(tensorflow: Any) -> bytes:
+    """A TFLite file on `uint8 (1, 16, 16, 3)` whose outputs are its input values as float32."""
+    tf = tensorflow
+    module = tf.Module()
+    module.echo = tf.function(
+        lambda image: tf.reshape(tf.cast(image, tf.float32), (1, -1)),
+        input_signature=[tf.TensorSpec((1, SIDE, SIDE, 3), tf.uint8, name="image")],
+    )
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.echo.get_concrete_function()], module)
+    converted: bytes = converter.convert()
+    return converted
+
+
+def _converter(tf: Any) -> Any:
+    module = tf.Module()
+    module.weights = tf.constant([[1 / 32], [0.0], [-1 / 32]])
+    module.score = tf.function(
+        lambda image: tf.sigmoid(tf.matmul(tf.reduce_mean(image, [1, 2]), module.weights)),
+        input_signature=[tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32, name="image")],
+    )
+    return tf.lite.TFLiteConverter.from_concrete_functions([module.score.get_concrete_function()], module)
+
+
+def _int8(tf: Any, input_type: Any) -> bytes:
+    import numpy as np
+
+    noise = np.random.default_rng(0)
+    pictures = [noise.integers(0, 256, (1, SIDE, SIDE, 3)).astype(np.float32) for _ in range(8)]
+    colours = ((0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255))
+    pictures += [np.full((1, SIDE, SIDE, 3), colour, np.float32) for colour in colours]
+    converter = _converter(tf)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([picture] for picture in pictures)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = input_type
+    converter.inference_output_type = tf.uint8
+    converted: bytes = converter.convert()
+    return converted

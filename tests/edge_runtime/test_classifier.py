@@ -1,0 +1,218 @@
+"""A bundle classifies pictures with the file and the runtime that were asked for, or says why not."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.bundle import MANIFEST
+from edge_runtime.classifier import Classifier, usable_cores
+from edge_runtime.errors import BackendError, BundleError, PictureError
+
+WriteBundle = Callable[..., Path]
+OnnxFile = Callable[..., bytes]
+
+
+def test_one_sigmoid_output_becomes_two_scores(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that the one output is the second label's score and that the two sum to one."""
+    classifier = Classifier.open(onnx_bundle)
+    for colour in ("red", "blue"):
+        prediction = classifier.classify(pictures[colour])
+        assert prediction.label == colour
+        assert list(prediction.scores) == ["blue", "red"]
+        assert prediction.confidence == prediction.scores[colour] > 0.99
+        assert sum(prediction.scores.values()) == pytest.approx(1, abs=1e-6)
+    assert classifier.classify(pictures["white"]).scores == pytest.approx({"blue": 0.5, "red": 0.5}, abs=1e-5)
+
+
+def test_softmax_scores_follow_the_order_of_the_labels(
+    write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
+) -> None:
+    """Proves that each output carries its own label's name."""
+    classifier = Classifier.open(write_bundle({"float32.onnx": onnx_file("softmax")}, ("red", "green", "blue")))
+    for colour in ("red", "green", "blue"):
+        prediction = classifier.classify(pictures[colour])
+        assert prediction.label == colour
+        assert list(prediction.scores) == ["red", "green", "blue"]
+        assert sum(prediction.scores.values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_any_kind_of_picture_gives_the_same_scores(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that a path, bytes, a file, a PIL image and an array are classified alike."""
+    path = pictures["red"]
+    image = Image.open(path)
+    classifier = Classifier.open(onnx_bundle)
+    sources: list[Any] = [
+        path,
+        str(path),
+        path.read_bytes(),
+        io.BytesIO(path.read_bytes()),
+        image,
+        np.asarray(image),
+    ]
+    assert len({classifier.classify(source).confidence for source in sources}) == 1
+
+
+def test_bad_picture_does_not_spoil_the_next_one(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that a classifier survives a picture that it cannot read."""
+    classifier = Classifier.open(onnx_bundle)
+    for bad in (b"damaged", np.zeros((0, 4, 3), np.uint8)):
+        with pytest.raises(PictureError):
+            classifier.classify(bad)
+    assert classifier.classify(pictures["red"]).label == "red"
+
+
+def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that the JSON object names its units, rounds, and can be written and read back."""
+    values = Classifier.open(onnx_bundle).classify(pictures["blue"]).to_dict()
+    assert list(values) == ["label", "confidence", "scores", "decode_ms", "preprocess_ms", "inference_ms"]
+    assert json.loads(json.dumps(values)) == values
+    assert values["confidence"] == round(values["confidence"], 6)
+    assert all(0 <= values[key] == round(values[key], 3) for key in ("decode_ms", "preprocess_ms", "inference_ms"))
+
+
+def test_auto_takes_int8_tflite_first(both_bundle: Path) -> None:
+    """Proves which of four files is chosen when the user chooses nothing."""
+    classifier = Classifier.open(both_bundle)
+    assert (classifier.file.path, classifier.backend) == ("int8.tflite", "litert")
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "path"),
+    [
+        ("onnxruntime", "auto", "int8.onnx"),
+        ("onnxruntime", "float32", "float32.onnx"),
+        ("litert", "float32", "float32.tflite"),
+        ("auto", "float32", "float32.tflite"),
+        ("auto", "int8", "int8.tflite"),
+    ],
+)
+def test_choice_of_backend_and_precision(both_bundle: Path, backend: str, precision: str, path: str) -> None:
+    """Proves that a choice is kept to exactly, and the rest decided as usual."""
+    assert Classifier.open(both_bundle, backend, precision=precision).file.path == path
+
+
+def test_all_files_of_a_bundle_agree(both_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that runtime and precision change a score by no more than int8's rounding."""
+    for backend, precision in (("litert", "int8"), ("litert", "float32"), ("onnxruntime", "float32")):
+        classifier = Classifier.open(both_bundle, backend, precision=precision, threads=1)
+        scores = [classifier.classify(pictures[colour]).scores["red"] for colour in ("red", "blue", "white")]
+        assert scores == pytest.approx([1, 0, 0.5], abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"backend": "torch"}, "backend 'torch' is unknown: expected auto, litert, tflite-runtime, onnxruntime"),
+        ({"backend": ""}, "is unknown: expected auto"),
+        ({"precision": "float16"}, "precision 'float16' is unknown: expected auto, float32, int8"),
+        ({"precision": "INT8"}, "is unknown: expected auto, float32, int8"),
+        ({"precision": "int8"}, "the bundle has no int8 file for backend auto"),
+        ({"backend": "litert"}, "the bundle has no auto file for backend litert"),
+    ],
+    ids=str,
+)
+def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: dict[str, str], words: str) -> None:
+    """Proves that an unknown or impossible choice is a BackendError that says what there is."""
+    with pytest.raises(BackendError, match=words):
+        Classifier.open(onnx_bundle, **choice)  # type: ignore[arg-type]
+
+
+def test_damaged_file_with_the_right_hash(write_bundle: WriteBundle) -> None:
+    """Proves that files which no runtime loads are all named with their reasons in one BackendError."""
+    folder = write_bundle({"int8.tflite": b"damaged" * 9, "float32.onnx": b"damaged"})
+    with pytest.raises(BackendError, match=r"no file of the bundle loads.*int8.tflite.*float32.onnx"):
+        Classifier.open(folder)
+
+
+def test_next_file_is_tried_when_the_first_does_not_load(
+    write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
+) -> None:
+    """Proves that one file a runtime cannot load does not stop a bundle that has another."""
+    folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
+    classifier = Classifier.open(folder)
+    assert classifier.file.path == "float32.onnx"
+    assert classifier.classify(pictures["red"]).label == "red"
+
+
+def test_changed_file_is_refused_even_when_another_would_load(
+    write_bundle: WriteBundle, onnx_file: OnnxFile
+) -> None:
+    """Proves that a file which is not the exported one is reported, never quietly passed over."""
+    folder = write_bundle({"int8.onnx": onnx_file("sigmoid"), "float32.onnx": onnx_file("sigmoid")})
+    (folder / "int8.onnx").write_bytes(b"changed")
+    with pytest.raises(BundleError, match="not the file that was exported"):
+        Classifier.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [("softmax", ("a", "b")), ("softmax", ("a", "b", "c", "d")), ("sigmoid", ("a", "b", "c"))],
+)
+def test_outputs_must_fit_the_labels(
+    write_bundle: WriteBundle, onnx_file: OnnxFile, kind: str, labels: tuple[str, ...]
+) -> None:
+    """Proves that a manifest with other labels than the file has outputs is refused when opened."""
+    folder = write_bundle({"float32.onnx": onnx_file(kind)}, labels)
+    with pytest.raises(BundleError, match="one score for each of the labels a, b"):
+        Classifier.open(folder)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 32, 3), (1, 3, 16, 16), (1, 16, 16, 1)], ids=str)
+def test_input_must_fit_the_manifest(
+    write_bundle: WriteBundle, onnx_file: OnnxFile, shape: tuple[int, ...]
+) -> None:
+    """Proves that a file which takes another size or layout is refused when opened."""
+    folder = write_bundle({"float32.onnx": onnx_file("echo", shape=shape)})
+    with pytest.raises(BundleError, match="does not run on"):
+        Classifier.open(folder)
+
+
+def test_bundle_without_files(write_bundle: WriteBundle) -> None:
+    """Proves that an empty bundle says that it has no file and how to go on."""
+    with pytest.raises(BackendError, match="export more formats"):
+        Classifier.open(write_bundle({}))
+
+
+def test_opened_bundle_needs_its_folder_no_more(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that bytes are hashed and loaded in one reading, so no other file can slip in between."""
+    classifier = Classifier.open(onnx_bundle)
+    for path in onnx_bundle.iterdir():
+        path.write_bytes(hashlib.sha256(b"changed").digest())
+    assert classifier.classify(pictures["red"]).label == "red"
+
+
+def test_usable_cores() -> None:
+    """Proves that the default number of threads is at least one, at most four and at most what is allowed."""
+    assert 1 <= usable_cores() <= min(4, os.cpu_count() or 1)
+
+
+def test_classification_needs_no_tensorflow(both_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that after classifying with both runtimes neither TensorFlow nor Keras has been imported."""
+    script = (
+        "import sys\n"
+        "from edge_runtime import Classifier\n"
+        "for backend in ('litert', 'onnxruntime'):\n"
+        "    print(Classifier.open(sys.argv[1], backend).classify(sys.argv[2]).label)\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('tensorflow', 'keras')])"
+    )
+    command = [sys.executable, "-c", script, str(both_bundle), str(pictures["red"])]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["red", "red", "[]"]
+
+
+def test_manifest_of_the_bundle_is_at_hand(onnx_bundle: Path) -> None:
+    """Proves that labels and preprocessing can be asked of an open classifier."""
+    classifier = Classifier.open(str(onnx_bundle))
+    assert classifier.bundle.labels == ("blue", "red")
+    assert classifier.bundle.to_dict() == json.loads((onnx_bundle / MANIFEST).read_text())

@@ -1,0 +1,194 @@
+"""`catdog-edge` as a terminal and a script see it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edge_runtime.bundle import MANIFEST
+from edge_runtime.cli import main
+
+MAIN = "from edge_runtime.cli import main; main()"
+
+
+def classify(*arguments: str | Path) -> Result:
+    """Run `catdog-edge classify` in this process."""
+    return CliRunner().invoke(main, ["classify", *map(str, arguments)])
+
+
+def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `catdog-edge classify` as its own process in a folder."""
+    command = [sys.executable, "-c", MAIN, "classify", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+
+
+def test_one_line_a_picture(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves the table: path, label, confidence and time on stdout, and the rest on stderr."""
+    result = classify(pictures["red"], pictures["blue"], "--model", onnx_bundle)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert len(lines) == 2
+    for colour, line in zip(("red", "blue"), lines, strict=True):
+        assert re.fullmatch(re.escape(str(pictures[colour])) + rf"  {colour}  100\.0%  \d+\.\d ms", line)
+    assert result.stderr.splitlines() == [
+        f"{onnx_bundle}/float32.onnx with onnxruntime",
+        f"next: catdog-bench run --model {onnx_bundle} --data {pictures['red'].parent}",
+    ]
+
+
+def test_json_lines(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    """Proves that with --json each picture is one object on stdout, those with an error too."""
+    result = classify("--json", pictures["red"], tmp_path / "none.jpg", pictures["blue"], "--model", onnx_bundle)
+    red, none, blue = (json.loads(line) for line in result.stdout.splitlines())
+    assert (red["path"], red["label"], blue["label"]) == (str(pictures["red"]), "red", "blue")
+    assert list(red["scores"]) == ["blue", "red"]
+    assert none == {"path": str(tmp_path / "none.jpg"), "error": "no such file"}
+    assert result.exit_code == 1
+    assert "none.jpg" not in result.stderr
+
+
+def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    """Proves that the others are classified, the bad ones named on stderr, and the exit code is 1."""
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    result = classify(text, pictures["red"], tmp_path, pictures["blue"], "--model", onnx_bundle)
+    assert result.exit_code == 1
+    assert [line.split("  ")[1] for line in result.stdout.splitlines()] == ["red", "blue"]
+    assert result.stderr.splitlines()[1:] == [
+        f"error: {text}: not a picture in a format that Pillow can read",
+        f"error: {tmp_path}: is a folder, not a picture",
+        "2 of 4 could not be classified",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "none"], "error: none: no manifest.json there. Make a bundle with: catdog-export"),
+        ([], "error: no bundle in bundles/: name one with --model, or make one with: catdog-export"),
+        (["--model", "bundles", "--backend", "torch"], "error: bundles: no manifest.json there"),
+    ],
+    ids=["missing bundle", "no bundle", "not a bundle"],
+)
+def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[str], words: str) -> None:
+    """Proves that a missing bundle is one line with what to do, exit code 1 and no traceback."""
+    done = run("x.png", *options, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(words)
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--backend", "--precision"])
+def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
+    """Proves that an unknown runtime or precision is answered with the known ones."""
+    result = classify("x.png", "--model", onnx_bundle, option, "fast")
+    assert result.exit_code == 1
+    assert re.fullmatch(r"error: \w+ 'fast' is unknown: expected auto, [a-z0-9, -]+\n", result.stderr)
+
+
+def test_choice_is_passed_on(both_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that --backend, --precision and --threads reach the classifier."""
+    options = ["--backend", "litert", "--precision", "float32", "--threads", "1"]
+    result = classify(pictures["red"], "--model", both_bundle, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines()[0].endswith("float32.tflite with litert")
+
+
+def test_newest_bundle_is_the_default(
+    write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], pictures: dict[str, Path]
+) -> None:
+    """Proves that without --model the bundle written last is taken, and named in the next command."""
+    for age_s, name in ((10, "old"), (0, "new one"), (20, "oldest")):
+        folder = write_bundle({"float32.onnx": onnx_file("sigmoid")}, name=name)
+        os.utime(folder / MANIFEST, (1_700_000_000 - age_s,) * 2)
+    done = run(pictures["red"], folder=folder.parents[1])
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stderr.splitlines()
+    assert first == "bundles/new one/float32.onnx with onnxruntime"
+    assert last.startswith("next: catdog-bench run --model 'bundles/new one' --data ")
+
+
+def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that what LiteRT prints when it opens a model reaches neither stream."""
+    done = run(pictures["red"], "--model", both_bundle, folder=both_bundle)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr.splitlines() == [
+        f"{both_bundle}/int8.tflite with litert",
+        f"next: catdog-bench run --model {both_bundle} --data {pictures['red'].parent}",
+    ]
+
+
+def test_no_warnings_about_odd_metadata(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that a picture with damaged EXIF is classified without a word on stderr."""
+    from PIL import Image
+
+    path = tmp_path / "odd.jpg"
+    Image.new("RGB", (30, 20), "red").save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05damaged")
+    done = run(path, "--model", onnx_bundle, folder=tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (0, 2), done.stderr
+
+
+def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
+    """Proves that a name of any bytes is classified, or its error told, without a traceback."""
+    good, bad = tmp_path / os.fsdecode(b"\xff.png"), tmp_path / os.fsdecode(b"\xfe.png")
+    try:
+        shutil.copy(pictures["red"], good)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    for options in ([], ["--json"]):
+        command = [sys.executable, "-c", MAIN, "classify", good, bad, "--model", onnx_bundle, *options]
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+        done = subprocess.run(command, capture_output=True, env=environment)
+        assert done.returncode == 1, done.stderr
+        assert b"red" in done.stdout
+        assert b"Traceback" not in done.stderr
+        assert b"1 of 2 could not be classified" in done.stderr
+
+
+def test_reader_that_stops_early_gets_no_traceback(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that `catdog-edge classify ... | head -1` ends quietly."""
+    script = f"{MAIN!r} classify {' '.join([str(pictures['red'])] * 50)} --model {onnx_bundle}"
+    done = subprocess.run(
+        f"{sys.executable} -u -c {script} | head -1", shell=True, capture_output=True, text=True, cwd=onnx_bundle
+    )
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_option() -> None:
+    """Proves that each option of each command is explained."""
+    runner = CliRunner()
+    assert runner.invoke(main, ["--help"]).exit_code == 0
+    for name, command in main.commands.items():
+        text = runner.invoke(main, [name, "--help"]).output
+        assert command.help
+        for parameter in command.params:
+            assert parameter.param_type_name == "argument" or parameter.opts[-1] in text
+            assert parameter.param_type_name == "argument" or getattr(parameter, "help", None)
+
+
+def test_no_pictures_is_a_usage_error(onnx_bundle: Path) -> None:
+    """Proves that a call without pictures explains the usage, with Click's exit code 2."""
+    result = classify("--model", onnx_bundle)
+    assert result.exit_code == 2
+    assert "Usage:" in result.stderr
+
+
+@pytest.mark.parametrize(("closed", "lines"), [("2>&-", 1), (">&- 2>&-", 0)])
+def test_closed_streams_are_no_hindrance(
+    onnx_bundle: Path, pictures: dict[str, Path], closed: str, lines: int
+) -> None:
+    """Proves that a service without a terminal can classify: closed streams bring no crash."""
+    command = f"{sys.executable} -c '{MAIN}' classify {pictures['red']} --model {onnx_bundle} {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.count("  red  ") == lines

@@ -1,0 +1,93 @@
+"""Result folders: the newest is found, and a folder appears whole or not at all."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.folders import newest_folder, replace_folder, whole_folder
+
+
+def marked(parent: Path, name: str, age_s: int) -> Path:
+    """Make a folder with a marker file that was written `age_s` seconds ago."""
+    folder = parent / name
+    folder.mkdir(parents=True)
+    (folder / "marker").write_text(name)
+    os.utime(folder / "marker", (1_700_000_000 - age_s,) * 2)
+    return folder
+
+
+def write_and_raise(target: Path, error: type[BaseException]) -> None:
+    """Fail in the middle of writing a folder."""
+    with whole_folder(target) as partial:
+        (partial / "file").write_text("new")
+        raise error
+
+
+def test_newest_folder_is_the_one_written_last(tmp_path: Path) -> None:
+    """Proves that the marker's time decides, not the name, and that folders without one do not count."""
+    marked(tmp_path, "z", 20)
+    newest = marked(tmp_path, "a", 10)
+    (tmp_path / "empty").mkdir()
+    assert newest_folder(tmp_path, "marker") == newest
+
+
+def test_unfinished_folder_is_never_the_newest(tmp_path: Path) -> None:
+    """Proves that a hidden folder, which is one being written, is passed over."""
+    done = marked(tmp_path, "done", 10)
+    marked(tmp_path, ".next.1.partial", 0)
+    assert newest_folder(tmp_path, "marker") == done
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    """Proves that an empty and a missing parent give None."""
+    assert newest_folder(tmp_path, "marker") is None
+    assert newest_folder(tmp_path / "none", "marker") is None
+
+
+def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
+    """Proves that the target, with parents, is not there before the block ends, and nothing else after."""
+    target = tmp_path / "deep" / "target"
+    with whole_folder(target) as partial:
+        (partial / "file").write_text("new")
+        assert partial.parent == target.parent
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert (target / "file").read_text() == "new"
+
+
+def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
+    """Proves that no file of the old folder is left in the new one, nor beside it."""
+    marked(tmp_path, "target", 0)
+    with whole_folder(tmp_path / "target") as partial:
+        (partial / "file").write_text("new")
+        assert (tmp_path / "target" / "marker").exists()
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["target", "target/file"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_failed_block_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
+    """Proves that a failure, Ctrl-C included, leaves what was there and no remains."""
+    old = marked(tmp_path, "target", 0)
+    with pytest.raises(error):
+        write_and_raise(old, error)
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert (old / "marker").read_text() == "target"
+
+
+def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
+    """Proves that folders left by a process that had the same number are swept away."""
+    marked(tmp_path, f".target.{os.getpid()}.partial", 0)
+    marked(tmp_path, f".target.{os.getpid()}.old", 0)
+    marked(tmp_path, "target", 0)
+    with whole_folder(tmp_path / "target") as partial:
+        assert list(partial.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
+def test_old_folder_comes_back_when_the_new_one_cannot_be_moved(tmp_path: Path) -> None:
+    """Proves that the old result is never lost to a failing rename."""
+    old = marked(tmp_path, "target", 0)
+    with pytest.raises(FileNotFoundError):
+        replace_folder(tmp_path / "none", old)
+    assert (old / "marker").read_text() == "target"

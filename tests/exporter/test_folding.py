@@ -1,0 +1,167 @@
+"""Folding changes the layers and not the function."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from exporter.folding import fold
+
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (64, 32, 32, 3)).astype(np.float32)
+
+
+def unsettled(model: keras.Model) -> keras.Model:
+    """Give every normalisation statistics and scales far from those it starts with, as after training."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            channels = layer.moving_mean.shape[0]
+            layer.set_weights(
+                [
+                    *([RNG.uniform(0.3, 3, channels)] if layer.scale else []),
+                    *([RNG.normal(0, 2, channels)] if layer.center else []),
+                    RNG.normal(0, 1, channels),
+                    RNG.uniform(0.001, 4, channels),
+                ]
+            )
+    return model
+
+
+def chain(*parts) -> keras.Model:
+    return unsettled(keras.Sequential([keras.Input((32, 32, 3), name="image"), *parts]))
+
+
+def kinds(model: keras.Model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers if type(layer).__name__ != "InputLayer"]
+
+
+def largest_difference(model: keras.Model, folded: keras.Model) -> float:
+    return float(np.abs(model.predict_on_batch(PICTURES) - folded.predict_on_batch(PICTURES)).max())
+
+
+def report_like() -> keras.Model:
+    return chain(
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.25),
+        layers.Conv2D(12, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(16, activation="relu"),
+        layers.BatchNormalization(),
+        layers.Dropout(0.5),
+        layers.Dense(1, activation="sigmoid"),
+    )
+
+
+def test_the_report_networks_pattern_folds_away_entirely():
+    """Rescaling, every normalisation after ReLU and every dropout go, and scores stay within 1e-5."""
+    model = report_like()
+    folding = fold(model)
+    assert kinds(folding.model) == ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense", "Dense"]
+    assert folding.left == ()
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_the_given_model_is_not_changed():
+    """Folding works on copies: the model passed in scores as before."""
+    model = report_like()
+    before = model.predict_on_batch(PICTURES)
+    fold(model)
+    np.testing.assert_array_equal(model.predict_on_batch(PICTURES), before)
+
+
+def test_the_ordinary_order_folds_too():
+    """Conv -> BN -> ReLU folds back whole, also with negative scales, padding, and no bias."""
+    model = chain(
+        layers.Conv2D(8, 3, padding="same", use_bias=False),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, activation="softmax"),
+    )
+    norm = model.layers[1]
+    gamma, *rest = norm.get_weights()
+    norm.set_weights([-gamma, *rest])
+    folding = fold(model)
+    assert kinds(folding.model) == ["Conv2D", "ReLU", "GlobalAveragePooling2D", "Dense"]
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_a_scale_that_is_not_positive_stays():
+    """One negative scale after ReLU and max pooling cannot be folded exactly, so the layer stays."""
+    model = report_like()
+    norm = next(layer for layer in model.layers if isinstance(layer, layers.BatchNormalization))
+    gamma, *rest = norm.get_weights()
+    gamma[3] = -0.1
+    norm.set_weights([gamma, *rest])
+    folding = fold(model)
+    assert (norm.name, "a scale is not positive") in folding.left
+    assert kinds(folding.model).count("BatchNormalization") == 1
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_zero_padding_keeps_the_shift():
+    """A shift does not pass into a padded convolution, whose zeros it would have to change."""
+    model = chain(
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.Conv2D(8, 3, padding="same", activation="relu"),
+        layers.Flatten(),
+        layers.Dense(1, activation="sigmoid"),
+    )
+    folding = fold(model)
+    assert folding.left == ((model.layers[1].name, "the next convolution pads with zeros"),)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_rescaling_without_offset_passes_padding():
+    """Zero times a scale is zero, so a pure rescaling folds into a padded convolution; one with offset stays."""
+    rest = (layers.Conv2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(1, activation="sigmoid"))
+    plain = chain(layers.Rescaling(1 / 255), *rest)
+    assert "Rescaling" not in kinds(fold(plain).model)
+    offset = chain(layers.Rescaling(1 / 127.5, -1), layers.Conv2D(4, 3, padding="same"), layers.Flatten())
+    assert "Rescaling" in kinds(fold(offset).model)
+
+
+@pytest.mark.parametrize("between", [layers.GlobalAveragePooling2D(), layers.Activation("tanh")])
+def test_layers_not_known_to_pass_a_shift_stop_it(between):
+    """Behind a layer that is not on the list the normalisation stays and the scores hold."""
+    model = chain(
+        layers.Conv2D(8, 3, activation="relu"),
+        layers.BatchNormalization(),
+        between,
+        layers.Flatten(),
+        layers.Dense(1, activation="sigmoid"),
+    )
+    folding = fold(model)
+    assert "BatchNormalization" in kinds(folding.model)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_other_activations_stay():
+    """A clipped ReLU is not positively homogeneous, so nothing goes back through it."""
+    model = chain(
+        layers.Conv2D(8, 3),
+        layers.ReLU(max_value=6),
+        layers.BatchNormalization(),
+        layers.Conv2D(8, 3),
+        layers.Flatten(),
+        layers.Dense(1),
+    )
+    folding = fold(model)
+    assert "BatchNormalization" in kinds(folding.model)
+    assert largest_difference(model, folding.model) < 1e-3  # linear output, in the hundreds
+
+
+def test_a_branching_model_is_returned_as_it_is():
+    """A residual model is no chain; it comes back unchanged, with the reason."""
+    image = keras.Input((32, 32, 3))
+    x = layers.Conv2D(3, 3, padding="same")(image)
+    model = keras.Model(image, layers.Add()([x, image]))
+    folding = fold(model)
+    assert folding.model is model
+    assert folding.left == ((model.name, "not a chain of layers"),)

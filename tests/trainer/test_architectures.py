@@ -1,0 +1,73 @@
+"""The report's network, layer by layer."""
+
+import math
+
+import numpy as np
+import pytest
+
+from trainer.architectures import ARCHITECTURES, report_network
+
+pytestmark = pytest.mark.usefixtures("keras_started")
+
+
+def count(weights: list) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def test_parameters_of_the_report() -> None:
+    """Proves that the network has the very number of parameters that the report's model summary shows."""
+    model = report_network(128, 1)
+    assert model.count_params() == 12_942_273
+    assert count(model.trainable_weights) == 12_940_801
+    assert count(model.non_trainable_weights) == 1_472
+
+
+def test_layers_of_the_report() -> None:
+    """Proves kinds and order of the layers, kernel, padding, filters and dropout rates."""
+    layers = report_network(128, 1).layers
+    block = ["Conv2D", "BatchNormalization", "MaxPooling2D", "Dropout"]
+    head = ["Flatten", "Dense", "BatchNormalization", "Dropout", "Dense"]
+    assert [type(layer).__name__ for layer in layers] == ["InputLayer", "Rescaling", *block * 3, *head]
+    convolutions = [layer for layer in layers if type(layer).__name__ == "Conv2D"]
+    assert [layer.filters for layer in convolutions] == [32, 64, 128]
+    assert {(layer.kernel_size, layer.padding, layer.strides) for layer in convolutions} == {
+        ((3, 3), "valid", (1, 1))
+    }
+    assert {layer.activation.__name__ for layer in convolutions} == {"relu"}
+    assert [layer.rate for layer in layers if type(layer).__name__ == "Dropout"] == [0.25, 0.25, 0.25, 0.5]
+    assert {layer.pool_size for layer in layers if type(layer).__name__ == "MaxPooling2D"} == {(2, 2)}
+    assert [(layer.units, layer.activation.__name__) for layer in layers if type(layer).__name__ == "Dense"] == [
+        (512, "relu"),
+        (1, "sigmoid"),
+    ]
+
+
+def test_scaling_is_the_first_layer() -> None:
+    """Proves that the network takes 0-255 and divides by 255 itself."""
+    model = report_network(32, 1)
+    assert model.layers[1](np.array([[0.0, 51.0, 255.0]])).numpy().tolist() == [[0.0, pytest.approx(0.2), 1.0]]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    scores = np.asarray(model.predict_on_batch(pixels))
+    assert scores.shape == (2, 1)
+    assert np.all((scores > 0) & (scores < 1))
+
+
+def test_names_that_the_exporter_reads() -> None:
+    """Proves the names of input and output."""
+    model = report_network(32, 1)
+    assert ([tensor.name for tensor in model.inputs], model.output_names) == (["image"], ["scores"])
+
+
+def test_three_classes_end_in_softmax() -> None:
+    """Proves that several outputs are shares of one."""
+    model = report_network(32, 3)
+    scores = np.asarray(model.predict_on_batch(np.full((4, 32, 32, 3), 200, np.uint8)))
+    assert scores.shape == (4, 3)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("size", [32, 97])
+def test_every_network_takes_every_size(name: str, size: int) -> None:
+    """Proves that each network in the list can be built at the smallest size allowed and at an odd one."""
+    assert ARCHITECTURES[name](size, 1).output_shape == (None, 1)

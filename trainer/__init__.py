@@ -1,0 +1,1 @@
+"""Train image classifiers on pictures in class folders."""

@@ -1,0 +1,99 @@
+"""Feed shuffled batches to a training loop from a background thread, and count the time spent waiting."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.preprocessing import Pixels
+from trainer.augmentation import augment
+
+_AHEAD = 4
+
+Batch = tuple[Pixels, NDArray[np.float32]]
+
+
+class Batches:
+    """One shuffled pass over pictures, prepared ahead of the consumer.
+
+    Args:
+        pixels: `uint8 (rows, H, W, 3) RGB 0-255`, indexed by `rows`.
+        rows: `int (N,)`, the rows to pass over.
+        targets: `float32 (N,)` or `int (N,)`, the target of each row.
+        batch_size: pictures a batch; the last batch holds the rest.
+        seed: seeds of this pass, order and augmentation; the same seeds give the same batches.
+        augmented: change each picture at random.
+
+    Attributes:
+        waited_s: seconds the consumer has waited for a batch.
+    """
+
+    def __init__(
+        self,
+        pixels: Pixels,
+        rows: NDArray[np.intp],
+        targets: NDArray[np.float32],
+        *,
+        batch_size: int,
+        seed: tuple[int, ...],
+        augmented: bool,
+    ) -> None:
+        """Keep what to pass over; nothing is read before iteration."""
+        self._pixels, self._rows, self._targets = pixels, rows, targets
+        self._batch_size, self._seed, self._augmented = batch_size, seed, augmented
+        self.waited_s = 0.0
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-len(self._rows) // self._batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield `(uint8 (B, H, W, 3), float32 (B,))` in the seeded order."""
+        ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
+        stop = threading.Event()
+        worker = threading.Thread(target=self._fill, args=(ready, stop), daemon=True)
+        worker.start()
+        try:
+            while True:
+                start = time.perf_counter()
+                batch = ready.get()
+                self.waited_s += time.perf_counter() - start
+                if batch is None:
+                    return
+                if isinstance(batch, BaseException):
+                    raise batch
+                yield batch
+        finally:
+            stop.set()
+            while worker.is_alive():
+                _drain(ready)
+                worker.join(0.05)
+
+    def _fill(self, ready: queue.Queue[Batch | BaseException | None], stop: threading.Event) -> None:
+        try:
+            generator = np.random.default_rng(self._seed)
+            order = generator.permutation(len(self._rows))
+            for start in range(0, len(order), self._batch_size):
+                if stop.is_set():
+                    return
+                chosen = order[start : start + self._batch_size]
+                pixels = np.asarray(self._pixels[self._rows[chosen]])
+                if self._augmented:
+                    pixels = np.stack([augment(picture, generator) for picture in pixels])
+                ready.put((pixels, self._targets[chosen].astype(np.float32)))
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+
+def _drain(ready: queue.Queue[Batch | BaseException | None]) -> None:
+    try:
+        while True:
+            ready.get_nowait()
+    except queue.Empty:
+        return

@@ -1,0 +1,123 @@
+"""Everything that decides how a run turns out, from a TOML file and the command line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Options of a training run; the same names are TOML keys and, with dashes, command-line flags.
+
+    Args:
+        data: a folder with one sub-folder per class, or `sample` (drawn here), or `microsoft` (downloaded).
+        architecture: a key of `trainer.architectures.ARCHITECTURES`.
+        image_size: side of the square input in pixels, 32-512.
+        epochs: passes over the training split, 1 or more.
+        batch_size: pictures a step, 1 or more.
+        learning_rate: Adam's step size, above 0.
+        seed: seed of split, order, augmentation, weights and dropout.
+        augment: flip, crop and change brightness and contrast at random.
+        early_stopping: stop after so many epochs without a lower validation loss; 0 never stops.
+        limit_per_class: use at most so many pictures of each class; 0 uses all.
+        validation_fraction: share of the pictures that chooses the epoch to keep, 0.01-0.4.
+        test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
+        tensorboard: also write a TensorBoard log into the run folder.
+    """
+
+    data: str = "sample"
+    architecture: str = "report"
+    image_size: int = 128
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 0.001
+    seed: int = 0
+    augment: bool = False
+    early_stopping: int = 0
+    limit_per_class: int = 0
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.2
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Check types and ranges.
+
+        Raises:
+            ConfigError: names the option, what was expected and what was received.
+        """
+        for field in fields(self):
+            _check_type(field.name, getattr(self, field.name), type(field.default))
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(f"option {name}: expected {low} to {high}, received {value}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        return asdict(self)
+
+
+_RANGES = (
+    ("image_size", 32, 512),
+    ("epochs", 1, 10_000),
+    ("batch_size", 1, 4096),
+    ("learning_rate", 1e-8, 10.0),
+    ("seed", 0, 2**31 - 1),
+    ("early_stopping", 0, 10_000),
+    ("limit_per_class", 0, 10**9),
+    ("validation_fraction", 0.01, 0.4),
+    ("test_fraction", 0.01, 0.4),
+)
+
+
+def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
+    """Return the defaults, overridden by a TOML file, overridden by the options that are not None.
+
+    Raises:
+        ConfigError: the file cannot be read, or an option is unknown or out of range.
+    """
+    values = _read_toml(path) if path else {}
+    known = [field.name for field in fields(TrainConfig)]
+    for name in values:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"known options: {', '.join(known)}"
+            raise ConfigError(f"{path}: unknown option {name!r}; {hint}")
+    try:
+        config = replace(TrainConfig(), **values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    return replace(config, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def write_config(path: Path, config: TrainConfig) -> None:
+    """Write a TOML file that `read_config` reads back to the same config."""
+    lines = ["# Train the same again: catdog-train --config config.toml"]
+    for name, value in config.to_dict().items():
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
+        lines.append(f"{name} = {_toml_string(value) if isinstance(value, str) else text}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml_string(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # JSON leaves DEL as it is
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
+
+
+def _check_type(name: str, value: Any, wanted: type) -> None:
+    accepted = (int, float) if wanted is float else wanted
+    if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
+        raise ConfigError(f"option {name}: expected {wanted.__name__}, received {value!r}")

@@ -1,0 +1,15 @@
+"""Errors of the trainer; the whole tree is drawn in `edge_runtime.errors`."""
+
+from edge_runtime.errors import CatdogError
+
+
+class DataError(CatdogError):
+    """A data folder, download or cache cannot be used."""
+
+
+class ConfigError(CatdogError):
+    """A training option is unknown or out of range."""
+
+
+class RunError(CatdogError):
+    """A run folder is missing, damaged or cannot be continued."""

@@ -1,0 +1,68 @@
+"""Figures of a trained network on the test split."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import classification_report, confusion_matrix
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures on `pictures` test pictures.
+
+    Args:
+        pictures: number of pictures.
+        accuracy: share classified right, 0-1.
+        accuracy_interval: its 95 % confidence interval, Wilson's score method, 0-1.
+        confusion: row per true label, column per predicted label, counts.
+        per_class: scikit-learn's `classification_report`: precision, recall, f1-score and support of each
+            label, and their macro and weighted averages.
+    """
+
+    pictures: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    confusion: tuple[tuple[int, ...], ...]
+    per_class: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `metrics.json`."""
+        return asdict(self)
+
+
+def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labels: tuple[str, ...]) -> Evaluation:
+    """Return the figures of scores `(N, labels)` against the true label indices `(N,)`.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    predicted = scores.argmax(axis=1)
+    indices = list(range(len(labels)))
+    right = int((predicted == targets).sum())
+    interval = binomtest(right, len(targets)).proportion_ci(method="wilson")
+    per_class = classification_report(
+        targets, predicted, labels=indices, target_names=labels, output_dict=True, zero_division=0
+    )
+    per_class.pop("accuracy", None)
+    return Evaluation(
+        pictures=len(targets),
+        accuracy=right / len(targets),
+        accuracy_interval=(float(interval.low), float(interval.high)),
+        confusion=tuple(map(tuple, confusion_matrix(targets, predicted, labels=indices).tolist())),
+        per_class={name: {key: float(value) for key, value in row.items()} for name, row in per_class.items()},
+    )
+
+
+def worst_mistakes(
+    scores: NDArray[np.float64], targets: NDArray[np.intp], count: int
+) -> list[tuple[int, int, float]]:
+    """Return `(picture index, wrong label, its score)` of the mistakes made with the highest score."""
+    predicted = scores.argmax(axis=1)
+    confidence = scores.max(axis=1)
+    wrong = np.flatnonzero(predicted != targets)
+    order = wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+    return [(int(index), int(predicted[index]), float(confidence[index])) for index in order]

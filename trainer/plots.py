@@ -1,0 +1,70 @@
+"""Pictures of a run: learning curves, confusion matrix and the worst mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from trainer.dataset import Dataset, Side
+from trainer.evaluation import Evaluation
+from trainer.fit import FitState
+
+_TITLE_LETTERS = 30  # what fits above a picture of the contact sheet
+_TRAINING, _VALIDATION, _BEST = "#3b6fb6", "#d1603d", "#888888"
+
+
+def plot_learning_curves(state: FitState, path: Path) -> None:
+    """Draw accuracy and loss over the epochs, training and validation, and mark the epoch that was kept."""
+    epochs = np.arange(1, len(state.history) + 1)
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        training = [getattr(epoch, quantity) for epoch in state.history]
+        validation = [getattr(epoch, f"validation_{quantity}") for epoch in state.history]
+        axes.plot(epochs, training, "o-", color=_TRAINING, label="training (dropout on)")
+        axes.plot(epochs, validation, "o-", color=_VALIDATION, label="validation")
+        axes.axvline(state.best + 1, color=_BEST, linestyle=":", label=f"kept: epoch {state.best + 1}")
+        axes.set(xlabel="epoch", ylabel=quantity, title=quantity.capitalize())
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) -> None:
+    """Draw the confusion matrix with counts and the share of each row."""
+    counts = np.array(evaluation.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.2 + 1.1 * len(labels)
+    figure = Figure(figsize=(side, side), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        text = f"{counts[row, column]:,}\n{shares[row, column]:.1%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    ticks = range(len(labels))
+    crowded = max(map(len, labels)) > 12
+    axes.set_xticks(ticks, labels, parse_math=False, rotation=90 if crowded else 0)
+    axes.set_yticks(ticks, labels, parse_math=False)
+    axes.set(xlabel="predicted", ylabel="true", title=f"Test split, {evaluation.pictures:,} pictures")
+    figure.savefig(path, dpi=120)
+
+
+def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path: Path) -> None:
+    """Draw a contact sheet of test pictures that were classified wrong, the surest first."""
+    columns = 6
+    rows = max(1, -(-len(mistakes) // columns))
+    figure = Figure(figsize=(columns * 1.9, rows * 2.3), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, (index, wrong, score) in zip(grid.flat, mistakes, strict=False):
+        picture = dataset.sides[Side.TEST][index]
+        axes.imshow(dataset.pixels[picture.row])
+        shown = picture.path.encode("utf-8", "backslashreplace").decode()  # a file name may be no Unicode
+        shown = shown if len(shown) <= _TITLE_LETTERS else "…" + shown[1 - _TITLE_LETTERS :]
+        axes.set_title(f"{shown}\n{dataset.labels[wrong]} {score:.1%}", fontsize=8, parse_math=False)
+    figure.suptitle("Most confidently wrong" if mistakes else "No mistakes on the test split")
+    figure.savefig(path, dpi=120)

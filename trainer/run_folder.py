@@ -1,0 +1,147 @@
+"""A run folder: everything a training run leaves behind, `runs/<name>/`.
+
+While training, checkpoints lie in `runs/.<name>.partial/`; the folder gets its own name when it is whole.
+
+    model.keras       the network of the kept epoch, without optimiser
+    run.json          name, labels, preprocessing, seed, data, versions
+    config.toml       every option; trains the same again
+    splits.json       each file's side, label and hashes; what was left out and why
+    history.json      figures of each epoch
+    metrics.json      figures on the test split
+    report.md, *.png  the same for people
+    tensorboard/      a TensorBoard log, where asked for
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.preprocessing import Preprocessing
+from trainer.config import TrainConfig, read_config, write_config
+from trainer.dataset import Dataset
+from trainer.errors import RunError
+from trainer.fit import STATE, FitState, read_state
+
+if TYPE_CHECKING:
+    import keras
+
+    from trainer.evaluation import Evaluation
+
+SCHEMA_VERSION = 1
+_VERSIONED = ("catdog-edge", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+def partial_folder(runs: Path, name: str) -> Path:
+    """Return where a run keeps its checkpoints until it is whole."""
+    return runs / f".{name}.partial"
+
+
+def start_run(runs: Path, name: str, config: TrainConfig) -> Path:
+    """Make the partial folder of a new run and write its config.
+
+    Raises:
+        RunError: a run of that name is there already, whole or unfinished, or the folder cannot be made.
+    """
+    if name.startswith(".") or "/" in name or "\\" in name:
+        raise RunError(f"expected a run name that is one folder name not starting with a dot, received {name!r}")
+    folder = partial_folder(runs, name)
+    if (runs / name).exists():
+        raise RunError(f"{runs / name}: a run of that name is there. Choose another --name.")
+    if folder.exists():
+        raise RunError(f"{folder}: an unfinished run of that name is there. Add --resume, or delete it.")
+    try:
+        folder.mkdir(parents=True)
+        write_config(folder / "config.toml", config)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error}). Name another folder with --runs.") from error
+    return folder
+
+
+def forget_unbegun(runs: Path, name: str) -> None:
+    """Delete the partial folder of a run that has no checkpoint, so that its name is free again."""
+    folder = partial_folder(runs, name)
+    if not (folder / STATE).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_unfinished(runs: Path, name: str | None) -> tuple[str, TrainConfig]:
+    """Return name and config of the unfinished run to go on with, the newest unless named.
+
+    Raises:
+        RunError: there is none.
+    """
+    pattern = f".{glob.escape(name)}.partial/config.toml" if name else ".*.partial/config.toml"
+    found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise RunError(
+            f"{runs}: no unfinished run{f' named {name}' if name else ''} to resume. Train without --resume."
+        )
+    partial = found[-1].parent
+    return partial.name[1 : -len(".partial")], read_config(found[-1], {})
+
+
+def keep_splits(folder: Path, dataset: Dataset) -> None:
+    """Write `splits.json`, or when going on from a checkpoint, make sure that the split is still the same.
+
+    Raises:
+        RunError: it is another, so that pictures trained on before could now be test pictures.
+    """
+    path = folder / "splits.json"
+    splits = dataset.splits()
+    if read_state(folder).history and path.exists() and json.loads(path.read_text())["files"] != splits["files"]:
+        raise RunError(
+            f"{folder}: the pictures in {dataset.folder} are not those that this run was begun with. "
+            f"Put them back, or delete {folder} and train again."
+        )
+    _write_json(path, splits)
+
+
+def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Evaluation) -> None:
+    """Write the model and the figures of a finished run into its partial folder."""
+    bare = type(model).from_config(model.get_config())  # a clone would be compiled and three times the size
+    bare.set_weights(model.get_weights())
+    bare.save(folder / "model.keras")
+    _write_json(folder / "history.json", [vars(epoch) for epoch in state.history])
+    _write_json(folder / "metrics.json", {"kept_epoch": state.best + 1, "test": evaluation.to_dict()})
+
+
+def write_run_json(
+    folder: Path, name: str, config: TrainConfig, dataset: Dataset, preprocessing: Preprocessing
+) -> None:
+    """Write `run.json`, what the exporter reads first."""
+    _write_json(
+        folder / "run.json",
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": name,
+            "labels": list(dataset.labels),
+            "preprocessing": preprocessing.to_dict(),
+            "architecture": config.architecture,
+            "data": config.data,
+            "seed": config.seed,
+            "versions": versions(),
+        },
+    )
+
+
+def finish_run(folder: Path, runs: Path, name: str) -> Path:
+    """Delete the checkpoints and give the folder its final name."""
+    for path in (*folder.glob("checkpoint-*.keras"), *folder.glob("*partial*"), folder / STATE):
+        path.unlink(missing_ok=True)
+    folder.rename(runs / name)
+    return runs / name
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide the result."""
+    return {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
