@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
 from edge_runtime.classifier import Classifier
 from edge_runtime.folders import whole_folder
@@ -177,7 +178,20 @@ def _describe(folder: Path, name: str, source: Source, plan: ExportPlan) -> Bund
     for target in plan.targets:
         content = (folder / target.file_name).read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        files.append(ModelFile(target.file_name, target.format, target.precision, len(content), digest, {}))
+        model = open_model(_JUDGES[target.format], content, 1)
+        files.append(
+            ModelFile(
+                path=target.file_name,
+                format=target.format,
+                precision=target.precision,
+                size_bytes=len(content),
+                sha256=digest,
+                input=model.input,
+                output=model.output,
+                oldest_runtime="",
+                drift={},
+            )
+        )
     training = {key: source.run[key] for key in ("name", "architecture", "data", "seed", "versions")}
     training["export_versions"] = {"python": platform.python_version()} | {key: version(key) for key in _VERSIONED}
     bundle = Bundle(name, source.labels, source.preprocessing, tuple(files), training)

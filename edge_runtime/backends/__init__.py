@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import ModelFormat
+from edge_runtime.bundle import ModelFormat, TensorInfo
 from edge_runtime.errors import BackendError
 from edge_runtime.preprocessing import Pixels
 
@@ -36,6 +36,14 @@ BACKENDS: dict[str, BackendLibrary] = {
 
 class Backend(Protocol):
     """One loaded model file."""
+
+    @property
+    def input(self) -> TensorInfo:
+        """The picture's tensor as the file has it."""
+
+    @property
+    def output(self) -> TensorInfo:
+        """The scores' tensor as the file has it."""
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import TensorInfo
 from edge_runtime.preprocessing import Pixels
 
 
@@ -15,6 +16,10 @@ class InterpreterModel:
 
     Args:
         interpreter: an `Interpreter` of either library, not yet allocated.
+
+    Attributes:
+        input: the picture's tensor.
+        output: the scores' tensor.
     """
 
     def __init__(self, interpreter: Any) -> None:
@@ -28,12 +33,12 @@ class InterpreterModel:
         result = interpreter.get_output_details()[0]
         if source["dtype"] not in (np.uint8, np.float32):
             raise ValueError(f"expected a uint8 or float32 input, received {source['dtype'].__name__}")
+        self.input, self.output = _tensor_info(source), _tensor_info(result)
         self._interpreter = interpreter
         self._input = interpreter.tensor(source["index"])
         self._output = interpreter.tensor(result["index"])
-        scale, zero_point = result["quantization"]
-        self._scale = np.float32(scale or 1.0)
-        self._zero_point = np.float32(zero_point)
+        self._scale = np.float32(self.output.scale or 1.0)
+        self._zero_point = np.float32(self.output.zero_point)
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
@@ -42,3 +47,9 @@ class InterpreterModel:
         self._interpreter.invoke()
         scores: NDArray[np.float32] = (self._output()[0].astype(np.float32) - self._zero_point) * self._scale
         return scores
+
+
+def _tensor_info(details: dict[str, Any]) -> TensorInfo:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(size) for size in details["shape_signature"])
+    return TensorInfo(details["name"], np.dtype(details["dtype"]).name, shape, float(scale), int(zero_point))

@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge_runtime.bundle import TensorInfo
 from edge_runtime.preprocessing import Pixels
 
 # onnxruntime's own exceptions derive from Exception, each on its own.
@@ -16,7 +17,12 @@ _LOAD_ERRORS = tuple(
 
 
 class OnnxModel:
-    """A loaded ONNX file with one picture in and one row of scores out."""
+    """A loaded ONNX file with one picture in and one row of scores out.
+
+    Attributes:
+        input: the picture's tensor.
+        output: the scores' tensor.
+    """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         """Prepare the input buffer that every call reuses.
@@ -32,6 +38,7 @@ class OnnxModel:
                 "expected a uint8 or float32 input of fixed size and a float32 output, "
                 f"received {source.type} {source.shape} and {result.type}"
             )
+        self.input, self.output = _tensor_info(source, np.dtype(dtype).name), _tensor_info(result, "float32")
         self._session = session
         self._name = source.name
         self._buffer = np.zeros((1, *sizes), dtype)
@@ -42,6 +49,12 @@ class OnnxModel:
         self._buffer[0] = pixels
         scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
         return scores
+
+
+def _tensor_info(tensor: onnxruntime.NodeArg, dtype: str) -> TensorInfo:
+    """Describe a tensor; sizes that are names or missing are open, and no shape at all is one open size."""
+    shape = tuple(size if isinstance(size, int) else -1 for size in tensor.shape) or (-1,)
+    return TensorInfo(tensor.name, dtype, shape)
 
 
 def open_model(content: bytes, threads: int) -> OnnxModel:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
 from edge_runtime.preprocessing import Preprocessing
 
@@ -19,7 +20,10 @@ def bench_bundle(tmp_path, tflite_float32, tflite_int8):
         name = f"model.{precision}.tflite"
         (folder / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        files.append(ModelFile(name, ModelFormat.TFLITE, precision, len(content), digest, {}))
+        model = open_model("litert", content, 1)
+        files.append(
+            ModelFile(name, ModelFormat.TFLITE, precision, len(content), digest, model.input, model.output, "", {})
+        )
     bundle = Bundle("bundle", ("blue", "red"), Preprocessing(16, 16), tuple(files), {})
     (folder / MANIFEST).write_text(json.dumps(bundle.to_dict()))
     return folder

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, TensorInfo
 from edge_runtime.preprocessing import Preprocessing
 
 SIDE = 16
@@ -85,7 +85,18 @@ def write_bundle(tmp_path: Path) -> Callable[..., Path]:
 def _model_file(path: str, content: bytes) -> ModelFile:
     precision, suffix = path.split(".")
     digest = hashlib.sha256(content).hexdigest()
-    return ModelFile(path, ModelFormat(suffix), Precision(precision), len(content), digest, {})
+    dtype = "uint8" if (precision, suffix) == ("int8", "tflite") else "float32"
+    return ModelFile(
+        path=path,
+        format=ModelFormat(suffix),
+        precision=Precision(precision),
+        size_bytes=len(content),
+        sha256=digest,
+        input=TensorInfo("image", dtype, (1, SIDE, SIDE, 3)),
+        output=TensorInfo("scores", dtype, (1, 1)),
+        oldest_runtime="",
+        drift={},
+    )
 
 
 @pytest.fixture

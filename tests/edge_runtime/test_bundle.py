@@ -15,6 +15,8 @@ from edge_runtime.bundle import (
     ModelFile,
     ModelFormat,
     Precision,
+    SelfTestPicture,
+    TensorInfo,
     read_bundle,
     read_model_file,
 )
@@ -28,9 +30,25 @@ FILE = ModelFile(
     precision=Precision.INT8,
     size_bytes=7,
     sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+    input=TensorInfo("image", "uint8", (1, 32, 64, 3), 1.0),
+    output=TensorInfo("scores", "uint8", (1, 1), 0.00390625, 3),
+    oldest_runtime="tflite-runtime 2.14",
     drift={"labels_changed": 0.01},
 )
-BUNDLE = Bundle("pets", ("cat", "dog"), Preprocessing(64, 32), (FILE,), {"run": "first", "seed": 1})
+PICTURE = SelfTestPicture(
+    path="selftest/cat-1.png",
+    pixels_sha256="ad95131bc0b799c0b1af477fb14fcf26a6a9f76079e48bf090acb7e8367bfd0e",
+    scores={FILE.path: (0.75, 0.25)},
+)
+BUNDLE = Bundle(
+    name="pets",
+    labels=("cat", "dog"),
+    preprocessing=Preprocessing(64, 32),
+    files=(FILE,),
+    training={"run": "first", "seed": 1},
+    selftest=(PICTURE,),
+    confidence_threshold=0.7,
+)
 
 GOLDEN = """\
 {
@@ -57,6 +75,29 @@ GOLDEN = """\
       "precision": "int8",
       "size_bytes": 7,
       "sha256": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+      "input": {
+        "name": "image",
+        "dtype": "uint8",
+        "shape": [
+          1,
+          32,
+          64,
+          3
+        ],
+        "scale": 1.0,
+        "zero_point": 0
+      },
+      "output": {
+        "name": "scores",
+        "dtype": "uint8",
+        "shape": [
+          1,
+          1
+        ],
+        "scale": 0.00390625,
+        "zero_point": 3
+      },
+      "oldest_runtime": "tflite-runtime 2.14",
       "drift": {
         "labels_changed": 0.01
       }
@@ -66,6 +107,19 @@ GOLDEN = """\
     "run": "first",
     "seed": 1
   },
+  "selftest": [
+    {
+      "path": "selftest/cat-1.png",
+      "pixels_sha256": "ad95131bc0b799c0b1af477fb14fcf26a6a9f76079e48bf090acb7e8367bfd0e",
+      "scores": {
+        "model_int8.tflite": [
+          0.75,
+          0.25
+        ]
+      }
+    }
+  ],
+  "confidence_threshold": 0.7,
   "schema_version": 1
 }"""
 
@@ -110,6 +164,8 @@ def test_round_trip(tmp_path: Path) -> None:
     assert read == BUNDLE
     assert isinstance(read.files[0].format, ModelFormat)
     assert isinstance(read.labels, tuple)
+    assert isinstance(read.files[0].input.shape, tuple)
+    assert isinstance(read.selftest[0].scores[FILE.path], tuple)
 
 
 def test_names_are_kept_in_any_script(tmp_path: Path) -> None:
@@ -191,6 +247,62 @@ def test_path_out_of_the_bundle_is_refused(tmp_path: Path, path: str) -> None:
     """Proves that a manifest cannot make the device read a file elsewhere."""
     with pytest.raises(BundleError, match="plain file name"):
         read_bundle(write_manifest(tmp_path, changed(("files", 0, "path"), path)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x",
+        "/selftest/x",
+        "selftest",
+        "selftest/",
+        "selftest/..",
+        "selftest/a/b",
+        "selftest/../x",
+        "other/x",
+        "x",
+    ],
+)
+def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    """Proves that a manifest can name pictures in the bundle's one sub-folder and nowhere else."""
+    with pytest.raises(BundleError, match="expected selftest/NAME, received"):
+        read_bundle(write_manifest(tmp_path, changed(("selftest", 0, "path"), path)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("confidence_threshold",), 1.01, "a number from 0 to 1, received 1.01"),
+        (("confidence_threshold",), float("nan"), "a number from 0 to 1, received nan"),
+        (("selftest", 0, "scores"), {"other.tflite": [0.5, 0.5]}, "expected those of"),
+        (("selftest", 0, "scores", FILE.path), [0.5], "a score for each of"),
+        (("selftest", 0, "scores", FILE.path), [0.5, 1.5], "numbers from 0 to 1"),
+        (("files", 0, "input", "shape"), [1, 0, 64, 3], "each positive or -1"),
+        (("files", 0, "input", "shape"), [], "one or more sizes"),
+        (("files", 0, "input", "dtype"), "text", "a NumPy type such as uint8, received 'text'"),
+        (("files", 0, "output", "scale"), -1.0, "a number from 0 up"),
+        (("files", 0, "output", "scale"), float("inf"), "a number from 0 up"),
+        (("files", 0, "precision"), "int4", "'int4' is not a valid Precision"),
+    ],
+    ids=str,
+)
+def test_value_out_of_range_is_named(tmp_path: Path, path: tuple[Any, ...], value: Any, words: str) -> None:
+    """Proves that tensors, scores and thresholds that cannot be are refused with what was expected."""
+    with pytest.raises(BundleError, match=words):
+        read_bundle(write_manifest(tmp_path, changed(path, value)))
+
+
+def test_whole_numbers_count_as_numbers(tmp_path: Path) -> None:
+    """Proves that a manifest rewritten by a tool that drops `.0` still reads as the same bundle."""
+    read = read_bundle(write_manifest(tmp_path, changed(("files", 0, "input", "scale"), 1)))
+    assert read == BUNDLE
+
+
+def test_open_sizes_and_no_threshold_are_allowed(tmp_path: Path) -> None:
+    """Proves that a free batch, a bundle without self-test pictures and one without threshold are valid."""
+    free = replace(FILE, input=replace(FILE.input, shape=(-1, 32, 64, 3)))
+    bundle = replace(BUNDLE, files=(free,), selftest=(), confidence_threshold=0.0)
+    assert read_bundle(write_manifest(tmp_path, json.dumps(bundle.to_dict()))) == bundle
 
 
 @pytest.mark.parametrize("labels", [(), ("cat",), ("cat", "cat"), ("cat", ""), ("cat", 5), "ab"], ids=str)

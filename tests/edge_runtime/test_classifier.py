@@ -114,8 +114,11 @@ def test_all_files_of_a_bundle_agree(both_bundle: Path, pictures: dict[str, Path
     [
         ({"backend": "torch"}, "backend 'torch' is unknown: expected auto, litert, tflite-runtime, onnxruntime"),
         ({"backend": ""}, "is unknown: expected auto"),
-        ({"precision": "float16"}, "precision 'float16' is unknown: expected auto, float32, int8"),
-        ({"precision": "INT8"}, "is unknown: expected auto, float32, int8"),
+        (
+            {"precision": "float64"},
+            "precision 'float64' is unknown: expected auto, float32, float16, dynamic, int8",
+        ),
+        ({"precision": "INT8"}, "is unknown: expected auto, float32, float16, dynamic, int8"),
         ({"precision": "int8"}, "the bundle has no int8 file for backend auto"),
         ({"backend": "litert"}, "the bundle has no auto file for backend litert"),
     ],
