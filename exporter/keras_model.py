@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import keras
 
 INPUT_NAME = "image"
+OUTPUT_NAME = "scores"
 _BATCH = 64
 
 

@@ -26,6 +26,7 @@ class TrainConfig:
         seed: seed of split, order, augmentation, weights and dropout.
         augment: flip, crop and change brightness and contrast at random.
         early_stopping: stop after so many epochs without a lower validation loss; 0 never stops.
+        keep_best: keep the epoch of the lowest validation loss; otherwise the last.
         limit_per_class: use at most so many pictures of each class; 0 uses all.
         validation_fraction: share of the pictures that chooses the epoch to keep, 0.01-0.4.
         test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
@@ -41,6 +42,7 @@ class TrainConfig:
     seed: int = 0
     augment: bool = False
     early_stopping: int = 0
+    keep_best: bool = True
     limit_per_class: int = 0
     validation_fraction: float = 0.1
     test_fraction: float = 0.2

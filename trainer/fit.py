@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,17 +54,24 @@ class FitState:
 
     Args:
         history: the epochs done.
-        best: index of the epoch with the lowest validation loss, or -1 before the first.
+        keep_best: whether the epoch of the lowest validation loss is the result, and not the last.
     """
 
     history: tuple[Epoch, ...] = ()
-    best: int = -1
+    keep_best: bool = True
 
-    def after(self, epoch: Epoch) -> FitState:
-        """Return the state with one more epoch."""
-        lowest = self.history[self.best].validation_loss if self.history else math.nan
-        better = math.isnan(lowest) or epoch.validation_loss < lowest
-        return FitState((*self.history, epoch), len(self.history) if better else self.best)
+    @property
+    def best(self) -> int:
+        """Index of the epoch with the lowest validation loss, or -1 before the first."""
+        losses = [
+            math.inf if math.isnan(epoch.validation_loss) else epoch.validation_loss for epoch in self.history
+        ]
+        return losses.index(min(losses)) if losses else -1
+
+    @property
+    def kept(self) -> int:
+        """Index of the epoch whose network is the result, or -1 before the first."""
+        return self.best if self.keep_best else len(self.history) - 1
 
 
 class Observer(Protocol):
@@ -107,24 +114,24 @@ def fit(
         observer: watches the progress.
 
     Returns:
-        The network of the epoch with the lowest validation loss, and the history.
+        The network of the epoch that `config.keep_best` asks for, and the history.
 
     Raises:
         RunError: a checkpoint cannot be read.
     """
-    state = read_state(folder)
+    state = replace(read_state(folder), keep_best=config.keep_best)
     if state.history:
         model = _load(folder, len(state.history) - 1)
     for number in range(len(state.history), config.epochs):
         if _should_stop(state, config):
             break
         epoch = _train_epoch(model, dataset, config, number, observer)
-        state = state.after(epoch)
+        state = replace(state, history=(*state.history, epoch))
         _save(folder, model, state)
         if config.tensorboard:
             _log_epoch(folder / "tensorboard", number, epoch)
         observer.on_epoch(number, epoch)
-    return _load(folder, state.best), state
+    return _load(folder, state.kept), state
 
 
 def read_state(folder: Path) -> FitState:
@@ -138,7 +145,7 @@ def read_state(folder: Path) -> FitState:
         return FitState()
     try:
         values = json.loads(path.read_text())
-        return FitState(tuple(Epoch(**epoch) for epoch in values["history"]), values["best"])
+        return FitState(tuple(Epoch(**epoch) for epoch in values["history"]))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(path, error) from error
 
@@ -239,10 +246,10 @@ def _save(folder: Path, model: keras.Model, state: FitState) -> None:
     model.save(partial)
     partial.replace(_checkpoint(folder, newest))
     text = folder / "state.json.partial"
-    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history], "best": state.best}))
+    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history]}))
     text.replace(folder / STATE)
     for path in folder.glob("checkpoint-*.keras"):
-        if path not in (_checkpoint(folder, newest), _checkpoint(folder, state.best)):
+        if path not in (_checkpoint(folder, newest), _checkpoint(folder, state.kept)):
             path.unlink()
 
 

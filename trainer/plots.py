@@ -24,7 +24,7 @@ def plot_learning_curves(state: FitState, path: Path) -> None:
         validation = [getattr(epoch, f"validation_{quantity}") for epoch in state.history]
         axes.plot(epochs, training, "o-", color=_TRAINING, label="training (dropout on)")
         axes.plot(epochs, validation, "o-", color=_VALIDATION, label="validation")
-        axes.axvline(state.best + 1, color=_BEST, linestyle=":", label=f"kept: epoch {state.best + 1}")
+        axes.axvline(state.kept + 1, color=_BEST, linestyle=":", label=f"kept: epoch {state.kept + 1}")
         axes.set(xlabel="epoch", ylabel=quantity, title=quantity.capitalize())
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)

@@ -23,8 +23,8 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         f"# Run {name}\n",
         SAMPLE_WARNING if config.data == "sample" else "",
         f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}, "
-        f"{evaluation.pictures:,} pictures never used in training), epoch {state.best + 1} of "
-        f"{len(state.history)} kept for its lowest validation loss.\n",
+        f"{evaluation.pictures:,} pictures never used in training), epoch {state.kept + 1} of "
+        f"{len(state.history)}, {'that of the lowest validation loss' if state.keep_best else 'the last'}.\n",
         "## Per class\n",
         _class_table(evaluation),
         "## Confusion matrix\n",

@@ -108,7 +108,7 @@ def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Eva
     bare.set_weights(model.get_weights())
     bare.save(folder / "model.keras")
     _write_json(folder / "history.json", [vars(epoch) for epoch in state.history])
-    _write_json(folder / "metrics.json", {"kept_epoch": state.best + 1, "test": evaluation.to_dict()})
+    _write_json(folder / "metrics.json", {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
 
 
 def write_run_json(

@@ -105,12 +105,24 @@ def test_best_epoch_is_returned(pets_dataset: Dataset, whole: tuple) -> None:
     assert accuracy == state.history[state.best].validation_accuracy
 
 
+def test_the_last_epoch_is_returned_when_asked_for(pets_dataset: Dataset, whole: tuple, tmp_path: Path) -> None:
+    """Proves that without keep_best the result is the newest checkpoint, though an earlier one has a lower loss."""
+    for number in range(3):
+        shutil.copy(whole[2] / f"checkpoint-{whole[1].kept:04d}.keras", tmp_path / f"checkpoint-{number:04d}.keras")
+    history = [dict(vars(epoch)) for epoch in whole[1].history]
+    history[0]["validation_loss"] = 1e-9
+    (tmp_path / "state.json").write_text(json.dumps({"history": history}))
+    _, state = run(pets_dataset, tmp_path, replace(CONFIG, epochs=4, keep_best=False))
+    assert (state.best, state.kept) == (0, 3)
+    assert {path.name for path in tmp_path.glob("*.keras")} == {"checkpoint-0003.keras"}
+
+
 def test_early_stopping_keeps_the_best(pets_dataset: Dataset, whole: tuple, tmp_path: Path) -> None:
     """Proves that epochs without progress end the fit, resumed or not, and an earlier, better one is returned."""
     shutil.copy(whole[2] / "checkpoint-0002.keras", tmp_path)
     history = [dict(vars(epoch)) for epoch in whole[1].history]
     loss, history[2]["validation_loss"] = history[2]["validation_loss"], 1e-9  # none that follows is better
-    (tmp_path / "state.json").write_text(json.dumps({"history": history, "best": 2}))
+    (tmp_path / "state.json").write_text(json.dumps({"history": history}))
     for expected in ([3, 4], []):
         observer = Silent()
         model, state = run(pets_dataset, tmp_path, replace(CONFIG, epochs=9, early_stopping=2), observer)
@@ -162,7 +174,7 @@ def test_damaged_checkpoint(pets_dataset: Dataset, whole: tuple, tmp_path: Path,
         run(pets_dataset, tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"history": [{"loss": 1}], "best": 0}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"history": [{"loss": 1}]}'])
 def test_damaged_state(tmp_path: Path, content: str) -> None:
     """Proves that a state of any other shape is one error that names it."""
     (tmp_path / "state.json").write_text(content)
@@ -176,10 +188,10 @@ def test_no_state_is_the_beginning(tmp_path: Path) -> None:
 
 
 def test_best_follows_the_lowest_loss() -> None:
-    """Proves that ties keep the earlier epoch and that an epoch that diverged to NaN is never the best for long."""
+    """Proves that ties keep the earlier epoch and that an epoch that diverged to NaN is never the best."""
     state = FitState()
     bests = []
     for loss in (math.nan, math.nan, 0.7, 0.5, math.nan, 0.5, 0.4):
-        state = state.after(Epoch(1, 0.5, loss, 0.5, 1, 0))
+        state = replace(state, history=(*state.history, Epoch(1, 0.5, loss, 0.5, 1, 0)))
         bests.append(state.best)
-    assert bests == [0, 1, 2, 3, 3, 3, 6]
+    assert bests == [0, 0, 2, 3, 3, 3, 6]

@@ -1,0 +1,82 @@
+"""Pictures drawn here that a bundle carries, so that a device can prove it computes what the exporter computed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from edge_runtime.bundle import Bundle, SelfTestPicture
+from edge_runtime.classifier import Classifier
+from edge_runtime.preprocessing import load_picture
+
+FOLDER = "selftest"
+
+
+def draw_pictures() -> dict[str, bytes]:
+    """Return encoded pictures by file name, one for each way of decoding that differs between libraries.
+
+    A large JPEG is decoded at reduced scale, one is stored lying on its side, one is CMYK; the others have an
+    alpha channel, 16 bits, a palette, and sizes that shrink, grow and stay.
+    """
+    turned = Image.Exif()
+    turned[0x0112] = 6  # orientation: rotate 90 degrees clockwise to view
+    return {
+        "large.jpg": _encoded(_drawing(0, 900, 640), "JPEG", quality=90),
+        "turned.jpg": _encoded(_drawing(1, 300, 220), "JPEG", quality=90, exif=turned),
+        "cmyk.jpg": _encoded(_drawing(2, 200, 200).convert("CMYK"), "JPEG", quality=90),
+        "transparent.png": _encoded(_transparent(_drawing(3, 160, 240)), "PNG"),
+        "sixteen-bit.png": _encoded(_sixteen_bit(_drawing(4, 120, 90)), "PNG"),
+        "palette.gif": _encoded(_drawing(5, 64, 64).quantize(32), "GIF"),
+    }
+
+
+def write_pictures(folder: Path, bundle: Bundle) -> tuple[SelfTestPicture, ...]:
+    """Write the pictures below the bundle's folder and hash what preprocessing makes of each; no scores yet."""
+    (folder / FOLDER).mkdir()
+    pictures = []
+    for name, content in draw_pictures().items():
+        (folder / FOLDER / name).write_bytes(content)
+        pixels = load_picture(content, bundle.preprocessing)
+        pictures.append(SelfTestPicture(f"{FOLDER}/{name}", hashlib.sha256(pixels.tobytes()).hexdigest(), {}))
+    return tuple(pictures)
+
+
+def expected_scores(folder: Path, picture: SelfTestPicture, classifier: Classifier) -> tuple[float, ...]:
+    """Return the scores that an opened file gives a self-test picture, per label."""
+    pixels = load_picture(folder / picture.path, classifier.bundle.preprocessing)
+    return tuple(round(float(score), 7) for score in classifier.scores(pixels))
+
+
+def _drawing(number: int, width: int, height: int) -> Image.Image:
+    """Draw shapes over a gradient: smooth areas, edges and every colour channel on its own."""
+    red = Image.linear_gradient("L").resize((width, height))
+    green = Image.radial_gradient("L").resize((width, height))
+    image = Image.merge("RGB", (red, green, red.transpose(Image.Transpose.ROTATE_180)))
+    pen = ImageDraw.Draw(image)
+    for index in range(7):
+        angle = 2.4 * index + number
+        x, y = width * (0.5 + 0.35 * math.cos(angle)), height * (0.5 + 0.35 * math.sin(angle))
+        radius = min(width, height) * (0.05 + 0.03 * ((index + number) % 4))
+        colour = tuple((67 * (index + 1) * (channel + 2) + 91 * number) % 256 for channel in range(3))
+        draw = pen.ellipse if index % 2 else pen.rectangle
+        draw((x - radius, y - radius, x + radius, y + radius), fill=colour)
+    return image
+
+
+def _transparent(image: Image.Image) -> Image.Image:
+    image.putalpha(Image.radial_gradient("L").resize(image.size))
+    return image
+
+
+def _sixteen_bit(image: Image.Image) -> Image.Image:
+    return image.convert("L").convert("I").point(lambda value: value * 257).convert("I;16")
+
+
+def _encoded(image: Image.Image, format_: str, **options: object) -> bytes:
+    target = io.BytesIO()
+    image.save(target, format_, **options)
+    return target.getvalue()
