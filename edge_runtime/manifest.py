@@ -28,13 +28,15 @@ class Precision(StrEnum):
     """Number formats of a model file.
 
     `float32`: weights and arithmetic in single precision. `float16`: weights stored in half precision.
-    `dynamic`: int8 weights, float activations. `int8`: integer arithmetic throughout.
+    `dynamic`: int8 weights, float activations. `int8`: integer arithmetic throughout. `mixed`: int8, but for
+    layers that had to stay in float, which the bundle's report names.
     """
 
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     DYNAMIC = "dynamic"
     INT8 = "int8"
+    MIXED = "mixed"
 
 
 @dataclass(frozen=True)

@@ -2,36 +2,129 @@
 
 from __future__ import annotations
 
-import numpy as np
+import hashlib
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import PictureError
+from edge_runtime.preprocessing import decode_picture
 from exporter.errors import SourceError
 from exporter.source import Source, SplitPicture
 
 DEFAULT_COUNT = 256
+# Bits of 256 in which difference hashes of near-identical pictures may differ: docs/decisions/0004.
+MAX_DISTANCE = 10
 
 
-def draw_calibration(source: Source, *, count: int = DEFAULT_COUNT, seed: int = 0) -> tuple[SplitPicture, ...]:
-    """Draw pictures of the training split, the same number of each class, shuffled.
+def draw_calibration(
+    source: Source, *, count: int = DEFAULT_COUNT, seed: int = 0, folder: Path | None = None
+) -> tuple[tuple[SplitPicture, ...], tuple[SplitPicture, ...]]:
+    """Draw two sets without a common picture: one to quantise with, one to see how much the draw matters.
+
+    Each has the same number of pictures of each class, as far as there are, shuffled.
 
     Args:
         source: the training run.
-        count: pictures in all; fewer where the split has fewer.
+        count: pictures of a set; fewer where the split has fewer.
         seed: seed of choice and order.
+        folder: pictures to draw from, at any depth; by default those of the training split.
+
+    Returns:
+        The calibration set and the second set, which is empty where too few pictures are left.
 
     Raises:
-        SourceError: the training split lacks a class, or shares a picture with the test split.
+        SourceError: there is no picture, or one is in the test split too, by content or nearly so.
     """
+    candidates = pictures_below(folder, source) if folder else source.sides["train"]
     generator = np.random.default_rng(seed)
-    per_class = -(-count // len(source.labels))
-    chosen: list[SplitPicture] = []
-    for label, name in enumerate(source.labels):
-        candidates = [picture for picture in source.sides["train"] if picture.label == label]
-        if not candidates:
-            raise SourceError(f"{source.folder}: the training split has no picture of class {name}. Train again.")
-        picked = generator.permutation(len(candidates))[:per_class]
-        chosen += [candidates[index] for index in picked]
-    test = {picture.sha256 for picture in source.sides["test"]}
-    shared = [picture.path for picture in chosen if picture.sha256 in test]
-    if shared:
-        raise SourceError(f"{shared[0]}: is in the test split too, so it must not calibrate. Train again.")
-    return tuple(chosen[index] for index in generator.permutation(len(chosen))[:count])
+    by_class: dict[int, list[SplitPicture]] = {}
+    for picture in candidates:
+        by_class.setdefault(picture.label, []).append(picture)
+    if folder is None and len(by_class) < len(source.labels):
+        missing = next(name for label, name in enumerate(source.labels) if label not in by_class)
+        raise SourceError(f"{source.folder}: the training split has no picture of class {missing}. Train again.")
+    for pictures in by_class.values():
+        generator.shuffle(pictures)  # type: ignore[arg-type]
+    count = min(count, len(candidates))
+    dealt = [picture for row in range(count) for picture in _row(by_class, row)]
+    first = _shuffled(dealt[:count], generator)
+    second = _shuffled(dealt[count : 2 * count], generator)
+    _refuse_test_pictures(first + second, source)
+    return first, second if len(second) == count else ()
+
+
+def calibration_record(source: Source, pictures: tuple[SplitPicture, ...], seed: int) -> dict[str, Any]:
+    """Return the JSON object of `calibration.json`: which pictures set the integer ranges, by content."""
+    return {
+        "seed": seed,
+        "pictures": [
+            {"sha256": picture.sha256, "label": source.labels[picture.label] if picture.label >= 0 else None}
+            for picture in pictures
+        ],
+    }
+
+
+def pictures_below(folder: Path, source: Source) -> tuple[SplitPicture, ...]:
+    """Return the files below a folder; where a sub-folder has a label's name, so have its pictures.
+
+    Raises:
+        SourceError: there is none, or one cannot be decoded.
+    """
+    labels = {name.lower(): index for index, name in enumerate(source.labels)}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not paths:
+        raise SourceError(f"{folder}: no pictures there. Name a folder of pictures with --calibration.")
+    return tuple(_read(path, labels.get(path.parent.name.lower(), -1), source) for path in paths)
+
+
+def _read(path: Path, label: int, source: Source) -> SplitPicture:
+    content = path.read_bytes()
+    try:
+        image = decode_picture(content, source.preprocessing)
+    except PictureError as error:
+        raise SourceError(f"{path}: {error.reason}. Take it out of the calibration folder.") from error
+    import imagehash
+
+    return SplitPicture(path, label, hashlib.sha256(content).hexdigest(), str(imagehash.dhash(image, hash_size=16)))
+
+
+def _row(by_class: dict[int, list[SplitPicture]], row: int) -> list[SplitPicture]:
+    return [pictures[row] for _, pictures in sorted(by_class.items()) if row < len(pictures)]
+
+
+def _shuffled(pictures: list[SplitPicture], generator: np.random.Generator) -> tuple[SplitPicture, ...]:
+    return tuple(pictures[index] for index in generator.permutation(len(pictures)))
+
+
+def _refuse_test_pictures(pictures: tuple[SplitPicture, ...], source: Source) -> None:
+    """Refuse a picture of the test split: a file fitted to it looks better there than anywhere else."""
+    known = {picture.sha256: picture for picture in source.sides["test"]}
+    for picture in pictures:
+        if picture.sha256 in known:
+            raise SourceError(
+                f"{picture.path}: is in the test split too ({known[picture.sha256].path}), so it must not "
+                "calibrate. Calibrate with other pictures."
+            )
+    test = [picture for picture in source.sides["test"] if picture.difference_hash]
+    hashed = [picture for picture in pictures if picture.difference_hash]
+    if not test or not hashed:
+        return
+    distances = _distances(hashed, test)
+    row, column = np.unravel_index(distances.argmin(), distances.shape)
+    if distances[row, column] <= MAX_DISTANCE:
+        raise SourceError(
+            f"{hashed[row].path}: is nearly the same picture as {test[column].path} of the test split, so it "
+            "must not calibrate. Calibrate with other pictures."
+        )
+
+
+def _distances(first: list[SplitPicture], second: list[SplitPicture]) -> NDArray[np.int64]:
+    """Return the number of differing bits of every pair of hashes, `int (first, second)`."""
+    words = [
+        np.frombuffer(bytes.fromhex("".join(picture.difference_hash for picture in side)), np.uint64).reshape(-1, 4)
+        for side in (first, second)
+    ]
+    return np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Keras to ONNX: float32, and int8 by static quantisation in QDQ form."""
+"""Keras to ONNX: float32, float16 weights, and int8 by static quantisation in QDQ form."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ import numpy as np
 
 from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.keras_model import INPUT_NAME, traced
+from exporter.keras_model import INPUT_NAME, OUTPUT_NAME, traced
 
 if TYPE_CHECKING:
     import keras
 
 OPSET = 17  # the newest that tf2onnx 1.17 writes without gaps; ONNX Runtime reads it since 1.12
+# One step a level, whatever the pictures held.
+_PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
+_SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(1)}
+# x86 processors without VNNI multiply unsigned by signed bytes with sums that saturate, unless the signed ones have
+# seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of eight,
+# which every processor multiplies right: docs/decisions/0006.
+_SEVEN_BITS = {"reduce_range": True, "axis": 0}
 
 
 def convert_float32(model: keras.Model) -> bytes:
@@ -33,28 +40,58 @@ def convert_float32(model: keras.Model) -> bytes:
     # tf2onnx raises whatever its many passes raise.
     except Exception as error:
         raise ConversionError(f"tf2onnx failed: {error}") from error
+    _name_output(proto.graph)
     content: bytes = proto.SerializeToString()
     return content
 
 
-def convert_int8(float32: bytes, calibration: Pixels) -> bytes:
-    """Return the float32 ONNX file quantised to int8: static ranges, per-channel weights, QDQ form.
+def convert_float16(float32: bytes) -> bytes:
+    """Return the file with its weights stored in float16; arithmetic, input and output stay float32.
+
+    ONNX Runtime widens the weights once, when it loads the file. It has next to no float16 arithmetic for CPUs, and
+    a file that asks for it is cast to and fro around every operator.
+    """
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    proto = onnx.load_from_string(float32)
+    casts = []
+    for weights in proto.graph.initializer:
+        if weights.data_type != TensorProto.FLOAT:
+            continue
+        name, values = weights.name, numpy_helper.to_array(weights)
+        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
+        casts.append(helper.make_node("Cast", [weights.name], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str, ...] = ()) -> bytes:
+    """Return the float32 file quantised to int8 on `uint8 (1, H, W, 3)`: static ranges, per-channel weights.
 
     Args:
         float32: what `convert_float32` returned.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`, pictures to take tensor ranges from.
+        keep_float: names of nodes to leave in float32.
 
     Raises:
         ConversionError: the quantiser failed.
     """
+    import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    unsigned, signed = {"quant_type": QuantType.QUInt8}, {"quant_type": QuantType.QInt8}
     with tempfile.TemporaryDirectory() as scratch:
         plain, prepared, result = (Path(scratch, name) for name in ("float32.onnx", "prepared.onnx", "int8.onnx"))
         plain.write_bytes(float32)
         try:
             quant_pre_process(plain, prepared)
+            graph = onnx.load(prepared).graph
+            picture = _picture_tensor(graph)
             quantize_static(
                 prepared,
                 result,
@@ -62,14 +99,61 @@ def convert_int8(float32: bytes, calibration: Pixels) -> bytes:
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
-                # Signed weights saturate the 16-bit sums of x86 processors without VNNI: measured 92.6 %
-                # agreement with Keras against 99.7 % on one (docs/decisions/0006).
                 weight_type=QuantType.QUInt8,
+                nodes_to_exclude=list(keep_float),
+                extra_options={
+                    "TensorQuantOverrides": {
+                        picture: [unsigned | _PIXEL_RANGE],
+                        OUTPUT_NAME: [unsigned | _SCORE_RANGE],
+                        **{name: [signed | _SEVEN_BITS] for name in _kernels(graph)},
+                    }
+                },
             )
         # onnxruntime's quantiser raises whatever onnx and its own passes raise.
         except Exception as error:
             raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
-        return result.read_bytes()
+        proto = onnx.load(result)
+    _take_uint8(proto.graph, picture)
+    content: bytes = proto.SerializeToString()
+    return content
+
+
+def _name_output(graph: Any) -> None:
+    """Call the scores by the name that they have in every other format."""
+    name = graph.output[0].name
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for index, found in enumerate(names):
+                if found == name:
+                    names[index] = OUTPUT_NAME
+    graph.output[0].name = OUTPUT_NAME
+
+
+def _picture_tensor(graph: Any) -> str:
+    """Return the tensor that the first layer reads: the input, or what a transposition makes of it."""
+    first = next(node for node in graph.node if INPUT_NAME in node.input)
+    return str(first.output[0]) if first.op_type == "Transpose" else INPUT_NAME
+
+
+def _kernels(graph: Any) -> list[str]:
+    """Return the weights of the convolutions."""
+    return [node.input[1] for node in graph.node if node.op_type == "Conv"]
+
+
+def _take_uint8(graph: Any, picture: str) -> None:
+    """Let the file take what its first quantisation would make, so that no float picture is ever built."""
+    from onnx import TensorProto
+
+    quantise = next(node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture)
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name == quantise.output[0]:
+                node.input[index] = picture
+    graph.node.remove(quantise)
+    graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
+    for value in list(graph.value_info):
+        if value.name == picture:
+            graph.value_info.remove(value)
 
 
 class _Calibration:

@@ -114,8 +114,6 @@ def _optimised(content: bytes) -> Any:
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(Path(scratch, "optimised.onnx"))
         options.log_severity_level = 3
-        # The level above, "all", lays float tensors out for this one processor and changes nothing else.
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         return onnx.load(options.optimized_model_filepath)
 

@@ -27,11 +27,13 @@ class SplitPicture:
         path: the file.
         label: index into the labels.
         sha256: hash that its bytes had in training, hex.
+        difference_hash: 256-bit perceptual hash, hex; "" when unknown.
     """
 
     path: Path
     label: int
     sha256: str
+    difference_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ def read_source(folder: Path) -> Source:
         data = Path(splits["folder"])
         sides: dict[str, list[SplitPicture]] = {"train": [], "validation": [], "test": []}
         for file in splits["files"]:
-            picture = SplitPicture(data / file["path"], labels.index(file["label"]), file["sha256"])
+            picture = SplitPicture(
+                data / file["path"], labels.index(file["label"]), file["sha256"], file["difference_hash"]
+            )
             sides[file["side"]].append(picture)
         preprocessing = Preprocessing.from_dict(run["preprocessing"])
     except (KeyError, TypeError, ValueError) as error:

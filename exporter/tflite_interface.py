@@ -13,15 +13,25 @@ from exporter.keras_model import INPUT_NAME, OUTPUT_NAME
 _INT8_TO_UINT8 = 128  # distance of the zero points of the same step
 
 
-def name_interface(content: bytes) -> bytes:
+def name_interface(content: bytes, *, versions: dict[str, int] | None = None) -> bytes:
     """Return the file with its input called `image` and its output `scores`, as in every other format.
 
     It is also written anew, with all weights inside the flatbuffer, where every runtime looks for them.
+
+    Args:
+        content: a TFLite file.
+        versions: the version to demand of a runtime's operators, by kind.
     """
+    from ai_edge_litert import schema_py_generated as schema
+
     model = _read(content)
     graph = model.subgraphs[0]
     graph.tensors[graph.inputs[0]].name = INPUT_NAME
     graph.tensors[graph.outputs[0]].name = OUTPUT_NAME
+    for kind, version in (versions or {}).items():
+        for code in model.operatorCodes:
+            if code.builtinCode == getattr(schema.BuiltinOperator, kind):
+                code.version = version
     return _written(model)
 
 

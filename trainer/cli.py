@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
 @click.option("--augment/--no-augment", default=None, help="Change pictures at random.  [default: off]")
 @click.option("--early-stopping", type=int, help="Epochs without progress before the end; 0 never.  [default: 0]")
-@click.option(
-    "--keep-best/--keep-last",
-    default=None,
-    help="Which epoch is the result; best has the lowest validation loss.  [default: best]",
-)
+@click.option("--keep-best/--keep-last", default=None, help="Result: the epoch of lowest loss.  [default: on]")
 @click.option("--limit-per-class", type=int, help="Pictures of each class to use; 0 all.  [default: 0]")
 @click.option("--validation-fraction", type=float, help="Share that chooses the epoch.  [default: 0.1]")
 @click.option("--test-fraction", type=float, help="Share held back for the figures.  [default: 0.2]")

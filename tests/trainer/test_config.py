@@ -35,7 +35,7 @@ def test_any_string_survives_the_file(tmp_path: Path, data: str) -> None:
 
 def test_every_option_survives_the_file(tmp_path: Path) -> None:
     """Proves that a config with no default left is read back equal, tiny floats and booleans included."""
-    config = TrainConfig("x", "report", 64, 3, 7, 1e-7, 2**31 - 1, True, 4, 11, 0.15, 0.25, True)
+    config = TrainConfig("x", "report", 64, 3, 7, 1e-7, 2**31 - 1, True, 4, False, 11, 0.15, 0.25, True)
     path = tmp_path / "config.toml"
     write_config(path, config)
     assert read_config(path, {}) == config
@@ -148,6 +148,7 @@ def test_report_recipe() -> None:
         learning_rate=0.001,
         augment=False,
         limit_per_class=5843,
+        keep_best=False,
         validation_fraction=0.1,
         test_fraction=0.25,
     )
