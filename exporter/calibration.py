@@ -47,7 +47,7 @@ def draw_calibration(
         missing = next(name for label, name in enumerate(source.labels) if label not in by_class)
         raise SourceError(f"{source.folder}: the training split has no picture of class {missing}. Train again.")
     for pictures in by_class.values():
-        generator.shuffle(pictures)  # type: ignore[arg-type]
+        generator.shuffle(pictures)
     count = min(count, len(candidates))
     dealt = [picture for row in range(count) for picture in _row(by_class, row)]
     first = _shuffled(dealt[:count], generator)
@@ -127,4 +127,5 @@ def _distances(first: list[SplitPicture], second: list[SplitPicture]) -> NDArray
         np.frombuffer(bytes.fromhex("".join(picture.difference_hash for picture in side)), np.uint64).reshape(-1, 4)
         for side in (first, second)
     ]
-    return np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2, dtype=np.int64)
+    bits: NDArray[np.int64] = np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2, dtype=np.int64)
+    return bits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -11,70 +12,124 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from edge_runtime.folders import BUNDLES, RUNS, newest_folder
-from edge_runtime.terminal import next_command, one_line_errors
+from edge_runtime.native_output import native_output_to
+from edge_runtime.terminal import next_command, one_line_errors, say
 from exporter.errors import SourceError
 
 if TYPE_CHECKING:
-    from edge_runtime.bundle import Bundle
+    from exporter.export import Outcome
+    from exporter.source import Source
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+_EXIT_CODES = {"passed": 0, "failed": 3, "inconclusive": 4}
+_PRECISIONS = {
+    "none": ("float32",),
+    "float16": ("float32", "float16"),
+    "dynamic": ("float32", "dynamic"),
+    "int8": ("float32", "int8"),
+    "all": ("float32", "float16", "dynamic", "int8"),
+}
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong usage, 3 a file failed, "
+    "4 too few test pictures to tell.",
+)
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
     "--quantize",
-    type=click.Choice(["none", "int8"]),
+    type=click.Choice(list(_PRECISIONS)),
     default="int8",
     show_default=True,
-    help="none: float32 files; int8: these and full-integer files.",
+    help="Smaller files to write beside the float32 ones.",
 )
 @click.option("--format", "format_", type=click.Choice(["tflite", "onnx", "all"]), default="all", show_default=True)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Largest drop of accuracy that passes.",
+)
+@click.option("--repair", is_flag=True, help="Keep layers of a failing int8 file in float until it passes.")
+@click.option("--calibration", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of pictures that set the integer ranges.  [default: training split]")  # fmt: skip
 @click.option("--calibration-count", type=click.IntRange(1), default=256, show_default=True,
-              help="Training pictures that set the integer ranges.")  # fmt: skip
+              help="How many of them.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the calibration draw.")
+@click.option("--keras", type=click.Path(path_type=Path), help="A Keras model of your own instead of a run.")
+@click.option("--test", type=click.Path(path_type=Path), help="Its test pictures, a sub-folder per class.")
+@click.option("--input-range", type=(float, float), metavar="LOW HIGH",
+              help="What it takes for black and white, when it does not rescale itself.")  # fmt: skip
 @click.option("--name", help="Name of the bundle.  [default: the run's]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder of all bundles.")  # fmt: skip
 @click.version_option(package_name="catdog-edge")
-def main(run: Path | None, name: str | None, bundles: Path, **options: Any) -> None:
-    """Convert a trained model to TFLite and ONNX, check each file against Keras, write bundles/NAME."""
+def main(name: str | None, bundles: Path, **options: Any) -> None:
+    """Convert a trained model to TFLite and ONNX, judge each file's drift from Keras, write bundles/NAME."""
+    _refuse_mixture(options)
     with one_line_errors("export", stopped="stopped; no bundle was written"):
-        folder = run or _newest_run()
-        target = bundles / (name or folder.resolve().name)
-        bundle = _export(folder, target, options)
-    _print_drift(bundle)
-    click.echo(f"{target}/report.md")
-    next_command(f"catdog-edge classify --model {shlex.quote(str(target))} PICTURE")
+        source = _source(options)
+        outcome = _export(source, bundles / (name or source.name), options)
+    _finish(outcome)
 
 
-def _newest_run() -> Path:
-    folder = newest_folder(RUNS, "run.json")
+def _refuse_mixture(options: dict[str, Any]) -> None:
+    if options["keras"] is None and (options["test"] or options["input_range"]):
+        raise click.UsageError("--test and --input-range go with --keras; a run has its own test pictures")
+    if options["keras"] is not None and (options["run"] or not options["test"] or not options["calibration"]):
+        raise click.UsageError(
+            "--keras needs --test and --calibration, folders of pictures, and goes without --run"
+        )
+
+
+def _source(options: dict[str, Any]) -> Source:
+    from exporter.source import read_keras_source, read_source
+
+    if options["keras"] is not None:
+        from exporter.keras_model import input_size
+
+        with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
+            size = input_size(options["keras"])
+        return read_keras_source(options["keras"], options["test"], size=size, input_range=options["input_range"])
+    folder = options["run"] or newest_folder(RUNS, "run.json")
     if folder is None:
         raise SourceError(f"no finished run in {RUNS}/: name one with --run, or train one with: catdog-train")
-    return folder
+    return read_source(folder)
 
 
-def _export(folder: Path, target: Path, options: dict[str, Any]) -> Bundle:
+def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
     from edge_runtime.bundle import ModelFormat, Precision
-    from exporter.export import ExportPlan, export, plan_targets
-    from exporter.source import read_source
+    from exporter.conversion import plan_targets
+    from exporter.export import ExportPlan, export
 
     formats = tuple(ModelFormat) if options["format_"] == "all" else (ModelFormat(options["format_"]),)
-    precisions = (Precision.FLOAT32, Precision.INT8) if options["quantize"] == "int8" else (Precision.FLOAT32,)
-    plan = ExportPlan(plan_targets(formats, precisions), options["calibration_count"], options["seed"])
+    precisions = tuple(Precision(name) for name in _PRECISIONS[options["quantize"]])
+    plan = ExportPlan(
+        plan_targets(formats, precisions),
+        calibration_count=options["calibration_count"],
+        seed=options["seed"],
+        calibration=options["calibration"],
+        max_drop=options["max_drop"],
+        repair=options["repair"],
+    )
     # The converters' chatter is redirected below Python; the display keeps its own way to the terminal.
     with os.fdopen(os.dup(2), "w") as terminal, Progress(terminal) as progress:
-        return export(read_source(folder), target, plan, observer=progress)
+        return export(source, target, plan, observer=progress)
 
 
-def _print_drift(bundle: Bundle) -> None:
-    for file in bundle.files:
-        drift = file.drift
-        low, high = drift["interval"]
-        click.echo(
-            f"{file.path:22} {file.size_bytes / 1e6:6.2f} MB  accuracy {drift['accuracy']:.2%} "
-            f"[{low:.2%}, {high:.2%}], Keras {drift['keras_accuracy']:.2%}  agreement {drift['agreement']:.2%}  "
-            f"largest difference {drift['largest_difference']:.2g}"
-        )
+def _finish(outcome: Outcome) -> None:
+    from exporter.export import explain
+
+    for line in explain(outcome):
+        click.echo(line)
+    click.echo(f"{outcome.folder}/report.md")
+    if outcome.state == "failed":
+        say("the drift gate failed: no bundle was written, only the report", err=True)
+    else:
+        next_command(f"catdog-edge classify --model {shlex.quote(str(outcome.folder))} PICTURE")
+    sys.exit(_EXIT_CODES[outcome.state])
 
 
 class Progress:

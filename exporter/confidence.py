@@ -56,25 +56,33 @@ def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float
     return float(((scores - truth) ** 2).sum(axis=1).mean())
 
 
-def fit_temperature(logits: NDArray[np.float64], targets: NDArray[np.intp]) -> Temperature:
-    """Return the temperature with the lowest cross-entropy of `logits / temperature`.
+def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> Temperature:
+    """Return the temperature with the lowest cross-entropy of the scores with their logits divided by it.
 
     Args:
-        logits: `float64 (N, outputs)`, one output (the second of two labels) or one per label.
+        scores: `float64 (N, labels)`, 0-1; their logarithms are logits but for a constant that cancels.
         targets: label indices `int (N,)`.
 
     Source: C. Guo et al., as above, section 4.2.
     """
-    wide = np.hstack([np.zeros_like(logits), logits]) if logits.shape[1] == 1 else logits
+    logits = np.log(np.clip(scores, 1e-7, 1))
 
     def loss(log_temperature: float) -> float:
-        scaled = wide / np.exp(log_temperature)
+        scaled = logits / np.exp(log_temperature)
         largest = scaled.max(axis=1, keepdims=True)
         total = np.log(np.exp(scaled - largest).sum(axis=1)) + largest[:, 0]
         return float((total - scaled[np.arange(len(targets)), targets]).mean())
 
     found = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded")
     return Temperature(float(np.exp(found.x)), len(targets))
+
+
+def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """Return the scores `(N, labels)` that the model gives when its logits are divided by the temperature."""
+    logits = np.log(np.clip(scores, 1e-12, 1)) / temperature
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    return shares
 
 
 def divide_logits(model: keras.Model, temperature: float) -> None:
@@ -84,12 +92,12 @@ def divide_logits(model: keras.Model, temperature: float) -> None:
         model: a model that `last_layer` accepts.
         temperature: above 0.
     """
-    layer = last_layer(model)
+    layer: Any = last_layer(model)
     layer.set_weights([np.asarray(weights) / np.float32(temperature) for weights in layer.get_weights()])
 
 
 def last_layer(model: keras.Model) -> Any | None:
-    """Return the linear layer that makes the logits, or None when it is not followed by sigmoid or softmax alone."""
+    """Return the layer that makes the logits, or None when anything but sigmoid or softmax follows."""
     layers = list(model.layers)
     activation = getattr(layers[-1], "activation", None)
     name = getattr(activation, "__name__", type(layers[-1]).__name__.lower())

@@ -1,234 +1,274 @@
-"""A whole export: convert, quantise, write the bundle, run every file on the test split, report."""
+"""A whole export: convert, run every file on the test split, judge it, write the bundle and its report."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
-from edge_runtime.classifier import Classifier
-from edge_runtime.folders import whole_folder
+from edge_runtime.bundle import Bundle, Precision
+from edge_runtime.folders import partial_folder
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
-from exporter import onnx_conversion, tflite_conversion
+from exporter.bundle_folder import describe_file, provenance, write_bundle, write_failure
 from exporter.calibration import DEFAULT_COUNT, draw_calibration
-from exporter.drift import DriftReport, measure_drift
+from exporter.confidence import Temperature, divide_logits, fit_temperature, last_layer, temper
+from exporter.conversion import Converted, Converter, ExportObserver, ExportTarget
+from exporter.equalization import equalize
 from exporter.errors import ConversionError, SourceError
 from exporter.folding import Folding, fold
+from exporter.gate import DEFAULT_MAX_DROP, GateState, worst
 from exporter.keras_model import keras_scores, load_keras_model
-from exporter.report import write_report
+from exporter.layer_error import LayerError, measure_layer_errors
+from exporter.record import ExportRecord, FileRecord
 from exporter.source import Source, SplitPicture, load_split_pictures
+from exporter.verification import Stability, check, compare_draws, run_file, time_ratio
 
 if TYPE_CHECKING:
     import keras
 
 LOG = "conversion.log"
 MAX_FOLDING_DIFFERENCE = 1e-5  # on the calibration pictures, of scores 0-1
-# The runtime that judges a file of each format.
-_JUDGES = {ModelFormat.TFLITE: "litert", ModelFormat.ONNX: "onnxruntime"}
-_VERSIONED = (
-    "catdog-edge",
-    "tensorflow",
-    "keras",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "numpy",
-)
-
-
-@dataclass(frozen=True)
-class ExportTarget:
-    """A kind of file to write.
-
-    Args:
-        format: file format.
-        precision: number format.
-    """
-
-    format: ModelFormat
-    precision: Precision
-
-    @property
-    def file_name(self) -> str:
-        """Says what the file is, such as `model.int8.tflite`."""
-        return f"model.{self.precision}.{self.format}"
+_LEAST_VALIDATION = 30  # pictures, below which a temperature would be a guess
+_STABILITY_PICTURES = 1000
+_LAYER_PICTURES = 32
 
 
 @dataclass(frozen=True)
 class ExportPlan:
-    """What to export.
+    """What to export, and what is good enough.
 
     Args:
         targets: the files to write.
         calibration_count: training pictures that set the ranges of int8 files, 1 or more.
         seed: seed of the calibration draw.
+        calibration: folder of pictures to calibrate with instead.
+        max_drop: largest drop of accuracy from the Keras model that passes, 0-1.
+        repair: keep the worst layers of a failing int8 file in float until it passes.
     """
 
     targets: tuple[ExportTarget, ...]
     calibration_count: int = DEFAULT_COUNT
     seed: int = 0
+    calibration: Path | None = None
+    max_drop: float = DEFAULT_MAX_DROP
+    repair: bool = False
 
 
-class ExportObserver(Protocol):
-    """Watches an export."""
+@dataclass(frozen=True)
+class Outcome:
+    """How an export ended.
 
-    def on_stage(self, name: str) -> None:
-        """Called when a stage begins."""
+    Args:
+        folder: the bundle, or when the gate failed, a folder with the report alone.
+        bundle: what the manifest says, or would say.
+        state: the gate's verdict on the worst file.
+    """
 
-    def on_progress(self, done: int, total: int) -> None:
-        """Called within a stage that can be counted."""
+    folder: Path
+    bundle: Bundle
+    state: GateState
 
 
-def plan_targets(formats: tuple[ModelFormat, ...], precisions: tuple[Precision, ...]) -> tuple[ExportTarget, ...]:
-    """Return every combination."""
-    return tuple(ExportTarget(format, precision) for format in formats for precision in precisions)
+@dataclass(frozen=True)
+class _Work:
+    """What every step of an export needs."""
+
+    source: Source
+    plan: ExportPlan
+    observer: ExportObserver
+    test: tuple[Pixels, NDArray[np.intp]]
+    calibration: tuple[SplitPicture, ...]
+    calibration_pixels: Pixels
+    second_pixels: Pixels
+    untempered: NDArray[np.float64]
+    baseline: NDArray[np.float64]
+    temperature: Temperature
+    folding: Folding
+    converter: Converter
 
 
-def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportObserver) -> Bundle:
+def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportObserver) -> Outcome:
     """Write the bundle folder `target`, whole or not at all.
 
     Args:
-        source: the training run.
-        target: the bundle folder; an old one is replaced when the new one is whole.
+        source: the trained model with its pictures.
+        target: the bundle folder; an old one is replaced when the new one is whole and the gate has not failed.
         plan: what to export.
         observer: watches the progress.
 
     Returns:
-        What the manifest says.
+        How it ended. When the gate failed there is only a report, in `<target>.failed`.
 
     Raises:
-        SourceError: the run or its pictures cannot be used.
-        ConversionError: a converter failed.
+        SourceError: the model or its pictures cannot be used.
+        ConversionError: a converter failed, or an int8 file computes in float.
     """
+    with partial_folder(target) as folder, native_output_to(folder / LOG):
+        work = _prepare(source, plan, observer)
+        files = [_exported(work, target) for target in plan.targets]
+        stability = {
+            file.name: _stability(work, file) for file in files if file.is_int8 and len(work.second_pixels)
+        }
+        layers = {file.name: _layer_errors(work, file) for file in files if file.is_int8 and file.failed}
+        if plan.repair:
+            files = [_repaired(work, file, layers[file.name]) if file.name in layers else file for file in files]
+        record = _record(work, files, stability, layers)
+        bundle = Bundle(
+            target.name,
+            source.labels,
+            source.preprocessing,
+            tuple(file.entry for file in files),
+            provenance(record),
+        )
+        observer.on_stage("writing the bundle")
+        if record.state is GateState.FAILED:
+            return Outcome(write_failure(folder, target, bundle, record), bundle, record.state)
+        return Outcome(target, write_bundle(folder, target, bundle, record), record.state)
+
+
+def _prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> _Work:
     if not source.sides["test"]:
         raise SourceError(f"{source.folder}: the test split is empty, so drift cannot be measured. Train again.")
-    calibration = draw_calibration(source, count=plan.calibration_count, seed=plan.seed)
-    with whole_folder(target) as folder, _quiet(folder / LOG):
-        observer.on_stage("reading test pictures")
-        test = load_split_pictures(source.sides["test"], source.preprocessing, report=observer.on_progress)
-        calibration_pixels, _ = load_split_pictures(calibration, source.preprocessing)
-        observer.on_stage("scoring with Keras")
-        model = load_keras_model(source)
-        baseline = keras_scores(model, test[0])
-        folding = fold(model)
-        _require_exact(folding, model, calibration_pixels)
-        for name, content in _convert(folding.model, plan, calibration_pixels, observer):
-            (folder / name).write_bytes(content)
-        bundle = _describe(folder, target.name, source, plan)
-        bundle = replace(
-            bundle, files=tuple(_verified(folder, file, test, baseline, observer) for file in bundle.files)
-        )
-        _write_manifest(folder, bundle)
-        _write_calibration(folder, source, calibration, plan)
-        (folder / "report.md").write_text(write_report(bundle, folding, len(calibration)), encoding="utf-8")
-    return bundle
+    calibration, second = draw_calibration(
+        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration
+    )
+    observer.on_stage("reading test pictures")
+    test = load_split_pictures(source.sides["test"], source.preprocessing, report=observer.on_progress)
+    pixels, _ = load_split_pictures(calibration, source.preprocessing)
+    second_pixels, _ = load_split_pictures(second, source.preprocessing)
+    observer.on_stage("scoring with Keras")
+    model = load_keras_model(source)
+    untempered = keras_scores(model, test[0], report=observer.on_progress)
+    as_trained = keras_scores(model, pixels)
+    temperature = _temper(source, model)
+    baseline = temper(untempered, temperature.value)
+    _require_same(keras_scores(model, pixels), temper(as_trained, temperature.value), "the temperature")
+    folding = fold(model)
+    even = equalize(folding.model, pixels)
+    _require_same(keras_scores(even, pixels), keras_scores(model, pixels), f"folding {', '.join(folding.folded)}")
+    return _Work(
+        source,
+        plan,
+        observer,
+        test,
+        calibration,
+        pixels,
+        second_pixels,
+        untempered,
+        baseline,
+        temperature,
+        folding,
+        Converter(even, pixels),
+    )
 
 
-@contextmanager
-def _quiet(log: Path) -> Iterator[None]:
-    with native_output_to(log):
-        yield
+def _temper(source: Source, model: keras.Model) -> Temperature:
+    """Fit a temperature on the validation split and fold it into the model's last layer, in place."""
+    pictures = source.sides["validation"]
+    if len(pictures) < _LEAST_VALIDATION:
+        return Temperature(reason=f"only {len(pictures)} validation pictures, {_LEAST_VALIDATION} are needed")
+    if last_layer(model) is None:
+        return Temperature(reason="the last layer is neither sigmoid nor softmax")
+    pixels, targets = load_split_pictures(pictures, source.preprocessing)
+    temperature = fit_temperature(keras_scores(model, pixels), targets)
+    divide_logits(model, temperature.value)
+    return temperature
 
 
-def _require_exact(folding: Folding, model: keras.Model, pixels: Pixels) -> None:
-    difference = float(np.abs(keras_scores(folding.model, pixels) - keras_scores(model, pixels)).max())
+def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> None:
+    difference = float(np.abs(first - second).max())
     if difference > MAX_FOLDING_DIFFERENCE:
         raise ConversionError(
-            f"folding {', '.join(folding.folded)} changed a score by {difference:.2g}, expected at most "
-            f"{MAX_FOLDING_DIFFERENCE:.0g}. Please report this with the model's layers."
+            f"{what} changed a score by {difference:.2g}, expected at most {MAX_FOLDING_DIFFERENCE:.0g}. "
+            "Please report this with the model's layers."
         )
 
 
-def _convert(
-    model: keras.Model, plan: ExportPlan, calibration: Pixels, observer: ExportObserver
-) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each file; the float32 ONNX file is made once for both precisions."""
-    onnx_float32 = b""
-    for target in plan.targets:
-        observer.on_stage(f"converting {target.file_name}")
-        if target.format == ModelFormat.TFLITE:
-            if target.precision == Precision.INT8:
-                yield target.file_name, tflite_conversion.convert_int8(model, calibration)
-            else:
-                yield target.file_name, tflite_conversion.convert_float32(model)
-            continue
-        onnx_float32 = onnx_float32 or onnx_conversion.convert_float32(model)
-        if target.precision == Precision.INT8:
-            yield target.file_name, onnx_conversion.convert_int8(onnx_float32, calibration)
-        else:
-            yield target.file_name, onnx_float32
+def _exported(work: _Work, target: ExportTarget) -> FileRecord:
+    work.observer.on_stage(f"converting {target.file_name}")
+    return _checked(work, work.converter.convert(target))
 
 
-def _describe(folder: Path, name: str, source: Source, plan: ExportPlan) -> Bundle:
-    """Write the manifest without drift, so that the runtime can open the files."""
-    files = []
-    for target in plan.targets:
-        content = (folder / target.file_name).read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        model = open_model(_JUDGES[target.format], content, 1)
-        files.append(
-            ModelFile(
-                path=target.file_name,
-                format=target.format,
-                precision=target.precision,
-                size_bytes=len(content),
-                sha256=digest,
-                input=model.input,
-                output=model.output,
-                oldest_runtime="",
-                drift={},
-            )
-        )
-    training = {key: source.run[key] for key in ("name", "architecture", "data", "seed", "versions")}
-    training["export_versions"] = {"python": platform.python_version()} | {key: version(key) for key in _VERSIONED}
-    bundle = Bundle(name, source.labels, source.preprocessing, tuple(files), training)
-    _write_manifest(folder, bundle)
-    return bundle
+def _checked(work: _Work, converted: Converted) -> FileRecord:
+    """Run a file on the test pictures and compare it with the Keras model."""
+    work.observer.on_stage(f"checking {converted.target.file_name}")
+    file = describe_file(converted, work.source)
+    pixels, targets = work.test
+    scores = run_file(work.source.labels, file, converted.content, pixels, report=work.observer.on_progress)
+    result = check(work.baseline, scores, targets, labels=work.source.labels, max_drop=work.plan.max_drop)
+    return FileRecord(replace(file, drift=result.to_dict()), converted, result)
 
 
-def _verified(
-    folder: Path,
-    file: ModelFile,
-    test: tuple[Pixels, NDArray[np.intp]],
-    baseline: NDArray[np.float64],
-    observer: ExportObserver,
-) -> ModelFile:
-    """Run a file through the edge runtime on the test pictures and return it with its drift."""
-    observer.on_stage(f"checking {file.path}")
-    pixels, targets = test
-    classifier = Classifier.open(folder, _JUDGES[file.format], precision=file.precision)
-    scores = np.empty_like(baseline)
-    for index, picture in enumerate(pixels):
-        scores[index] = classifier.scores(picture)
-        observer.on_progress(index + 1, len(pixels))
-    drift: DriftReport = measure_drift(baseline, scores, targets)
-    return replace(file, drift=drift.to_dict() | {"backend": classifier.backend})
+def _stability(work: _Work, file: FileRecord) -> Stability:
+    """Quantise once more with other calibration pictures and compare."""
+    work.observer.on_stage(f"second calibration of {file.name}")
+    other = work.converter.convert(file.converted.target, calibration=work.second_pixels)
+    step = max(1, len(work.test[0]) // _STABILITY_PICTURES)
+    scores = run_file(work.source.labels, file.entry, other.content, work.test[0][::step])
+    return compare_draws(file.check.scores[::step], scores)
 
 
-def _write_manifest(folder: Path, bundle: Bundle) -> None:
-    _write_json(folder / MANIFEST, bundle.to_dict())
+def _layer_errors(work: _Work, file: FileRecord) -> tuple[LayerError, ...]:
+    work.observer.on_stage(f"layers of {file.name}")
+    target = file.converted.target
+    float32 = work.converter.float32(target.format)
+    pixels = work.calibration_pixels[:_LAYER_PICTURES]
+    return measure_layer_errors(float32, file.converted.content, target.format, pixels)
 
 
-def _write_calibration(
-    folder: Path, source: Source, calibration: tuple[SplitPicture, ...], plan: ExportPlan
-) -> None:
-    """Record which pictures set the integer ranges, by content."""
-    pictures = [{"sha256": picture.sha256, "label": source.labels[picture.label]} for picture in calibration]
-    _write_json(folder / "calibration.json", {"seed": plan.seed, "side": "train", "pictures": pictures})
+def _repaired(work: _Work, file: FileRecord, layers: tuple[LayerError, ...]) -> FileRecord:
+    """Keep the worst layers in float, one more at a time, until the gate passes; return the last try."""
+    target = ExportTarget(file.converted.target.format, Precision.MIXED)
+    for count in range(1, len(layers) + 1):
+        kept = tuple(layer.name for layer in layers[:count])
+        work.observer.on_stage(f"repairing {file.name}, {count} of {len(layers)} layers in float")
+        repaired = _checked(work, work.converter.convert(target, keep_float=kept))
+        if repaired.check.verdict.state is GateState.PASSED:
+            break
+    pair = ((repaired.entry, repaired.converted.content), (file.entry, file.converted.content))
+    ratio = time_ratio(work.source.labels, pair, work.calibration_pixels)
+    return replace(repaired, kept_float=kept, repaired_from=file, time_ratio=ratio)
 
 
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+def _record(
+    work: _Work,
+    files: list[FileRecord],
+    stability: dict[str, Stability],
+    layers: dict[str, tuple[LayerError, ...]],
+) -> ExportRecord:
+    return ExportRecord(
+        source=work.source,
+        files=tuple(files),
+        state=worst([file.check.verdict for file in files]),
+        seed=work.plan.seed,
+        max_drop=work.plan.max_drop,
+        calibration=work.calibration,
+        calibration_folder=work.plan.calibration,
+        stability=stability,
+        layer_errors=layers,
+        temperature=work.temperature,
+        folded=work.folding.folded,
+        not_folded=work.folding.left,
+        test=work.test,
+        untempered=work.untempered,
+        baseline=work.baseline,
+    )
+
+
+def explain(outcome: Outcome) -> list[str]:
+    """Return a line for each file: what it is, how far it drifts, and what the gate says."""
+    return [_line(file.path, file.size_bytes, file.drift) for file in outcome.bundle.files]
+
+
+def _line(path: str, size_bytes: int, drift: dict[str, Any]) -> str:
+    low, high = drift["difference_interval"]
+    return (
+        f"{path:22} {size_bytes / 1e6:6.2f} MB  accuracy {drift['accuracy']:.2%}, Keras "
+        f"{drift['keras_accuracy']:.2%}, difference {drift['difference']:+.2%} [{low:+.2%}, {high:+.2%}]  "
+        f"agreement {drift['agreement']:.2%}  "
+        f"{drift['gate']['state']}"
+    )

@@ -13,11 +13,12 @@ reaches the quantiser with a spread near one, so that one int8 scale fits them a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exporter.keras_model import is_chain
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +47,7 @@ def fold(model: keras.Model) -> Folding:
     Args:
         model: any Keras model; one that is not a plain chain of layers is returned as it is.
     """
-    chain = _Chain(model)
+    chain = Chain(model)
     if not chain.layers:
         return Folding(model, (), ((model.name, "not a chain of layers"),))
     folded: list[str] = []
@@ -61,7 +62,7 @@ def fold(model: keras.Model) -> Folding:
     return Folding(chain.rebuilt(model), tuple(folded), tuple(left))
 
 
-def _fold_layer(chain: _Chain, layer: Any) -> str | None:
+def _fold_layer(chain: Chain, layer: Any) -> str | None:
     """Move the layer's work to its neighbours; return None if done, a reason if not, "" if not concerned."""
     kind = type(layer).__name__
     if kind in ("Dropout", "SpatialDropout2D"):
@@ -74,7 +75,7 @@ def _fold_layer(chain: _Chain, layer: Any) -> str | None:
     return ""
 
 
-def _fold_normalisation(chain: _Chain, layer: Any) -> str | None:
+def _fold_normalisation(chain: Chain, layer: Any) -> str | None:
     scale, shift = _affine(layer)
     before = chain.weighted_before(layer)
     if before is None:
@@ -93,7 +94,7 @@ def _fold_normalisation(chain: _Chain, layer: Any) -> str | None:
     return reason
 
 
-def _fold_forward(chain: _Chain, layer: Any, scale: Array, shift: Array) -> str | None:
+def _fold_forward(chain: Chain, layer: Any, scale: Array, shift: Array) -> str | None:
     """Make the next convolution or dense layer take `x` where it took `scale x + shift`."""
     target = chain.weighted_after(layer)
     if target is None:
@@ -113,7 +114,7 @@ def _affine(layer: Any) -> tuple[Array, Array]:
     return scale, beta - mean * scale
 
 
-class _Chain:
+class Chain:
     """The layers of a chain-shaped model and their weights, which the folding changes in copies.
 
     Attributes:
@@ -123,9 +124,10 @@ class _Chain:
     _PASSES_SHIFT = ("MaxPooling2D", "Flatten", "Dropout", "SpatialDropout2D")
 
     def __init__(self, model: keras.Model) -> None:
+        """Copy the weights of a chain-shaped model."""
         self.layers: list[Any] = []
         self._weights: dict[str, tuple[Array, Array]] = {}
-        if not _is_chain(model):
+        if not is_chain(model):
             return
         self.layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
         for layer in self.layers:
@@ -154,6 +156,13 @@ class _Chain:
             if type(following).__name__ not in self._PASSES_SHIFT:
                 return None
         return None
+
+    def largest_weights(self, layer: Any, channels: int) -> Array:
+        """Return the largest weight that reads each of the channels before the layer, `float64 (channels,)`."""
+        kernel = np.abs(self._weights[layer.name][0])
+        by_input = kernel.max(axis=(*range(kernel.ndim - 2), kernel.ndim - 1))
+        largest: Array = by_input.reshape(-1, channels).max(axis=0)  # a Flatten repeats the channels
+        return largest
 
     def scale_outputs(self, layer: Any, scale: Array, shift: Array) -> None:
         """Make the layer give `scale y + shift` before its activation."""
@@ -187,20 +196,6 @@ class _Chain:
             weights = self._weights[layer.name] if changed else layer.get_weights()
             fresh.set_weights([np.asarray(value, np.float32) for value in weights])
         return keras.Model(image, outputs, name=model.name)
-
-
-def _is_chain(model: keras.Model) -> bool:
-    """Tell whether every layer feeds exactly the next."""
-    import keras
-
-    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
-        return False
-    layers = model.layers
-    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
-        isinstance(layer, keras.Model) for layer in layers
-    ):
-        return False
-    return all(following.input is layer.output for layer, following in pairwise(layers))
 
 
 def _activation_name(layer: Any) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,13 +29,9 @@ def load_keras_model(source: Source) -> keras.Model:
     Raises:
         SourceError: the file cannot be loaded or does not match the run.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
-
-    try:
-        model = keras.saving.load_model(source.model_path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise SourceError(f"{source.model_path}: Keras cannot load it ({error}). Train again.") from error
+    model = _load(source.model_path)
+    if not source.run["architecture"]:
+        model = _take_pixels(model, source)
     wanted = (None, source.preprocessing.height, source.preprocessing.width, 3)
     outputs = 1 if len(source.labels) == 2 else len(source.labels)
     if model.input_shape != wanted or model.output_shape[-1] != outputs:
@@ -43,12 +42,80 @@ def load_keras_model(source: Source) -> keras.Model:
     return model
 
 
-def keras_scores(model: keras.Model, pixels: Pixels) -> NDArray[np.float64]:
+def input_size(path: Path) -> tuple[int, int]:
+    """Return height and width that a Keras model takes, pixels.
+
+    Raises:
+        SourceError: the file cannot be loaded or takes anything but one RGB picture of fixed size.
+    """
+    model = _load(path)
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+        raise SourceError(
+            f"{path}: expected a model of one input (None, height, width, 3), received {shape}. Only RGB "
+            "classifiers of fixed size can be exported."
+        )
+    return int(shape[1]), int(shape[2])
+
+
+def _load(path: Path) -> keras.Model:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise SourceError(f"{path}: Keras cannot load it ({error}). Train again.") from error
+
+
+def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
+    """Let a model of the user's own take 0-255, as all of ours do."""
+    import keras
+
+    first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
+    rescales = type(first).__name__ in ("Rescaling", "Normalization")
+    if source.input_range is None:
+        if rescales:
+            return model
+        raise SourceError(
+            f"{source.model_path}: it does not begin with a Rescaling layer, so what it takes for black and white "
+            "is unknown. Say so, for example --input-range 0 1, or --input-range 0 255."
+        )
+    low, high = source.input_range
+    image = keras.Input(model.input_shape[1:])
+    outputs = keras.layers.Rescaling((high - low) / 255, low)(image)
+    if not is_chain(model):
+        return keras.Model(image, model(outputs))
+    for layer in model.layers:
+        if type(layer).__name__ != "InputLayer":
+            fresh = type(layer).from_config(layer.get_config())
+            outputs = fresh(outputs)
+            fresh.set_weights(layer.get_weights())
+    return keras.Model(image, outputs)
+
+
+def is_chain(model: keras.Model) -> bool:
+    """Tell whether every layer feeds exactly the next."""
+    import keras
+
+    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        return False
+    layers = model.layers
+    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
+        isinstance(layer, keras.Model) for layer in layers
+    ):
+        return False
+    return all(following.input is layer.output for layer, following in pairwise(layers))
+
+
+def keras_scores(
+    model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+) -> NDArray[np.float64]:
     """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1."""
-    parts = [
-        np.asarray(model.predict_on_batch(pixels[start : start + _BATCH]), np.float64)
-        for start in range(0, len(pixels), _BATCH)
-    ]
+    parts = []
+    for start in range(0, len(pixels), _BATCH):
+        parts.append(np.asarray(model.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
+        report(min(start + _BATCH, len(pixels)), len(pixels))
     outputs = np.concatenate(parts)
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 

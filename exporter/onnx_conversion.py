@@ -12,6 +12,7 @@ import numpy as np
 from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.keras_model import INPUT_NAME, OUTPUT_NAME, traced
+from exporter.tflite_quantization import LARGEST_LOGIT
 
 if TYPE_CHECKING:
     import keras
@@ -20,9 +21,10 @@ OPSET = 17  # the newest that tf2onnx 1.17 writes without gaps; ONNX Runtime rea
 # One step a level, whatever the pictures held.
 _PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
 _SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(1)}
+_LOGIT_RANGE = {"rmin": np.float32(-LARGEST_LOGIT), "rmax": np.float32(LARGEST_LOGIT)}
 # x86 processors without VNNI multiply unsigned by signed bytes with sums that saturate, unless the signed ones have
-# seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of eight,
-# which every processor multiplies right: docs/decisions/0006.
+# seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of
+# eight, which every processor multiplies right: docs/decisions/0006.
 _SEVEN_BITS = {"reduce_range": True, "axis": 0}
 
 
@@ -90,8 +92,11 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
         plain.write_bytes(float32)
         try:
             quant_pre_process(plain, prepared)
-            graph = onnx.load(prepared).graph
+            proto = onnx.load(prepared)
+            graph = proto.graph
             picture = _picture_tensor(graph)
+            left = _fence(graph, keep_float)
+            onnx.save(proto, prepared)
             quantize_static(
                 prepared,
                 result,
@@ -100,12 +105,13 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QUInt8,
-                nodes_to_exclude=list(keep_float),
+                nodes_to_exclude=left,
                 extra_options={
                     "TensorQuantOverrides": {
                         picture: [unsigned | _PIXEL_RANGE],
                         OUTPUT_NAME: [unsigned | _SCORE_RANGE],
                         **{name: [signed | _SEVEN_BITS] for name in _kernels(graph)},
+                        **{name: [unsigned | _LOGIT_RANGE] for name in _logits(graph)},
                     }
                 },
             )
@@ -135,6 +141,35 @@ def _picture_tensor(graph: Any) -> str:
     return str(first.output[0]) if first.op_type == "Transpose" else INPUT_NAME
 
 
+def _fence(graph: Any, names: tuple[str, ...]) -> list[str]:
+    """Let leaky ReLUs, which do the same here, follow the layers that stay in float; return all nodes to leave.
+
+    Between quantised neighbours, a ReLU or nothing in between, ONNX Runtime quantises a float layer after all.
+    """
+    from onnx import helper
+
+    fenced = [node for node in graph.node if node.name in names]
+    for node in list(fenced):
+        after = [other for other in graph.node if node.output[0] in other.input]
+        if len(after) == 1 and after[0].op_type == "Relu":
+            after[0].op_type = "LeakyRelu"
+            after[0].attribute.append(helper.make_attribute("alpha", 0.0))
+            fenced.append(after[0])
+            continue
+        output = node.output[0]
+        node.output[0] = f"{output}_fenced"
+        fence = helper.make_node("LeakyRelu", [node.output[0]], [output], f"{node.name}_fence", alpha=1.0)
+        graph.node.insert(list(graph.node).index(node) + 1, fence)
+        fenced.append(fence)
+    return [node.name for node in fenced]
+
+
+def _logits(graph: Any) -> list[str]:
+    """Return the tensor that the last sigmoid reads, if there is one."""
+    last = graph.node[-1]
+    return [last.input[0]] if last.op_type == "Sigmoid" else []
+
+
 def _kernels(graph: Any) -> list[str]:
     """Return the weights of the convolutions."""
     return [node.input[1] for node in graph.node if node.op_type == "Conv"]
@@ -144,7 +179,10 @@ def _take_uint8(graph: Any, picture: str) -> None:
     """Let the file take what its first quantisation would make, so that no float picture is ever built."""
     from onnx import TensorProto
 
-    quantise = next(node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture)
+    found = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture]
+    if not found:  # the first layer stays in float
+        return
+    quantise = found[0]
     for node in graph.node:
         for index, name in enumerate(node.input):
             if name == quantise.output[0]:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from edge_runtime.bundle import Bundle, SelfTestPicture
+from edge_runtime.bundle import SELFTEST, SelfTestPicture
 from edge_runtime.classifier import Classifier
-from edge_runtime.preprocessing import load_picture
-
-FOLDER = "selftest"
+from edge_runtime.preprocessing import Preprocessing, load_picture
 
 
 def draw_pictures() -> dict[str, bytes]:
@@ -34,21 +32,28 @@ def draw_pictures() -> dict[str, bytes]:
     }
 
 
-def write_pictures(folder: Path, bundle: Bundle) -> tuple[SelfTestPicture, ...]:
-    """Write the pictures below the bundle's folder and hash what preprocessing makes of each; no scores yet."""
-    (folder / FOLDER).mkdir()
+def write_selftest(
+    folder: Path, preprocessing: Preprocessing, classifiers: dict[str, Classifier]
+) -> tuple[SelfTestPicture, ...]:
+    """Write the pictures below a bundle's folder, and return what a healthy device makes of each.
+
+    Args:
+        folder: the bundle being written.
+        preprocessing: its contract.
+        classifiers: every file of the bundle by name, opened.
+    """
+    (folder / SELFTEST).mkdir()
     pictures = []
     for name, content in draw_pictures().items():
-        (folder / FOLDER / name).write_bytes(content)
-        pixels = load_picture(content, bundle.preprocessing)
-        pictures.append(SelfTestPicture(f"{FOLDER}/{name}", hashlib.sha256(pixels.tobytes()).hexdigest(), {}))
+        (folder / SELFTEST / name).write_bytes(content)
+        pixels = load_picture(content, preprocessing)
+        scores = {
+            file: tuple(round(float(score), 7) for score in classifier.scores(pixels))
+            for file, classifier in classifiers.items()
+        }
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        pictures.append(SelfTestPicture(f"{SELFTEST}/{name}", digest, scores))
     return tuple(pictures)
-
-
-def expected_scores(folder: Path, picture: SelfTestPicture, classifier: Classifier) -> tuple[float, ...]:
-    """Return the scores that an opened file gives a self-test picture, per label."""
-    pixels = load_picture(folder / picture.path, classifier.bundle.preprocessing)
-    return tuple(round(float(score), 7) for score in classifier.scores(pixels))
 
 
 def _drawing(number: int, width: int, height: int) -> Image.Image:

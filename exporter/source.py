@@ -1,4 +1,4 @@
-"""What an export starts from: a run folder and the pictures its `splits.json` names."""
+"""What an export starts from: a run folder with its pictures, or a Keras model of the user's own."""
 
 from __future__ import annotations
 
@@ -38,26 +38,30 @@ class SplitPicture:
 
 @dataclass(frozen=True)
 class Source:
-    """A finished training run.
+    """A trained model and the pictures it was trained and is judged on.
 
     Args:
-        folder: the run folder.
-        run: the content of `run.json`.
+        folder: the run folder, or that of the test pictures.
+        model_path: the Keras model.
+        run: the content of `run.json`; of a model of the user's own what is known of it.
         labels: label of each output, in order.
         preprocessing: what the model was trained on.
         sides: the pictures of `train`, `validation` and `test`.
+        input_range: what the model takes for black and white; None when it takes 0-255.
     """
 
     folder: Path
+    model_path: Path
     run: dict[str, Any]
     labels: tuple[str, ...]
     preprocessing: Preprocessing
     sides: dict[str, tuple[SplitPicture, ...]]
+    input_range: tuple[float, float] | None = None
 
     @property
-    def model_path(self) -> Path:
-        """The Keras model."""
-        return self.folder / "model.keras"
+    def name(self) -> str:
+        """What a bundle is called by default."""
+        return self.folder.resolve().name if self.run["architecture"] else self.model_path.stem
 
 
 def read_source(folder: Path) -> Source:
@@ -85,7 +89,45 @@ def read_source(folder: Path) -> Source:
         preprocessing = Preprocessing.from_dict(run["preprocessing"])
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(f"{folder}: run.json or splits.json is damaged ({error}). Train again.") from error
-    return Source(folder, run, labels, preprocessing, {side: tuple(found) for side, found in sides.items()})
+    whole = {side: tuple(found) for side, found in sides.items()}
+    return Source(folder, folder / "model.keras", run, labels, preprocessing, whole)
+
+
+def read_keras_source(
+    model_path: Path, test: Path, *, size: tuple[int, int], input_range: tuple[float, float] | None = None
+) -> Source:
+    """Return a source for a Keras image classifier that catdog-train did not make.
+
+    Args:
+        model_path: a `.keras` file.
+        test: folder with a sub-folder of test pictures per class; the labels are the sorted names in lower case.
+        size: height and width of the model's input, pixels.
+        input_range: what it takes for black and white, when it does not rescale 0-255 itself.
+
+    Raises:
+        SourceError: there are no two classes of pictures there.
+    """
+    folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
+    if len(folders) < 2:
+        raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
+    pictures = tuple(
+        SplitPicture(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
+        for label, folder in enumerate(folders)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    )
+    run: dict[str, Any] = {
+        "name": model_path.stem,
+        "architecture": "",
+        "data": str(test),
+        "seed": None,
+        "versions": {},
+    }
+    height, width = size
+    sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
+    labels = tuple(folder.name.lower() for folder in folders)
+    preprocessing = Preprocessing(width=width, height=height)
+    return Source(test, model_path, run, labels, preprocessing, sides, input_range)
 
 
 def load_split_pictures(

@@ -36,19 +36,26 @@ def name_interface(content: bytes, *, versions: dict[str, int] | None = None) ->
 
 
 def take_and_give_uint8(content: bytes) -> bytes:
-    """Return a file with int8 input and output as one that takes and gives uint8, in steps of the same size."""
+    """Return a file with int8 input and output as one that takes and gives uint8, in steps of the same size.
+
+    An end that is in float, because the layer there is, stays so.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     model = _read(content)
     graph = model.subgraphs[0]
     outside = schema.TensorType.UINT8
     code = _requantise_code(model)
-    inner, outer = graph.inputs[0], _add_tensor(graph, graph.inputs[0], outside)
-    graph.operators.insert(0, _requantise(code, outer, inner))
-    _replace_outer(model, graph.inputs, inner, outer)
-    inner, outer = graph.outputs[0], _add_tensor(graph, graph.outputs[0], outside)
-    graph.operators.append(_requantise(code, inner, outer))
-    _replace_outer(model, graph.outputs, inner, outer)
+    inner = graph.inputs[0]
+    if graph.tensors[inner].type == schema.TensorType.INT8:
+        outer = _add_tensor(graph, inner, outside)
+        graph.operators.insert(0, _requantise(code, outer, inner))
+        _replace_outer(model, graph.inputs, inner, outer)
+    inner = graph.outputs[0]
+    if graph.tensors[inner].type == schema.TensorType.INT8:
+        outer = _add_tensor(graph, inner, outside)
+        graph.operators.append(_requantise(code, inner, outer))
+        _replace_outer(model, graph.outputs, inner, outer)
     return _written(model)
 
 

@@ -21,6 +21,9 @@ from exporter.tflite_interface import name_interface, take_and_give_uint8
 # loads the file and computes nonsense (tflite-runtime 2.14: scores off by 0.55); with this version it refuses.
 _DYNAMIC_VERSIONS = {"FULLY_CONNECTED": 12}
 
+# Beyond it a sigmoid in steps of 1/256 is 0 or 1, and the steps are better spent within.
+LARGEST_LOGIT = 6.3
+
 Ranges = dict[str, tuple[float, float]]
 
 
@@ -47,6 +50,9 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         low = np.minimum(low, [tensor.min() for tensor in tensors])
         high = np.maximum(high, [tensor.max() for tensor in tensors])
     measured = {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+    if graph.operators[-1].kind == "LOGISTIC":
+        logits = graph.operators[-2].name
+        measured[logits] = (max(measured[logits][0], -LARGEST_LOGIT), min(measured[logits][1], LARGEST_LOGIT))
     return measured | {source["name"]: (0.0, 255.0)}  # one step a level, whatever the pictures held
 
 

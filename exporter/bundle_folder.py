@@ -1,0 +1,129 @@
+"""Write a bundle folder: model files, manifest, self-test pictures, calibration record, reports."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.backends import open_model
+from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.folders import replace_folder
+from exporter.calibration import calibration_record
+from exporter.conversion import Converted
+from exporter.model_card import write_model_card
+from exporter.plots import plot_differences, plot_flips, plot_reliability
+from exporter.record import ExportRecord
+from exporter.report import write_html, write_report
+from exporter.selftest import write_selftest
+from exporter.source import Source
+from exporter.verification import JUDGES, open_content
+
+_VERSIONED = (
+    "catdog-edge",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "litert-quantizer",
+    "numpy",
+    "pillow",
+)
+# The oldest release seen to load the file and score as the newest does; docs/decisions/0008.
+_OLDEST_TFLITE = "tflite-runtime 2.14"
+_OLDEST_ONNX = "onnxruntime 1.12"
+
+
+def describe_file(converted: Converted, source: Source) -> ModelFile:
+    """Return a file's entry in the manifest, still without drift."""
+    target, content = converted.target, converted.content
+    model = open_model(JUDGES[target.format], content, 1)
+    return ModelFile(
+        path=target.file_name,
+        format=target.format,
+        precision=target.precision,
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        input=model.input,
+        output=model.output,
+        oldest_runtime=_oldest_runtime(target.format, target.precision),
+        drift={},
+    )
+
+
+def provenance(record: ExportRecord) -> dict[str, Any]:
+    """Return where the model comes from and how it was exported, as the manifest keeps it."""
+    run = record.source.run
+    versions = {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
+    return {key: run[key] for key in ("name", "architecture", "data", "seed", "versions")} | {
+        "data_sha256": _data_hash(record.source),
+        "export_versions": versions,
+        "calibration": {"pictures": len(record.calibration), "seed": record.seed},
+        "stability": {name: asdict(stability) for name, stability in record.stability.items()},
+        "temperature": record.temperature.to_dict(),
+        "folded": list(record.folded),
+        "gate": record.state,
+    }
+
+
+def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Bundle:
+    """Fill `folder`, rename it to `target`, and return the bundle with its self-test."""
+    for file in record.files:
+        (folder / file.name).write_bytes(file.converted.content)
+    opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
+    bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
+    _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
+    _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
+    _write_reports(folder, bundle, record)
+    (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
+    _write_json(folder / MANIFEST, bundle.to_dict())
+    replace_folder(folder, target)
+    shutil.rmtree(_failed(target), ignore_errors=True)
+    return bundle
+
+
+def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Path:
+    """Write the report of an export that failed beside where the bundle would be; return its folder."""
+    _write_reports(folder, bundle, record)
+    plot_flips(record, folder / "flips.png")
+    errors = {name: [error.to_dict() for error in found] for name, found in record.layer_errors.items()}
+    _write_json(folder / "layer_errors.json", errors)
+    replace_folder(folder, _failed(target))
+    return _failed(target)
+
+
+def _write_reports(folder: Path, bundle: Bundle, record: ExportRecord) -> None:
+    plot_differences(record, folder / "differences.png")
+    plot_reliability(record, folder / "reliability.png")
+    text = write_report(bundle, record)
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(write_html(text, folder), encoding="utf-8")
+
+
+def _failed(target: Path) -> Path:
+    return target.with_name(f"{target.name}.failed")
+
+
+def _oldest_runtime(format_: ModelFormat, precision: Precision) -> str:
+    if format_ == ModelFormat.ONNX:
+        return _OLDEST_ONNX
+    return "" if precision == Precision.DYNAMIC else _OLDEST_TFLITE
+
+
+def _data_hash(source: Source) -> str:
+    """Return one hash for all pictures, their labels and their sides."""
+    lines = sorted(
+        f"{side} {picture.label} {picture.sha256}\n" for side, found in source.sides.items() for picture in found
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,154 @@
+"""How much noise quantisation leaves in the output of every layer, to find the layers that spoil a file."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.bundle import ModelFormat
+from edge_runtime.preprocessing import Pixels
+from exporter.keras_model import INPUT_NAME
+from exporter.operators import read_graph
+
+_WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul")
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """Noise in one layer's output, with all the layers before it quantised too.
+
+    Args:
+        name: the layer's operator, as `keep_float` takes it.
+        kind: its name in the format.
+        signal_to_noise_db: power of the float output over power of the error, decibels; infinite without error.
+    """
+
+    name: str
+    kind: str
+    signal_to_noise_db: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object stored with the report."""
+        return asdict(self)
+
+
+def measure_layer_errors(
+    float32: bytes, int8: bytes, format_: ModelFormat, pixels: Pixels
+) -> tuple[LayerError, ...]:
+    """Return the error of every convolution and dense layer over some pictures, worst first.
+
+    Args:
+        float32: the float32 file.
+        int8: the file quantised from it.
+        format_: the format of both.
+        pixels: `uint8 (N, H, W, 3) RGB 0-255`.
+    """
+    measure = _tflite_errors if format_ == ModelFormat.TFLITE else _onnx_errors
+    return tuple(sorted(measure(float32, int8, pixels), key=lambda error: error.signal_to_noise_db))
+
+
+def _tflite_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerError]:
+    layers = [
+        operator for operator in read_graph(float32, ModelFormat.TFLITE).operators if operator.kind in _WEIGHTED
+    ]
+    names = [layer.name for layer in layers]
+    powers = np.zeros((len(layers), 2))
+    for exact, rough in zip(
+        _tflite_tensors(float32, pixels, names), _tflite_tensors(int8, pixels, names), strict=True
+    ):
+        powers += [_powers(*pair) for pair in zip(exact, rough, strict=True)]
+    return [
+        LayerError(layer.name, layer.kind, _decibel(*power)) for layer, power in zip(layers, powers, strict=True)
+    ]
+
+
+def _tflite_tensors(content: bytes, pixels: Pixels, names: list[str]) -> Any:
+    """Yield for each picture the named tensors, dequantised."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    details = {tensor["name"]: tensor for tensor in interpreter.get_tensor_details()}
+    source = interpreter.get_input_details()[0]
+    for picture in pixels:
+        interpreter.set_tensor(source["index"], picture[None].astype(source["dtype"]))
+        interpreter.invoke()
+        tensors = []
+        for name in names:
+            scale, zero_point = details[name]["quantization"]
+            values = interpreter.get_tensor(details[name]["index"]).astype(np.float64)
+            tensors.append((values - zero_point) * scale if scale else values)
+        yield tensors
+
+
+def _onnx_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerError]:
+    import onnx
+    from onnxruntime.quantization.qdq_loss_debug import (
+        collect_activations,
+        create_activation_matching,
+        modify_model_output_intermediate_tensors,
+    )
+
+    collected = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, content in (("float32", float32), ("int8", int8)):
+            path, widened = Path(scratch, f"{name}.onnx"), Path(scratch, f"{name}.all.onnx")
+            path.write_bytes(content)
+            modify_model_output_intermediate_tensors(path, widened)
+            collected.append(collect_activations(str(widened), _Pictures(pixels, onnx.load_from_string(content))))
+    matched = create_activation_matching(collected[1], collected[0])
+    errors = []
+    for node in onnx.load_from_string(float32).graph.node:
+        if node.op_type not in _WEIGHTED:
+            continue
+        # A convolution that ends in ReLU is quantised with it, so its own output has no counterpart.
+        following = _rectified(onnx.load_from_string(float32).graph, node.output[0])
+        pair = matched.get(following) or matched.get(node.output[0])
+        if pair:
+            exact, rough = np.concatenate(pair["float"]), np.concatenate(pair["post_qdq"])
+            errors.append(LayerError(node.name, node.op_type, _decibel(*_powers(exact, rough))))
+    return errors
+
+
+def _rectified(graph: Any, name: str) -> str:
+    """Return the tensor after the ReLU that follows, if one does."""
+    return next((node.output[0] for node in graph.node if node.op_type == "Relu" and name in node.input), name)
+
+
+class _Pictures:
+    """Hands pictures to the loss debugger one by one, in the type that the file takes."""
+
+    def __init__(self, pixels: Pixels, model: Any) -> None:
+        from onnx import helper
+
+        number = model.graph.input[0].type.tensor_type.elem_type
+        self._dtype = helper.tensor_dtype_to_np_dtype(number)
+        self._pictures = iter(pixels)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Return the next input, or None after the last."""
+        picture = next(self._pictures, None)
+        return None if picture is None else {INPUT_NAME: picture[None].astype(self._dtype)}
+
+    def __iter__(self) -> _Pictures:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        fed = self.get_next()
+        if fed is None:
+            raise StopIteration
+        return fed
+
+
+def _powers(exact: NDArray[Any], rough: NDArray[Any]) -> tuple[float, float]:
+    wide = exact.astype(np.float64)
+    return float((wide**2).sum()), float(((wide - rough) ** 2).sum())
+
+
+def _decibel(signal: float, noise: float) -> float:
+    return float("inf") if noise == 0 else float(10 * np.log10(max(signal, 1e-30) / noise))

@@ -1,0 +1,93 @@
+"""Plots of an export's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from exporter.gate import GateState
+from exporter.record import ExportRecord
+
+_COLOURS = {GateState.PASSED: "#2a7f4f", GateState.INCONCLUSIVE: "#b7791f", GateState.FAILED: "#c0392b"}
+_BEFORE, _AFTER = "#d1603d", "#3b6fb6"
+_BINS = 10
+_MOST_FLIPS = 24
+
+
+def plot_differences(record: ExportRecord, path: Path) -> None:
+    """Draw each file's accuracy difference from Keras with its interval, and the drop that is allowed."""
+    figure = Figure(figsize=(8, 1.2 + 0.42 * len(record.files)), layout="constrained")
+    axes = figure.subplots()
+    for row, file in enumerate(reversed(record.files)):
+        low, high = (100 * end for end in file.check.drift.difference_interval)
+        colour = _COLOURS[file.check.verdict.state]
+        axes.plot([low, high], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
+        axes.plot(100 * file.check.drift.difference, row, "o", color=colour)
+    axes.axvline(0, color="#888888", linewidth=1)
+    axes.axvline(-100 * record.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
+    axes.set_yticks(range(len(record.files)), [file.name for file in reversed(record.files)], parse_math=False)
+    axes.set(xlabel="accuracy difference from Keras, points, with 95 % interval")
+    axes.margins(y=0.15)
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="best")
+    figure.savefig(path, dpi=120)
+
+
+def plot_reliability(record: ExportRecord, path: Path) -> None:
+    """Draw how often the Keras model is right at each confidence, as trained and with the temperature."""
+    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
+    targets = record.test[1]
+    axes.plot(*_reliability(record.untempered, targets), "o-", color=_BEFORE, label="as trained")
+    if record.temperature.pictures:
+        label = f"with temperature {record.temperature.value:.2f}"
+        axes.plot(*_reliability(record.baseline, targets), "o-", color=_AFTER, label=label)
+    lowest = 1 / len(record.source.labels)
+    axes.set(xlabel="confidence", ylabel="share right", xlim=(lowest - 0.02, 1.02), ylim=(lowest - 0.1, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
+    figure.savefig(path, dpi=120)
+
+
+def plot_flips(record: ExportRecord, path: Path) -> None:
+    """Draw test pictures that Keras classifies right and the worst file wrong, with the scores of every file."""
+    worst = min(record.files, key=lambda file: file.check.drift.difference)
+    pixels, targets = record.test
+    right = record.baseline.argmax(axis=1) == targets
+    wrong = worst.check.scores.argmax(axis=1) != targets
+    rows = np.flatnonzero(right & wrong)
+    lost = record.baseline[rows, targets[rows]] - worst.check.scores[rows, targets[rows]]
+    rows = rows[np.argsort(-lost)][:_MOST_FLIPS]
+    columns = 4
+    height = max(1, -(-len(rows) // columns))
+    figure = Figure(figsize=(columns * 2.6, height * (2.4 + 0.16 * len(record.files))), layout="constrained")
+    figure.suptitle(f"right in Keras, wrong in {worst.name}: score of the true label", parse_math=False)
+    for axes, row in zip(figure.subplots(height, columns, squeeze=False).flat, rows, strict=False):
+        axes.imshow(pixels[row])
+        axes.set_title(_scores(record, int(row), int(targets[row])), fontsize=7, loc="left", parse_math=False)
+    for axes in figure.axes:
+        axes.axis("off")
+    figure.savefig(path, dpi=100)
+
+
+def _scores(record: ExportRecord, row: int, label: int) -> str:
+    name = record.source.labels[label]
+    lines = [f"{name}: Keras {record.baseline[row, label]:.3f}"]
+    lines += [f"{file.name} {file.check.scores[row, label]:.3f}" for file in record.files]
+    return "\n".join(lines)
+
+
+def _reliability(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> tuple[Any, Any]:
+    """Return mean confidence and share right of each bin of confidence that holds a picture."""
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == targets
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    counts = np.bincount(bins, minlength=_BINS)
+    filled = counts > 0
+    sums = (np.bincount(bins, values, _BINS)[filled] / counts[filled] for values in (confidence, right))
+    return tuple(sums)  # type: ignore[return-value]
