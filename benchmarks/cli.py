@@ -69,5 +69,19 @@ def training_speed(data: Path, limit_per_class: int, rounds: int) -> None:
     click.echo(json.dumps(comparison, indent=1))
 
 
+@main.command()
+@click.option("--run", type=click.Path(path_type=Path), required=True, help="Run folder of the bundle.")
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
+@click.option("--rounds", type=click.IntRange(10), default=300, show_default=True, help="Timed runs of each file.")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
+def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None:
+    """Time a bundle's int8 files against those of the converters' own defaults, in turns."""
+    with one_line_errors("export"):
+        from benchmarks.conversion import compare_conversions
+
+        comparison = compare_conversions(run, model or newest_bundle(), rounds=rounds, threads=threads)
+    click.echo(json.dumps(comparison, indent=1))
+
+
 if __name__ == "__main__":
     main()

@@ -1,7 +1,8 @@
 """Fold what converters leave in the graph into the weights: batch normalisation after ReLU, and rescaling.
 
 A batch normalisation is `a x + b` per channel. Behind a linear convolution it folds back into it whole, which
-every converter does. Behind ReLU none does, and a MUL and an ADD stay in the graph. Here, when `a > 0`:
+every converter does. Behind ReLU and before pooling TFLiteConverter and tf2onnx leave a MUL and an ADD. Here, when
+`a > 0`:
 
     a ReLU(W x + c) + b  =  ReLU(a W x + a c) + b
 
