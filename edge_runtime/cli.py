@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.errors import PictureError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import next_command, one_line_errors, say
 
 if TYPE_CHECKING:
-    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.results import ResultFormat
+
+Command = Callable[..., None]
+
+_MODEL = click.option(
+    "--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]"
+)
+_CHOICE = (
+    _MODEL,
+    click.option("--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."),
+    click.option("--precision", default="auto", show_default=True, help="int8, dynamic, float16 or float32."),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
+    ),
+)
+_MIN_CONFIDENCE = click.option(
+    "--min-confidence", type=click.FloatRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
+)
+
+
+def model_options(command: Command) -> Command:
+    """Add the options that choose a bundle's file and how it runs."""
+    for option in reversed(_CHOICE):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,57 +51,68 @@ def main() -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
-@click.option("--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime.")
-@click.option("--precision", default="auto", show_default=True, help="int8 or float32.")
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]")
+@model_options
+@_MIN_CONFIDENCE
+@click.option("--recursive", is_flag=True, help="Look in the folders of a folder too.")
+@click.option("--top-k", type=click.IntRange(1), help="Labels to show.  [default: 1 in a table, else all]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def classify(
-    paths: tuple[str, ...],
-    model: Path | None,
-    backend: str,
-    precision: str,
-    threads: int | None,
-    as_json: bool,
-) -> None:
-    """Say what is on each picture. Exit code 1 when one could not be read."""
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a header.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
+    help="Refuse larger pictures; 80 million take up to 500 MiB of memory.",
+)  # fmt: skip
+def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **options: Any) -> None:
+    """Say what is on pictures: files, folders, patterns, or - for standard input.
+
+    Exit code 1 when one could not be read, 130 when stopped.
+    """
+    if options["as_json"] and options["as_csv"]:
+        raise click.UsageError("--json and --csv exclude each other")
     with one_line_errors("onnx"):
+        from edge_runtime.batch import run_batch
         from edge_runtime.bundle import newest_bundle
-        from edge_runtime.classifier import Classifier
+        from edge_runtime.listing import list_pictures
+        from edge_runtime.parallel import usable_cores
 
         folder = model or newest_bundle()
-        with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-            classifier = Classifier.open(folder, backend, precision=precision, threads=threads)
-        say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
-        failed = _classify_all(classifier, paths, _json_line if as_json else _table_line)
-    if failed:
-        say(f"{failed} of {len(paths)} could not be classified", err=True)
+        pictures = list(list_pictures(paths, recursive=recursive))
+        workers = options["threads"] or usable_cores()
+        classifier = open_classifier(folder, options, threads=workers if len(pictures) == 1 else 1)
+        tally = run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
+    if tally.failed:
+        say(f"{tally.failed} of {tally.done} could not be classified", err=True)
+    if tally.done < tally.total:
+        say(f"stopped: {tally.done} of {tally.total} done", err=True)
+        sys.exit(130)
+    if tally.failed:
         sys.exit(1)
-    data = os.path.dirname(paths[0]) or "."
+    data = os.path.dirname(pictures[0]) or "."
     next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {shlex.quote(data)}")
 
 
-def _classify_all(
-    classifier: Classifier, paths: tuple[str, ...], line: Callable[[str, Prediction | PictureError], str]
-) -> int:
-    failed = 0
-    for path in paths:
-        try:
-            say(line(path, classifier.classify(path)))
-        except PictureError as error:
-            failed += 1
-            say(line(path, error), err=line is _table_line)
-    return failed
+def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> Classifier:
+    """Open a bundle as the command's options say, and say which file is in use."""
+    from edge_runtime.classifier import Classifier
+
+    with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
+        classifier = Classifier.open(
+            folder,
+            options["backend"],
+            precision=options["precision"],
+            threads=threads,
+            min_confidence=options["min_confidence"],
+            max_pixels=options["max_pixels"],
+        )
+    say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
+    return classifier
 
 
-def _table_line(path: str, result: Prediction | PictureError) -> str:
-    if isinstance(result, PictureError):
-        return f"error: {result}"
-    time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
-    return f"{path}  {result.label}  {result.confidence:.1%}  {time_ms:.1f} ms"
+def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]) -> ResultFormat:
+    from edge_runtime.results import CsvFormat, JsonFormat, TableFormat
 
-
-def _json_line(path: str, result: Prediction | PictureError) -> str:
-    if isinstance(result, PictureError):
-        return json.dumps({"path": path, "error": result.reason})
-    return json.dumps({"path": path} | result.to_dict())
+    labels, top_k = classifier.bundle.labels, options["top_k"]
+    if options["as_json"]:
+        return JsonFormat(top_k)
+    if options["as_csv"]:
+        return CsvFormat(labels, top_k)
+    return TableFormat(min(60, max(map(len, pictures))), labels, top_k or 1)

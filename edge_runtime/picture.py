@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edge_runtime.errors import PictureError
+from edge_runtime.large_picture import one_at_a_time
 
 if TYPE_CHECKING:
     from edge_runtime.preprocessing import Preprocessing
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 MAX_PIXELS = 80_000_000
 MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
-STRIP_PIXELS = 4_000_000
+STRIP_PIXELS = 1_000_000
+
 
 # Those that photographs come in; Pillow's others (EPS runs a program) are refused.
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
@@ -69,11 +71,18 @@ def decode_picture(
     name = name_of(source)
     try:
         with _opened(source, name) as image:
-            _refuse_size(image, name, max_pixels)
-            if image is not source:
-                _decode_smaller(image, preprocessing)
-            image.load()
-            return _upright_rgb(image, preprocessing)
+            cost = _pixel_bytes(image)
+            _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
+            if image is source:
+                image.load()  # first: it can turn the picture and take the orientation away
+                return _upright_rgb(image, preprocessing)
+            _decode_smaller(image, preprocessing)
+            with one_at_a_time(image.width * image.height * cost):
+                image.load()
+                upright = _upright_rgb(image, preprocessing)
+                if upright is not image:
+                    image.close()
+                return upright
     except PictureError:
         raise
     except FileNotFoundError as error:
@@ -129,16 +138,19 @@ def _refuse_bytes(size: int, name: str) -> None:
         raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_FILE_BYTES:,}")
 
 
-def _refuse_size(image: Image.Image, name: str, max_pixels: int) -> None:
+def _pixel_bytes(image: Image.Image) -> int:
+    """Return the bytes a pixel of the file takes at the decoder's peak."""
+    if image.info.get("progressive"):
+        return PROGRESSIVE_BYTES
+    return DECODER_BYTES.get(image.format or "", PLAIN_BYTES)
+
+
+def _refuse_size(image: Image.Image, name: str, allowed: int) -> None:
     width, height = image.size
     if width * height == 0:
         raise PictureError(name, "has no pixels")
-    cost = DECODER_BYTES.get(image.format or "", PLAIN_BYTES)
-    if image.info.get("progressive"):
-        cost = PROGRESSIVE_BYTES
-    allowed = max_pixels * PLAIN_BYTES // cost
     if width * height > allowed:
-        kind = f" in {image.format} of this kind" if cost > PLAIN_BYTES else ""
+        kind = f" in {image.format} of this kind" if _pixel_bytes(image) > PLAIN_BYTES else ""
         raise PictureError(name, f"too large: {width} x {height}, at most {allowed:,} pixels{kind}")
 
 

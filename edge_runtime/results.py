@@ -1,0 +1,121 @@
+"""Write the answer for a picture as a table line for people, or as JSON lines or CSV for scripts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge_runtime.errors import PictureError
+
+if TYPE_CHECKING:
+    from edge_runtime.classifier import Prediction
+
+UNSURE = "unsure"
+TIMES = ("decode_ms", "preprocess_ms", "inference_ms")
+
+
+class ResultFormat(Protocol):
+    """A way to write results."""
+
+    def header(self) -> str:
+        """Return the line above all, or nothing."""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the line of one picture."""
+
+
+@dataclass(frozen=True)
+class TableFormat:
+    """Aligned columns: path, label or `unsure`, confidence, time.
+
+    Args:
+        path_width: width of the first column in characters.
+        labels: the labels there are.
+        top_k: labels to show, best first, 1 or more.
+    """
+
+    path_width: int
+    labels: tuple[str, ...]
+    top_k: int = 1
+
+    def header(self) -> str:
+        """A table of one line needs none."""
+        return ""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's line, or its error."""
+        if isinstance(result, PictureError):
+            return f"error: {result}"
+        time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
+        width = max(map(len, (*self.labels, UNSURE)))
+        scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self.top_k).items())
+        if not result.confident:
+            scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self.top_k == 1 else f"{UNSURE}: {scores}"
+        return f"{path:{self.path_width}}  {scores}  {time_ms:6.1f} ms"
+
+
+@dataclass(frozen=True)
+class JsonFormat:
+    """One JSON object a line: path, and label, confidence, scores and times, or error.
+
+    Args:
+        top_k: scores to write, best first; None for all, in the order of the labels.
+    """
+
+    top_k: int | None = None
+
+    def header(self) -> str:
+        """JSON lines have none."""
+        return ""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's object."""
+        if isinstance(result, PictureError):
+            return json.dumps({"path": path, "error": result.reason})
+        values = {"path": path} | result.to_dict()
+        if self.top_k is not None:
+            values["scores"] = {label: values["scores"][label] for label in best(result, self.top_k)}
+        return json.dumps(values)
+
+
+@dataclass(frozen=True)
+class CsvFormat:
+    """RFC 4180 rows: path, label, confidence, confident, error, times, and a score for each label.
+
+    Args:
+        labels: the labels there are.
+        top_k: scores to write, the others stay empty; None for all.
+    """
+
+    labels: tuple[str, ...]
+    top_k: int | None = None
+
+    def header(self) -> str:
+        """Return the names of the columns."""
+        return _row(["path", "label", "confidence", "confident", "error", *TIMES, *self.labels])
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's row."""
+        if isinstance(result, PictureError):
+            return _row([path, "", "", "", result.reason, *[""] * (len(TIMES) + len(self.labels))])
+        values = result.to_dict()
+        shown = best(result, self.top_k or len(self.labels))
+        scores = [values["scores"][label] if label in shown else "" for label in self.labels]
+        confident = str(result.confident).lower()
+        times = [values[key] for key in TIMES]
+        return _row([path, result.label, values["confidence"], confident, "", *times, *scores])
+
+
+def best(prediction: Prediction, count: int) -> dict[str, float]:
+    """Return the `count` highest scores by label, best first."""
+    ordered = sorted(prediction.scores.items(), key=lambda item: -item[1])
+    return dict(ordered[:count])
+
+
+def _row(values: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow(values)
+    return buffer.getvalue()
