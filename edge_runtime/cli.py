@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,29 +17,23 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.results import ResultFormat
 
-Command = Callable[..., None]
 
 _MODEL = click.option(
     "--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]"
 )
-_CHOICE = (
-    _MODEL,
-    click.option("--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."),
-    click.option("--precision", default="auto", show_default=True, help="int8, dynamic, float16 or float32."),
-    click.option(
-        "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
-    ),
+_BACKEND = click.option(
+    "--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."
 )
+_PRECISION = click.option(
+    "--precision", default="auto", show_default=True, help="int8, dynamic, float16 or float32."
+)
+_THREADS = click.option(
+    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 _MIN_CONFIDENCE = click.option(
     "--min-confidence", type=click.FloatRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
 )
-
-
-def model_options(command: Command) -> Command:
-    """Add the options that choose a bundle's file and how it runs."""
-    for option in reversed(_CHOICE):
-        command = option(command)
-    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,11 +44,14 @@ def main() -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@model_options
+@_MODEL
+@_BACKEND
+@_PRECISION
+@_THREADS
 @_MIN_CONFIDENCE
 @click.option("--recursive", is_flag=True, help="Look in the folders of a folder too.")
 @click.option("--top-k", type=click.IntRange(1), help="Labels to show.  [default: 1 in a table, else all]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@_JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a header.")
 @click.option(
     "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
@@ -116,3 +112,61 @@ def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]
     if options["as_csv"]:
         return CsvFormat(labels, top_k)
     return TableFormat(min(60, max(map(len, pictures))), labels, top_k or 1)
+
+
+@main.command()
+@_MODEL
+@_BACKEND
+@_PRECISION
+@_JSON
+def info(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Say what is in a bundle, which file would be used here, and why."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.info import bundle_lines, describe_bundle
+
+        with native_output_to(Path(os.devnull)):
+            values = describe_bundle(model or newest_bundle(), backend, precision)
+    say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
+
+
+@main.command()
+@_MODEL
+@_BACKEND
+@_PRECISION
+@_JSON
+def selftest(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Prove that a bundle is whole and gives the scores of its export on this machine. Exit code 1 if not."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.selftest import run_selftest
+
+        with native_output_to(Path(os.devnull)):
+            checks = run_selftest(model or newest_bundle(), backend, precision=precision)
+    for check in checks:
+        line = f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}"
+        say(json.dumps(check.to_dict()) if as_json else line)
+    failed = sum(not check.passed for check in checks)
+    say(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed", err=True)
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@_JSON
+def doctor(as_json: bool) -> None:
+    """Look at this machine and name the line that brings what is missing. Exit code 1 if nothing can run."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.doctor import examine
+
+        findings = examine()
+    for finding in findings:
+        fix = f"\n{'':8}fix: {finding.fix}" if finding.fix else ""
+        line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
+        say(json.dumps(finding.to_dict()) if as_json else line)
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
