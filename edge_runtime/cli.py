@@ -11,29 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime.native_output import native_output_to
+from edge_runtime.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
 from edge_runtime.terminal import next_command, one_line_errors, say
+from edge_runtime.watch_cli import watch
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.results import ResultFormat
-
-
-_MODEL = click.option(
-    "--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]"
-)
-_BACKEND = click.option(
-    "--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."
-)
-_PRECISION = click.option(
-    "--precision", default="auto", show_default=True, help="int8, dynamic, float16 or float32."
-)
-_THREADS = click.option(
-    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
-_MIN_CONFIDENCE = click.option(
-    "--min-confidence", type=click.FloatRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,14 +28,14 @@ def main() -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@_MODEL
-@_BACKEND
-@_PRECISION
-@_THREADS
-@_MIN_CONFIDENCE
+@MODEL
+@BACKEND
+@PRECISION
+@THREADS
+@MIN_CONFIDENCE
 @click.option("--recursive", is_flag=True, help="Look in the folders of a folder too.")
 @click.option("--top-k", type=click.IntRange(1), help="Labels to show.  [default: 1 in a table, else all]")
-@_JSON
+@JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a header.")
 @click.option(
     "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
@@ -86,23 +70,6 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
     next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {shlex.quote(data)}")
 
 
-def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> Classifier:
-    """Open a bundle as the command's options say, and say which file is in use."""
-    from edge_runtime.classifier import Classifier
-
-    with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-        classifier = Classifier.open(
-            folder,
-            options["backend"],
-            precision=options["precision"],
-            threads=threads,
-            min_confidence=options["min_confidence"],
-            max_pixels=options["max_pixels"],
-        )
-    say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
-    return classifier
-
-
 def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]) -> ResultFormat:
     from edge_runtime.results import CsvFormat, JsonFormat, TableFormat
 
@@ -115,10 +82,10 @@ def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]
 
 
 @main.command()
-@_MODEL
-@_BACKEND
-@_PRECISION
-@_JSON
+@MODEL
+@BACKEND
+@PRECISION
+@JSON
 def info(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
     """Say what is in a bundle, which file would be used here, and why."""
     with one_line_errors("onnx"):
@@ -133,10 +100,10 @@ def info(model: Path | None, backend: str, precision: str, as_json: bool) -> Non
 
 
 @main.command()
-@_MODEL
-@_BACKEND
-@_PRECISION
-@_JSON
+@MODEL
+@BACKEND
+@PRECISION
+@JSON
 def selftest(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
     """Prove that a bundle is whole and gives the scores of its export on this machine. Exit code 1 if not."""
     with one_line_errors("onnx"):
@@ -156,7 +123,7 @@ def selftest(model: Path | None, backend: str, precision: str, as_json: bool) ->
 
 
 @main.command()
-@_JSON
+@JSON
 def doctor(as_json: bool) -> None:
     """Look at this machine and name the line that brings what is missing. Exit code 1 if nothing can run."""
     with one_line_errors("onnx"):
@@ -170,3 +137,6 @@ def doctor(as_json: bool) -> None:
         line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
         say(json.dumps(finding.to_dict()) if as_json else line)
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
+
+
+main.add_command(watch)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.errors import PictureError
+from edge_runtime.smoothing import UNSURE
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Prediction
 
-UNSURE = "unsure"
 TIMES = ("decode_ms", "preprocess_ms", "inference_ms")
 
 
