@@ -72,7 +72,7 @@ class Teller:
     def tell(self, sighting: Sighting, shot: Shot) -> None:
         """Tell a sighting as chosen."""
         if sighting.changed and self._save is not None:
-            sighting = replace(sighting, saved=_save(self._save, sighting, shot))
+            sighting = replace(sighting, saved=_save_or_say(self._save, sighting, shot))
         if sighting.changed or self._each_frame:
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
@@ -94,6 +94,15 @@ def _state(sighting: Sighting) -> str:
         f"{sighting.label:8} {sighting.confidence:6.1%}  {sighting.fps:5.1f} fps  {sighting.dropped} dropped  "
         f"{sighting.inference_ms:.1f} ms"
     )
+
+
+def _save_or_say(folder: Path, sighting: Sighting, shot: Shot) -> str:
+    """Keep a frame; a full disk is told and does not end the watching."""
+    try:
+        return _save(folder, sighting, shot)
+    except OSError as error:
+        say(f"{folder}: the frame cannot be kept ({error})", err=True)
+        return ""
 
 
 def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.errors import CatdogError
 from edge_runtime.options import BACKEND, MIN_CONFIDENCE, MODEL, PRECISION, open_classifier
 from edge_runtime.terminal import one_line_errors, say
 
@@ -99,5 +100,8 @@ def _appended(path: Path | None) -> Iterator[IO[str] | None]:
     if path is None:
         yield None
         return
-    with path.open("a", encoding="utf-8") as output:
-        yield output
+    try:
+        with path.open("a", encoding="utf-8") as output:
+            yield output
+    except OSError as error:
+        raise CatdogError(f"{path}: cannot be written ({error})") from error

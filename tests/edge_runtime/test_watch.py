@@ -135,3 +135,14 @@ def test_missing_library_names_its_extra(onnx_bundle: Path, video: Path, tmp_pat
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: av is not installed")
     assert "pip install 'catdog-edge[camera]'" in done.stderr
+
+
+def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
+    """Proves that a log that cannot be opened is one line, and a frame that cannot be kept stops nothing."""
+    (tmp_path / "file").touch()
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", tmp_path / "file" / "log")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--save", tmp_path / "file")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert result.stderr.count("the frame cannot be kept") == 2
