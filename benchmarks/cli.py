@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.edge_cli import edge
 from edge_runtime.bundle import newest_bundle
 from edge_runtime.folders import REPORTS, whole_folder
 from edge_runtime.terminal import next_command, one_line_errors
@@ -68,6 +69,8 @@ def training_speed(data: Path, limit_per_class: int, rounds: int) -> None:
         comparison = compare(data, limit_per_class=limit_per_class, rounds=rounds)
     click.echo(json.dumps(comparison, indent=1))
 
+
+main.add_command(edge)
 
 if __name__ == "__main__":
     main()

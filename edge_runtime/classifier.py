@@ -68,15 +68,23 @@ class Classifier:
         max_pixels: larger pictures are refused before they are decoded.
     """
 
-    def __init__(self, bundle: Bundle, selection: Selection, *, threads: int) -> None:
-        """Keep an opened model; use `Classifier.open`."""
+    def __init__(
+        self,
+        bundle: Bundle,
+        selection: Selection,
+        *,
+        threads: int,
+        min_confidence: float | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Keep an opened model; use `Classifier.open`, which explains the arguments."""
         self.bundle = bundle
         self.file = selection.file
         self.backend = selection.backend
         self.passed_over = selection.passed_over
         self.threads = threads
-        self.min_confidence = bundle.confidence_threshold
-        self.max_pixels = MAX_PIXELS
+        self.min_confidence = bundle.confidence_threshold if min_confidence is None else min_confidence
+        self.max_pixels = max_pixels
         self._model = selection.model
         self._lock = Lock()  # an interpreter's buffers serve one call at a time
         self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
@@ -112,11 +120,8 @@ class Classifier:
         """
         bundle = read_bundle(Path(folder))
         threads = threads or usable_cores()
-        classifier = cls(bundle, select(Path(folder), bundle, backend, precision, threads), threads=threads)
-        if min_confidence is not None:
-            classifier.min_confidence = min_confidence
-        classifier.max_pixels = max_pixels
-        return classifier
+        selection = select(Path(folder), bundle, backend, precision, threads)
+        return cls(bundle, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run the model on `uint8 (height, width, 3) RGB 0-255` as `load_picture` returns it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     An existing `target` is replaced in the same step; on an exception it stays and the temporary folder goes.
     """
+    import shutil  # devices only look folders up
+
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -38,6 +39,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 def replace_folder(source: Path, target: Path) -> None:
     """Rename `source` to `target`; an old `target` is moved out of the way first and then deleted."""
+    import shutil
+
     old = target.with_name(f".{target.name}.{os.getpid()}.old")
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,17 +38,38 @@ MIN_CONFIDENCE = click.option(
 
 def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> Classifier:
     """Open a bundle as the command's options say, and say which file is in use."""
+    from edge_runtime.bundle import read_bundle
+    from edge_runtime.selection import select
+
+    # LiteRT announces its delegate. NumPy and Pillow are imported while the model file is read and hashed.
+    with native_output_to(Path(os.devnull)), imported_meanwhile("edge_runtime.classifier"):
+        bundle = read_bundle(folder)
+        selection = select(folder, bundle, options["backend"], options["precision"], threads)
     from edge_runtime.classifier import Classifier
     from edge_runtime.picture import MAX_PIXELS
 
-    with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-        classifier = Classifier.open(
-            folder,
-            options["backend"],
-            precision=options["precision"],
-            threads=threads,
-            min_confidence=options["min_confidence"],
-            max_pixels=options.get("max_pixels", MAX_PIXELS),
-        )
+    classifier = Classifier(
+        bundle,
+        selection,
+        threads=threads,
+        min_confidence=options["min_confidence"],
+        max_pixels=options.get("max_pixels", MAX_PIXELS),
+    )
     say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
     return classifier
+
+
+@contextmanager
+def imported_meanwhile(module: str) -> Iterator[None]:
+    """Import a module in a thread beside the block; what fails is left for the real import to report."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            import_module(module)
+
+    thread = Thread(target=attempt)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()

@@ -17,7 +17,7 @@ from edge_runtime.errors import PictureError
 from edge_runtime.large_picture import one_at_a_time
 
 if TYPE_CHECKING:
-    from edge_runtime.preprocessing import Preprocessing
+    from edge_runtime.contract import Preprocessing
 
 # 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
 MAX_PIXELS = 80_000_000

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -73,9 +70,11 @@ class JsonFormat:
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
         """Return the picture's object."""
+        import json
+
         if isinstance(result, PictureError):
             return json.dumps({"path": path, "error": result.reason})
-        values = {"path": path} | result.to_dict()
+        values: dict[str, Any] = {"path": path} | result.to_dict()
         if self.top_k is not None:
             values["scores"] = {label: values["scores"][label] for label in best(result, self.top_k)}
         return json.dumps(values)
@@ -116,6 +115,9 @@ def best(prediction: Prediction, count: int) -> dict[str, float]:
 
 
 def _row(values: list[Any]) -> str:
+    import csv  # here, because the table, which must come fast, does not need it
+    import io
+
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(values)
     return buffer.getvalue()

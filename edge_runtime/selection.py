@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from edge_runtime import backends
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
 from edge_runtime.errors import BackendError, BundleError
@@ -94,6 +92,8 @@ def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
     expected = [(len(bundle.labels),)] + [(1,)] * (len(bundle.labels) == 2)
     received = model.output.shape[1:]
     if len(received) != 1 or -1 in received:  # the file does not say: see what comes out
+        import numpy as np  # the command line imports it meanwhile, in another thread
+
         received = model.predict(np.zeros(size, np.uint8)).shape
     if received not in expected:
         raise BundleError(
