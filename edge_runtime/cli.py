@@ -13,14 +13,27 @@ import click
 from edge_runtime.native_output import native_output_to
 from edge_runtime.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
 from edge_runtime.terminal import next_command, one_line_errors, say
-from edge_runtime.watch_cli import watch
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.results import ResultFormat
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The group, whose `watch` is imported when it is asked for: other commands start sooner."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), "watch"])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != "watch":
+            return super().get_command(context, name)
+        from edge_runtime.watch_cli import watch
+
+        return watch
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
     """Classify pictures with a bundle made by catdog-export."""
@@ -137,6 +150,3 @@ def doctor(as_json: bool) -> None:
         line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
         say(json.dumps(finding.to_dict()) if as_json else line)
     sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)
-
-
-main.add_command(watch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,7 +43,8 @@ def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> C
     from edge_runtime.selection import select
 
     # LiteRT announces its delegate. NumPy and Pillow are imported while the model file is read and hashed.
-    with native_output_to(Path(os.devnull)), imported_meanwhile("edge_runtime.classifier"):
+    quiet = native_output_to(Path(os.devnull))
+    with uncollected_start(), quiet, imported_meanwhile("edge_runtime.classifier"):
         bundle = read_bundle(folder)
         selection = select(folder, bundle, options["backend"], options["precision"], threads)
     from edge_runtime.classifier import Classifier
@@ -57,6 +59,20 @@ def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> C
     )
     say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
     return classifier
+
+
+@contextmanager
+def uncollected_start() -> Iterator[None]:
+    """Spare the block's objects, which live as long as the process, the garbage collector's visits.
+
+    Measured on `catdog-edge classify` of one picture: a sixth of its time, half of it at the very end.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.errors import PictureError
@@ -24,19 +23,20 @@ class ResultFormat(Protocol):
         """Return the line of one picture."""
 
 
-@dataclass(frozen=True)
 class TableFormat:
-    """Aligned columns: path, label or `unsure`, confidence, time.
+    """Aligned columns: path, label or `unsure`, confidence, time."""
 
-    Args:
-        path_width: width of the first column in characters.
-        labels: the labels there are.
-        top_k: labels to show, best first, 1 or more.
-    """
+    def __init__(self, path_width: int, labels: tuple[str, ...], top_k: int = 1) -> None:
+        """Set the columns.
 
-    path_width: int
-    labels: tuple[str, ...]
-    top_k: int = 1
+        Args:
+            path_width: width of the first column in characters.
+            labels: the labels there are.
+            top_k: labels to show, best first, 1 or more.
+        """
+        self._path_width = path_width
+        self._label_width = max(map(len, (*labels, UNSURE)))
+        self._top_k = top_k
 
     def header(self) -> str:
         """A table of one line needs none."""
@@ -47,22 +47,19 @@ class TableFormat:
         if isinstance(result, PictureError):
             return f"error: {result}"
         time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
-        width = max(map(len, (*self.labels, UNSURE)))
-        scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self.top_k).items())
+        width = self._label_width
+        scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self._top_k).items())
         if not result.confident:
-            scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self.top_k == 1 else f"{UNSURE}: {scores}"
-        return f"{path:{self.path_width}}  {scores}  {time_ms:6.1f} ms"
+            scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self._top_k == 1 else f"{UNSURE}: {scores}"
+        return f"{path:{self._path_width}}  {scores}  {time_ms:6.1f} ms"
 
 
-@dataclass(frozen=True)
 class JsonFormat:
-    """One JSON object a line: path, and label, confidence, scores and times, or error.
+    """One JSON object a line: path, and label, confidence, scores and times, or error."""
 
-    Args:
-        top_k: scores to write, best first; None for all, in the order of the labels.
-    """
-
-    top_k: int | None = None
+    def __init__(self, top_k: int | None = None) -> None:
+        """Choose the scores to write: the `top_k` best, best first; None for all, in the order of the labels."""
+        self._top_k = top_k
 
     def header(self) -> str:
         """JSON lines have none."""
@@ -75,34 +72,30 @@ class JsonFormat:
         if isinstance(result, PictureError):
             return json.dumps({"path": path, "error": result.reason})
         values: dict[str, Any] = {"path": path} | result.to_dict()
-        if self.top_k is not None:
-            values["scores"] = {label: values["scores"][label] for label in best(result, self.top_k)}
+        if self._top_k:
+            values["scores"] = {label: values["scores"][label] for label in best(result, self._top_k)}
         return json.dumps(values)
 
 
-@dataclass(frozen=True)
 class CsvFormat:
-    """RFC 4180 rows: path, label, confidence, confident, error, times, and a score for each label.
+    """RFC 4180 rows: path, label, confidence, confident, error, times, and a score for each label."""
 
-    Args:
-        labels: the labels there are.
-        top_k: scores to write, the others stay empty; None for all.
-    """
-
-    labels: tuple[str, ...]
-    top_k: int | None = None
+    def __init__(self, labels: tuple[str, ...], top_k: int | None = None) -> None:
+        """Choose the scores to write: the `top_k` best, the others stay empty; None for all."""
+        self._labels = labels
+        self._top_k = top_k or len(labels)
 
     def header(self) -> str:
         """Return the names of the columns."""
-        return _row(["path", "label", "confidence", "confident", "error", *TIMES, *self.labels])
+        return _row(["path", "label", "confidence", "confident", "error", *TIMES, *self._labels])
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
         """Return the picture's row."""
         if isinstance(result, PictureError):
-            return _row([path, "", "", "", result.reason, *[""] * (len(TIMES) + len(self.labels))])
+            return _row([path, "", "", "", result.reason, *[""] * (len(TIMES) + len(self._labels))])
         values = result.to_dict()
-        shown = best(result, self.top_k or len(self.labels))
-        scores = [values["scores"][label] if label in shown else "" for label in self.labels]
+        shown = best(result, self._top_k)
+        scores = [values["scores"][label] if label in shown else "" for label in self._labels]
         confident = str(result.confident).lower()
         times = [values[key] for key in TIMES]
         return _row([path, result.label, values["confidence"], confident, "", *times, *scores])
@@ -119,5 +112,5 @@ def _row(values: list[Any]) -> str:
     import io
 
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(values)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # what ends a line is quoted inside it
+    return buffer.getvalue().removesuffix("\r\n")

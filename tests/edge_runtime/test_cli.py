@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -169,7 +170,12 @@ def test_help_names_every_option() -> None:
     """Proves that each option of each command is explained."""
     runner = CliRunner()
     assert runner.invoke(main, ["--help"]).exit_code == 0
-    for name, command in main.commands.items():
+    context = click.Context(main)
+    names = main.list_commands(context)
+    assert names == ["classify", "doctor", "info", "selftest", "watch"]
+    for name in names:
+        command = main.get_command(context, name)
+        assert command is not None
         text = runner.invoke(main, [name, "--help"]).output
         assert command.help
         for parameter in command.params:
