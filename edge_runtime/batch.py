@@ -12,6 +12,7 @@ import click
 
 from edge_runtime.errors import PictureError
 from edge_runtime.listing import STANDARD_INPUT
+from edge_runtime.native_output import native_errors_hidden
 from edge_runtime.results import ResultFormat, TableFormat
 from edge_runtime.terminal import say
 
@@ -51,7 +52,7 @@ def run_batch(classifier: Classifier, paths: list[str], output: ResultFormat, *,
     tally = Tally(len(paths))
     if output.header():
         say(output.header())
-    with _progress(tally.total) as bar:
+    with native_errors_hidden(), _progress(tally.total) as bar:
         try:
             for path, result in _results(classifier, paths, workers):
                 failed = isinstance(result, PictureError)

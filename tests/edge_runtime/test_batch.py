@@ -157,3 +157,17 @@ def test_odd_files_give_a_line_each(onnx_bundle: Path) -> None:
     first, summary, peak_mib = done.stderr.splitlines()
     assert int(peak_mib) < 500
     assert (first.endswith("onnxruntime"), summary.endswith("could not be classified")) == (True, True)
+
+
+def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that what libtiff writes about a damaged file does not get between the lines on standard error."""
+    buffer = io.BytesIO()
+    Image.new("L", (30, 20), 7).save(buffer, "TIFF", compression="tiff_lzw")
+    content = buffer.getvalue()
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(content[:8] + b"\xff" * 20 + content[28:])
+    done = subprocess.run([*COMMAND, str(path), "--model", str(onnx_bundle)], capture_output=True, text=True)
+    assert done.returncode == 1
+    _, error, summary = done.stderr.splitlines()
+    assert error.startswith(f"error: {path}: cannot be decoded")
+    assert summary == "1 of 1 could not be classified"
