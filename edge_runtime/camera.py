@@ -80,8 +80,7 @@ class Camera:
             waiting, self._waiting = self._waiting, None
             self._changed.notify_all()
         if waiting is not None:
-            number, time_s, frame = waiting
-            return Shot(number, time_s, frame.convert())  # raises CameraError when the frame is damaged
+            return self._converted(*waiting)
         if self._error is not None:
             raise self._error
         if self._ended:
@@ -94,6 +93,15 @@ class Camera:
         with self._changed:
             self._changed.notify_all()
         self._thread.join(timeout=2)
+
+    def _converted(self, number: int, time_s: float, frame: Frame) -> Shot | None:
+        try:
+            return Shot(number, time_s, frame.convert())
+        except CameraError as error:
+            if is_file(self._source):
+                raise
+            self._report(f"{error}; going on with the next")
+            return None
 
     def _run(self) -> None:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edge_runtime.camera import Shot
+from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import say
 
 STATUS_EVERY_S = 0.5
@@ -77,11 +78,18 @@ class Teller:
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
             if self._output is not None:
-                self._output.write(line + "\n")
-                self._output.flush()
+                _write(self._output, line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
+
+
+def _write(output: IO[str], line: str) -> None:
+    try:
+        output.write(line + "\n")
+        output.flush()
+    except OSError as error:
+        raise CatdogError(f"{output.name}: cannot be written ({error})") from error
 
 
 def _text(sighting: Sighting) -> str:

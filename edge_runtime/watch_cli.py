@@ -101,7 +101,8 @@ def _appended(path: Path | None) -> Iterator[IO[str] | None]:
         yield None
         return
     try:
-        with path.open("a", encoding="utf-8") as output:
-            yield output
+        output = path.open("a", encoding="utf-8")
     except OSError as error:
         raise CatdogError(f"{path}: cannot be written ({error})") from error
+    with output:
+        yield output

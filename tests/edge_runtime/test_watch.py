@@ -146,3 +146,11 @@ def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Pa
     result = watch(video, "--all-frames", "--model", onnx_bundle, "--save", tmp_path / "file")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
     assert result.stderr.count("the frame cannot be kept") == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
+    """Proves that a log that cannot be written on ends with one line, for a service manager to start it again."""
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", "/dev/full")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
