@@ -56,7 +56,7 @@ class Teller:
     """Prints sightings, writes them to a file, keeps frames of changes, and shows a status line."""
 
     def __init__(
-        self, each_frame: bool, as_json: bool, output: IO[str] | None = None, save: Path | None = None
+        self, each_frame: bool, as_json: bool, output: IO[bytes] | None = None, save: Path | None = None
     ) -> None:
         """Choose what to tell.
 
@@ -84,10 +84,9 @@ class Teller:
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
 
 
-def _write(output: IO[str], line: str) -> None:
+def _write(output: IO[bytes], line: str) -> None:
     try:
-        output.write(line + "\n")
-        output.flush()
+        output.write(f"{line}\n".encode())
     except OSError as error:
         raise CatdogError(f"{output.name}: cannot be written ({error})") from error
 

@@ -96,12 +96,12 @@ def _stopped_by_signals() -> Iterator[Event]:
 
 
 @contextmanager
-def _appended(path: Path | None) -> Iterator[IO[str] | None]:
+def _appended(path: Path | None) -> Iterator[IO[bytes] | None]:
     if path is None:
         yield None
         return
     try:
-        output = path.open("a", encoding="utf-8")
+        output = path.open("ab", buffering=0)  # a line is written at once or not at all
     except OSError as error:
         raise CatdogError(f"{path}: cannot be written ({error})") from error
     with output:
