@@ -93,6 +93,17 @@ def keep_up(model: Path, seconds: int, rounds: int) -> None:
     _print(result)
 
 
+@edge.command("decoders")
+@click.option("--side", type=click.IntRange(100, 12_000), default=5000, show_default=True, help="Pixels.")
+def weigh_decoders(side: int) -> None:
+    """Peak memory of reading a large picture, bytes a pixel by format."""
+    with one_line_errors("bench"):
+        from benchmarks.edge_decoders import measure_decoders_memory
+
+        result = measure_decoders_memory(side=side)
+    _print({"bytes_a_pixel": result})
+
+
 @contextmanager
 def _shown(total: int) -> Iterator[Report]:
     with click.progressbar(length=total, file=sys.stderr) as bar:

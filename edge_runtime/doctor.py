@@ -44,6 +44,9 @@ class Finding:
 def examine() -> tuple[Finding, ...]:
     """Return what there is to say about this machine; nothing in it raises."""
     runtimes = [_runtime(name) for name in BACKENDS]
+    if runtimes[0].state == "ok" and runtimes[1].state == "missing":  # both run TFLite files, the first better
+        value = f"{runtimes[1].value}, not needed beside {runtimes[0].name}"
+        runtimes[1] = Finding(runtimes[1].name, "ok", value)
     if not any(finding.state == "ok" for finding in runtimes):
         fix = next(library.install for library in BACKENDS.values())
         runtimes.append(Finding("runtimes", "bad", "none can be imported", fix))

@@ -92,3 +92,11 @@ def test_peak_of_a_script_is_its_own(tmp_path):
     assert large - small == pytest.approx(100, abs=5)
     assert small < 60
     assert memory_mib("VmHWM") >= memory_mib()
+
+
+def test_decoders_memory():
+    """Every format is read and weighed, and those with a lower limit do take more."""
+    weights = edge("decoders", "--side", 1500)["bytes_a_pixel"]
+    assert weights["WEBP"] > 8
+    assert weights["JPEG2000"] > 8
+    assert all(weight > 0 for weight in weights.values())
