@@ -67,7 +67,7 @@ class Teller:
             save: a folder for the frames of changes.
         """
         self._each_frame, self._as_json, self._output, self._save = each_frame, as_json, output, save
-        self._status = sys.stderr.isatty() and not sys.stdout.isatty()
+        self._status = sys.stderr is not None and sys.stderr.isatty()
         self._status_s = 0.0
 
     def tell(self, sighting: Sighting, shot: Shot) -> None:
@@ -75,6 +75,7 @@ class Teller:
         if sighting.changed and self._save is not None:
             sighting = replace(sighting, saved=_save_or_say(self._save, sighting, shot))
         if sighting.changed or self._each_frame:
+            self.clear()
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
             if self._output is not None:
@@ -82,6 +83,11 @@ class Teller:
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
+
+    def clear(self) -> None:
+        """Take the status line away, before another line is written."""
+        if self._status:
+            say("\r\x1b[K", err=True, newline=False)
 
 
 def _write(output: IO[bytes], line: str) -> None:

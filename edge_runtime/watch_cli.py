@@ -76,11 +76,17 @@ def _watch(classifier: Classifier, source: str, options: dict[str, Any]) -> Watc
     pace = Pace(options["every"], options["max_fps"], drop=not options["all_frames"])
     with _stopped_by_signals() as stop, _appended(options["output"]) as output:
         teller = Teller(options["each_frame"], options["as_json"], output, options["save"])
-        camera = Camera(source, pace, lambda line: say(line, err=True))
+
+        def report(line: str) -> None:
+            teller.clear()
+            say(line, err=True)
+
+        camera = Camera(source, pace, report)
         try:
             return run(classifier, camera, smoother, tell=teller.tell, stop=stop)
         finally:
             camera.close()
+            teller.clear()
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from edge_runtime.cli import main
+from tests.edge_runtime.test_batch import read_all
 from tests.edge_runtime.video_source import on_air, wait_until, write_video
 
 pytest.importorskip("av", reason="PyAV reads the videos of these tests")
@@ -154,3 +157,16 @@ def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
     result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", "/dev/full")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
+
+
+def test_status_line_on_a_terminal(onnx_bundle: Path, video: Path) -> None:
+    """Proves that a terminal shows label, frames a second and dropped frames in one line that is written over."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, str(video), "--model", str(onnx_bundle)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    text = read_all(ours)
+    assert process.wait() == 0
+    states = [part for part in text.split("\r") if " fps " in part]
+    assert len(states) >= 4
+    assert all(re.match(r"(red|blue) +\d+\.\d%  +\d+\.\d fps  \d+ dropped", state) for state in states)
