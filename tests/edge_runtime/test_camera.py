@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import camera as camera_module
+from edge_runtime import video
 from edge_runtime.camera import Camera, Pace, Shot
 from edge_runtime.errors import CameraError
 from edge_runtime.video import Frame, check_source, is_file, opened_video
@@ -255,3 +256,20 @@ def test_no_thread_or_descriptor_is_left(tmp_path: Path) -> None:
         take_all(Camera(str(path), Pace(drop=False), silent))
     after = threading.active_count(), len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
     assert after == before
+
+
+def test_stream_that_stalls_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a stream which stays connected and sends nothing more is noticed by its timeout."""
+    monkeypatch.setattr(camera_module, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.5)
+    said: list[str] = []
+    with on_air() as station:
+        camera = Camera(station.address, Pace(), said.append)
+        next_shot(camera)
+        station.stalled = True
+        wait_until(lambda: said, seconds=20)
+        station.stalled = False
+        wait_until(lambda: camera.connections == 2)
+        camera.close()
+    assert "reading failed" in said[0]
+    assert "trying again in 0.05 s" in said[0]

@@ -40,7 +40,7 @@ class Station:
     def __init__(self) -> None:
         """Choose a free port and go on air."""
         self.colour, self.fps = "red", 50.0
-        self.readers = 0
+        self.stalled = False
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -73,7 +73,6 @@ class Station:
             except TimeoutError:
                 continue
             with reader:
-                self.readers += 1
                 try:
                     self._send(reader)
                 except OSError:  # the reader went away
@@ -87,6 +86,9 @@ class Station:
             b"Content-Type: multipart/x-mixed-replace;boundary=frame\r\n\r\n"
         )
         while not self._off.is_set():
+            if self.stalled:
+                time.sleep(0.02)
+                continue
             buffer = io.BytesIO()
             Image.fromarray(picture(self.colour)).save(buffer, "JPEG", quality=95)
             content = buffer.getvalue()
