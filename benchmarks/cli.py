@@ -9,8 +9,10 @@ from pathlib import Path
 
 import click
 
+from benchmarks.edge_cli import edge
+from edge_runtime.atomic_folder import whole_folder
 from edge_runtime.bundle import newest_bundle
-from edge_runtime.folders import REPORTS, whole_folder
+from edge_runtime.folders import REPORTS
 from edge_runtime.terminal import next_command, one_line_errors
 
 
@@ -82,6 +84,8 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
         comparison = compare_conversions(run, model or newest_bundle(), rounds=rounds, threads=threads)
     click.echo(json.dumps(comparison, indent=1))
 
+
+main.add_command(edge)
 
 if __name__ == "__main__":
     main()

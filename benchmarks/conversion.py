@@ -1,4 +1,4 @@
-"""A bundle's int8 files against those of the converters' own defaults: time in one interleaved run, and accuracy."""
+"""A bundle's int8 files against those of the converters' own defaults: time, interleaved, and accuracy."""
 
 from __future__ import annotations
 

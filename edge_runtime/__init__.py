@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_runtime.bundle import Bundle, ModelFile, read_bundle
     from edge_runtime.classifier import Classifier, Prediction
-    from edge_runtime.errors import BackendError, BundleError, CatdogError, PictureError
+    from edge_runtime.errors import BackendError, BundleError, CameraError, CatdogError, PictureError
     from edge_runtime.preprocessing import Preprocessing, load_picture
 
 __all__ = [
     "BackendError",
     "Bundle",
     "BundleError",
+    "CameraError",
     "CatdogError",
     "Classifier",
     "ModelFile",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from pathlib import Path
 
 from edge_runtime.errors import BundleError
@@ -33,6 +34,8 @@ __all__ = [
     "read_model_file",
 ]
 
+MAX_MANIFEST_BYTES = 10_000_000
+
 
 def newest_bundle() -> Path:
     """Return the newest bundle below `bundles/`.
@@ -54,6 +57,8 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST
     try:
+        if _file_size(path) > MAX_MANIFEST_BYTES:
+            raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {MANIFEST} there. Make a bundle with: catdog-export") from error
@@ -73,13 +78,28 @@ def read_model_file(folder: Path, file: ModelFile) -> bytes:
     """
     path = folder / file.path
     try:
-        content = path.read_bytes()
+        size_bytes = _file_size(path)
+        # Read no further than the size that is expected: the file may be anything.
+        content = path.read_bytes() if size_bytes == file.size_bytes else b""
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
+    if size_bytes != file.size_bytes:
+        raise BundleError(
+            f"{path}: not the file that was exported: expected {file.size_bytes:,} bytes, "
+            f"received {size_bytes:,}. Copy or export the bundle again."
+        )
     received = hashlib.sha256(content).hexdigest()
     if received != file.sha256:
         raise BundleError(
             f"{path}: not the file that was exported: expected SHA-256 {file.sha256[:12]}..., "
-            f"received {received[:12]}... ({len(content):,} bytes). Copy or export the bundle again."
+            f"received {received[:12]}.... Copy or export the bundle again."
         )
     return content
+
+
+def _file_size(path: Path) -> int:
+    """Return the size in bytes of a regular file: a pipe or device in its place could block for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    return status.st_size

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import backends
-from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_bundle, read_model_file
-from edge_runtime.errors import BackendError, BundleError
+from edge_runtime.bundle import Bundle, read_bundle
+from edge_runtime.errors import PictureError
+from edge_runtime.parallel import map_in_order, usable_cores
+from edge_runtime.picture import MAX_PIXELS
 from edge_runtime.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
+from edge_runtime.selection import Selection, select
 
-# Tried in this order when the user does not choose; measured in docs/report-reproduction.md.
-PREFERENCE = (
-    (Precision.INT8, ModelFormat.TFLITE),
-    (Precision.INT8, ModelFormat.ONNX),
-    (Precision.FLOAT32, ModelFormat.TFLITE),
-    (Precision.FLOAT32, ModelFormat.ONNX),
-)
+Predict = Callable[[Pixels], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Prediction:
     Args:
         label: the label with the highest score.
         confidence: its score, 0-1.
+        confident: whether the confidence reaches the threshold; without a threshold it always does.
         scores: score of every label, 0-1, summing to 1.
         decode_ms: reading and decoding, milliseconds.
         preprocess_ms: resizing, milliseconds.
@@ -40,6 +42,7 @@ class Prediction:
 
     label: str
     confidence: float
+    confident: bool
     scores: dict[str, float]
     decode_ms: float
     preprocess_ms: float
@@ -53,20 +56,42 @@ class Prediction:
 
 
 class Classifier:
-    """A bundle's model file, loaded and ready.
+    """A bundle's model file, loaded and ready; safe to call from several threads.
 
     Attributes:
         bundle: the manifest.
         file: the model file in use.
         backend: name of the runtime in use.
+        passed_over: why faster files of the bundle are not in use, one reason each.
+        threads: inference threads of `classify`.
+        min_confidence: a prediction of less confidence is not confident, 0-1.
+        max_pixels: larger pictures are refused before they are decoded.
     """
 
-    def __init__(self, bundle: Bundle, file: ModelFile, backend: str, model: backends.Backend) -> None:
-        """Keep an opened model; use `Classifier.open`."""
+    def __init__(
+        self,
+        bundle: Bundle,
+        selection: Selection,
+        *,
+        threads: int,
+        min_confidence: float | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Keep an opened model; use `Classifier.open`, which explains the arguments."""
         self.bundle = bundle
-        self.file = file
-        self.backend = backend
-        self._model = model
+        self.file = selection.file
+        self.backend = selection.backend
+        self.passed_over = selection.passed_over
+        self.threads = threads
+        self.min_confidence = bundle.confidence_threshold if min_confidence is None else min_confidence
+        self.max_pixels = max_pixels
+        self._model = selection.model
+        self._lock = Lock()  # an interpreter's buffers serve one call at a time
+        self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
+        self._free: SimpleQueue[Predict] = SimpleQueue()  # models for `classify_many`, each of one thread
+        self._opened = 0
+        if threads == 1:
+            self._lend(self.scores)
 
     @classmethod
     def open(
@@ -76,6 +101,8 @@ class Classifier:
         *,
         precision: str = "auto",
         threads: int | None = None,
+        min_confidence: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> Classifier:
         """Open a bundle folder.
 
@@ -83,24 +110,18 @@ class Classifier:
             folder: the bundle, `bundles/<name>`.
             backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
             precision: `auto` or a `Precision`.
-            threads: inference threads; default one per usable core, at most 4.
+            threads: inference threads of `classify`; default one per usable core, at most 4.
+            min_confidence: a prediction of less confidence is not confident, 0-1; default the manifest's.
+            max_pixels: larger pictures are refused before they are decoded, 1-178,956,970.
 
         Raises:
             BundleError: the bundle is missing, damaged or of an unknown version.
             BackendError: no installed runtime loads a file of the bundle that was asked for.
         """
         bundle = read_bundle(Path(folder))
-        reasons = []
-        for file, name in _candidates(bundle, backend, precision):
-            content = read_model_file(Path(folder), file)
-            try:
-                model = backends.open_model(name, content, threads or usable_cores())
-            except BackendError as error:
-                reasons.append(f"{file.path}: {error}")
-            else:
-                _refuse_misfit(model, bundle, Path(folder) / file.path)
-                return cls(bundle, file, name, model)
-        raise BackendError(_nothing_loads(Path(folder), backend, precision, reasons))
+        threads = threads or usable_cores()
+        selection = select(Path(folder), bundle, backend, precision, threads)
+        return cls(bundle, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run the model on `uint8 (height, width, 3) RGB 0-255` as `load_picture` returns it.
@@ -108,10 +129,8 @@ class Classifier:
         Returns:
             `float32 (labels,)`, 0-1, summing to 1.
         """
-        outputs = self._model.predict(pixels)
-        if len(outputs) == 1:  # one sigmoid output: the score of the second label
-            return np.array([1 - outputs[0], outputs[0]], np.float32)
-        return outputs
+        with self._lock:
+            return _predict(self._model, pixels)
 
     def classify(self, picture: PictureSource) -> Prediction:
         """Classify a path, encoded bytes, file object, PIL image or `uint8 (H, W, 3) RGB 0-255` array.
@@ -119,17 +138,57 @@ class Classifier:
         Raises:
             PictureError: the picture cannot be read or decoded, or is too large.
         """
+        return self._classify(picture, self.scores)
+
+    def classify_many(
+        self, pictures: Iterable[PictureSource], *, workers: int | None = None
+    ) -> Iterator[Prediction | PictureError]:
+        """Classify pictures in parallel, each on one thread, and return the answers in order.
+
+        Args:
+            pictures: what `classify` takes; taken lazily, a few ahead of the consumer.
+            workers: pictures in work at once, each with a loaded model of its own; default one per usable core,
+                at most 4.
+
+        Returns:
+            Lazily, for each picture its prediction, or the error as a value, so that one bad picture stops nothing.
+        """
+        workers = workers or usable_cores()
+        while self._opened < workers:
+            self._lend(partial(_predict, self._reopen()))
+        return map_in_order(self._attempt, pictures, workers=workers)
+
+    def _lend(self, predict: Predict) -> None:
+        self._free.put(predict)
+        self._opened += 1
+
+    def _attempt(self, picture: PictureSource) -> Prediction | PictureError:
+        predict = self._free.get()
+        try:
+            return self._classify(picture, predict)
+        except PictureError as error:
+            return error
+        finally:
+            self._free.put(predict)
+
+    def _classify(self, picture: PictureSource, predict: Predict) -> Prediction:
+        preprocessing = self.bundle.preprocessing
         start = time.perf_counter()
-        image = decode_picture(picture, self.bundle.preprocessing)
-        decoded = time.perf_counter()
-        pixels = resize_picture(image, self.bundle.preprocessing)
+        if _is_ready(picture, (preprocessing.height, preprocessing.width, 3)):
+            pixels, decoded = picture, start
+        else:
+            image = decode_picture(picture, preprocessing, max_pixels=self.max_pixels)
+            decoded = time.perf_counter()
+            pixels = resize_picture(image, preprocessing)
         resized = time.perf_counter()
-        scores = self.scores(pixels)
+        scores = predict(pixels)
         done = time.perf_counter()
         best = int(scores.argmax())
+        confidence = float(scores[best])
         return Prediction(
             label=self.bundle.labels[best],
-            confidence=float(scores[best]),
+            confidence=confidence,
+            confident=confidence >= self.min_confidence,
             scores=dict(zip(self.bundle.labels, scores.tolist(), strict=True)),
             decode_ms=(decoded - start) * 1e3,
             preprocess_ms=(resized - decoded) * 1e3,
@@ -137,51 +196,13 @@ class Classifier:
         )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use, at most 4: small models gain nothing from more."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(4, cores)
+def _is_ready(picture: PictureSource, shape: tuple[int, int, int]) -> TypeGuard[Pixels]:
+    """Say whether a picture is the model's input already."""
+    return isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.shape == shape
 
 
-def _candidates(bundle: Bundle, backend: str, precision: str) -> list[tuple[ModelFile, str]]:
-    """Return every (file, backend) the user's choice and the installed runtimes allow, best first."""
-    if backend != "auto" and backend not in backends.BACKENDS:
-        raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
-    if precision != "auto" and precision not in list(Precision):
-        raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
-    names = backends.installed_backends() if backend == "auto" else (backend,)
-    return [
-        (file, name)
-        for wanted in PREFERENCE
-        for file in bundle.files
-        for name in names
-        if (file.precision, file.format) == wanted
-        and backends.BACKENDS[name].format == file.format
-        and precision in ("auto", file.precision)
-    ]
-
-
-def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
-    """Run one blank picture to prove that the file takes and gives what the manifest says."""
-    size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
-    expected = [(len(bundle.labels),)] + [(1,)] * (len(bundle.labels) == 2)
-    try:
-        received = model.predict(np.zeros(size, np.uint8)).shape
-    except (RuntimeError, ValueError) as error:
-        raise BundleError(f"{path}: does not run on the {size} pictures of the manifest: {error}") from error
-    if received not in expected:
-        raise BundleError(
-            f"{path}: expected one score for each of the labels {', '.join(bundle.labels)}, "
-            f"received shape {received}. Export the bundle again."
-        )
-
-
-def _nothing_loads(folder: Path, backend: str, precision: str, reasons: list[str]) -> str:
-    if reasons:
-        return f"{folder}: no file of the bundle loads. " + "; ".join(reasons)
-    installed = ", ".join(backends.installed_backends()) or "none"
-    installs = "; ".join(backend.install for backend in backends.BACKENDS.values())
-    return (
-        f"{folder}: the bundle has no {precision} file for backend {backend}; installed runtimes: {installed}. "
-        f"Choose another --precision or --backend, export more formats, or install a runtime: {installs}"
-    )
+def _predict(model: backends.Backend, pixels: Pixels) -> NDArray[np.float32]:
+    outputs = model.predict(pixels)
+    if len(outputs) == 1:  # one sigmoid output: the score of the second label
+        return np.array([1 - outputs[0], outputs[0]], np.float32)
+    return outputs

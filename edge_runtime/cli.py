@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.errors import PictureError
 from edge_runtime.native_output import native_output_to
+from edge_runtime.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
 from edge_runtime.terminal import next_command, one_line_errors, say
 
 if TYPE_CHECKING:
-    from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.results import ResultFormat
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The group, whose `watch` is imported when it is asked for: other commands start sooner."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted([*super().list_commands(context), "watch"])
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name != "watch":
+            return super().get_command(context, name)
+        from edge_runtime.watch_cli import watch
+
+        return watch
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
     """Classify pictures with a bundle made by catdog-export."""
@@ -28,57 +41,112 @@ def main() -> None:
 
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
-@click.option("--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime.")
-@click.option("--precision", default="auto", show_default=True, help="int8 or float32.")
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def classify(
-    paths: tuple[str, ...],
-    model: Path | None,
-    backend: str,
-    precision: str,
-    threads: int | None,
-    as_json: bool,
-) -> None:
-    """Say what is on each picture. Exit code 1 when one could not be read."""
+@MODEL
+@BACKEND
+@PRECISION
+@THREADS
+@MIN_CONFIDENCE
+@click.option("--recursive", is_flag=True, help="Look in the folders of a folder too.")
+@click.option("--top-k", type=click.IntRange(1), help="Labels to show.  [default: 1 in a table, else all]")
+@JSON
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a header.")
+@click.option(
+    "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
+    help="Refuse larger pictures; 80 million take up to 500 MiB of memory.",
+)  # fmt: skip
+def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **options: Any) -> None:
+    """Say what is on pictures: files, folders, patterns, or - for standard input.
+
+    Exit code 1 when one could not be read, 130 when stopped.
+    """
+    if options["as_json"] and options["as_csv"]:
+        raise click.UsageError("--json and --csv exclude each other")
     with one_line_errors("onnx"):
+        from edge_runtime.batch import run_batch
         from edge_runtime.bundle import newest_bundle
-        from edge_runtime.classifier import Classifier
+        from edge_runtime.listing import list_pictures
+        from edge_runtime.parallel import usable_cores
 
         folder = model or newest_bundle()
-        with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-            classifier = Classifier.open(folder, backend, precision=precision, threads=threads)
-        say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
-        failed = _classify_all(classifier, paths, _json_line if as_json else _table_line)
-    if failed:
-        say(f"{failed} of {len(paths)} could not be classified", err=True)
+        pictures = list(list_pictures(paths, recursive=recursive))
+        workers = options["threads"] or usable_cores()
+        classifier = open_classifier(folder, options, threads=workers if len(pictures) == 1 else 1)
+        tally = run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
+    if tally.failed:
+        say(f"{tally.failed} of {tally.done} could not be classified", err=True)
+    if tally.done < tally.total:
+        say(f"stopped: {tally.done} of {tally.total} done", err=True)
+        sys.exit(130)
+    if tally.failed:
         sys.exit(1)
-    data = os.path.dirname(paths[0]) or "."
+    data = os.path.dirname(pictures[0]) or "."
     next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {shlex.quote(data)}")
 
 
-def _classify_all(
-    classifier: Classifier, paths: tuple[str, ...], line: Callable[[str, Prediction | PictureError], str]
-) -> int:
-    failed = 0
-    for path in paths:
-        try:
-            say(line(path, classifier.classify(path)))
-        except PictureError as error:
-            failed += 1
-            say(line(path, error), err=line is _table_line)
-    return failed
+def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]) -> ResultFormat:
+    from edge_runtime.results import CsvFormat, JsonFormat, TableFormat
+
+    labels, top_k = classifier.bundle.labels, options["top_k"]
+    if options["as_json"]:
+        return JsonFormat(top_k)
+    if options["as_csv"]:
+        return CsvFormat(labels, top_k)
+    return TableFormat(min(60, max(map(len, pictures))), labels, top_k or 1)
 
 
-def _table_line(path: str, result: Prediction | PictureError) -> str:
-    if isinstance(result, PictureError):
-        return f"error: {result}"
-    time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
-    return f"{path}  {result.label}  {result.confidence:.1%}  {time_ms:.1f} ms"
+@main.command()
+@MODEL
+@BACKEND
+@PRECISION
+@JSON
+def info(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Say what is in a bundle, which file would be used here, and why."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.info import bundle_lines, describe_bundle
+
+        with native_output_to(Path(os.devnull)):
+            values = describe_bundle(model or newest_bundle(), backend, precision)
+    say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
 
 
-def _json_line(path: str, result: Prediction | PictureError) -> str:
-    if isinstance(result, PictureError):
-        return json.dumps({"path": path, "error": result.reason})
-    return json.dumps({"path": path} | result.to_dict())
+@main.command()
+@MODEL
+@BACKEND
+@PRECISION
+@JSON
+def selftest(model: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Prove that a bundle is whole and gives the scores of its export on this machine. Exit code 1 if not."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.selftest import run_selftest
+
+        with native_output_to(Path(os.devnull)):
+            checks = run_selftest(model or newest_bundle(), backend, precision=precision)
+    for check in checks:
+        line = f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}"
+        say(json.dumps(check.to_dict()) if as_json else line)
+    failed = sum(not check.passed for check in checks)
+    say(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed", err=True)
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@JSON
+def doctor(as_json: bool) -> None:
+    """Look at this machine and name the line that brings what is missing. Exit code 1 if nothing can run."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.doctor import examine
+
+        findings = examine()
+    for finding in findings:
+        fix = f"\n{'':8}fix: {finding.fix}" if finding.fix else ""
+        line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
+        say(json.dumps(finding.to_dict()) if as_json else line)
+    sys.exit(1 if any(finding.state == "bad" for finding in findings) else 0)

@@ -3,7 +3,8 @@
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
-    ├── BackendError                    no installed runtime can load a model file
+    ├── BackendError                    no installed runtime can load a model file, or it failed on a picture
+    ├── CameraError                     a camera, video file or stream cannot be opened or read
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run folder is missing, damaged or cannot go on
@@ -39,4 +40,8 @@ class BundleError(CatdogError):
 
 
 class BackendError(CatdogError):
-    """No installed runtime can load the model file."""
+    """No installed runtime can load the model file, or it failed on a picture."""
+
+
+class CameraError(CatdogError):
+    """A camera, video file or stream cannot be opened or read."""

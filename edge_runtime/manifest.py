@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any
 
+from edge_runtime.contract import Preprocessing
 from edge_runtime.errors import BundleError
-from edge_runtime.preprocessing import Preprocessing
 
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the one sub-folder of a bundle: its self-test pictures

@@ -49,3 +49,28 @@ def _open_when_closed(descriptor: int) -> None:
         if null != descriptor:
             os.dup2(null, descriptor)
             os.close(null)
+
+
+@contextmanager
+def native_errors_hidden() -> Iterator[None]:
+    """Drop what native libraries write to standard error inside the block; Python's own lines still get there.
+
+    libtiff writes several lines about a damaged file, beside the one error that is told.
+    """
+    shown = sys.__stderr__
+    if shown is None or sys.stderr is not shown:  # closed, or somebody else's already
+        yield
+        return
+    _flush()
+    saved = os.dup(2)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    try:
+        with os.fdopen(os.dup(saved), "w", buffering=1, encoding=shown.encoding, errors=shown.errors) as terminal:
+            sys.stderr = terminal
+            yield
+    finally:
+        sys.stderr = shown
+        os.dup2(saved, 2)
+        os.close(saved)

@@ -14,9 +14,9 @@ import click
 from edge_runtime.errors import CatdogError
 
 
-def say(line: str, *, err: bool = False) -> None:
+def say(line: str, *, err: bool = False, newline: bool = True) -> None:
     """Print a line as bytes: a file name need not be valid in the terminal's encoding."""
-    click.echo(os.fsencode(line), err=err)
+    click.echo(os.fsencode(line), err=err, nl=newline)
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
-from edge_runtime.folders import replace_folder
 from exporter.calibration import calibration_record
 from exporter.conversion import Converted
 from exporter.model_card import write_model_card

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.atomic_folder import partial_folder
 from edge_runtime.bundle import Bundle, Precision
-from edge_runtime.folders import partial_folder
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
 from exporter.bundle_folder import describe_file, provenance, write_bundle, write_failure

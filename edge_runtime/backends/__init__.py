@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge_runtime.bundle import ModelFormat, TensorInfo
 from edge_runtime.errors import BackendError
-from edge_runtime.preprocessing import Pixels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_runtime.picture import Pixels
 
 
 class BackendLibrary(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import TensorInfo
+from edge_runtime.errors import BackendError
 from edge_runtime.preprocessing import Pixels
 
 
@@ -41,10 +42,17 @@ class InterpreterModel:
         self._zero_point = np.float32(self.output.zero_point)
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
         # Written straight into the interpreter's own buffer; a float file's buffer converts on the way.
         self._input()[0] = pixels
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise BackendError(f"the runtime failed on a picture: {error}") from error
         scores: NDArray[np.float32] = (self._output()[0].astype(np.float32) - self._zero_point) * self._scale
         return scores
 

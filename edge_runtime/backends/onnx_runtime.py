@@ -7,10 +7,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import TensorInfo
+from edge_runtime.errors import BackendError
 from edge_runtime.preprocessing import Pixels
 
 # onnxruntime's own exceptions derive from Exception, each on its own.
-_LOAD_ERRORS = tuple(
+_ERRORS = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
     for name in ("Fail", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "InvalidArgument", "RuntimeException")
 )
@@ -45,9 +46,16 @@ class OnnxModel:
         self._outputs = [result.name]
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1.
+
+        Raises:
+            BackendError: the runtime failed.
+        """
         self._buffer[0] = pixels
-        scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
+        try:
+            scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
+        except _ERRORS as error:
+            raise BackendError(f"the runtime failed on a picture: {error}") from error
         return scores
 
 
@@ -69,5 +77,5 @@ def open_model(content: bytes, threads: int) -> OnnxModel:
     options.log_severity_level = 3
     try:
         return OnnxModel(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]))
-    except _LOAD_ERRORS as error:
+    except _ERRORS as error:
         raise ValueError(str(error)) from error

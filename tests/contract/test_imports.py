@@ -79,7 +79,12 @@ def test_tensorflow_stays_where_it_is_needed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_each_inference_library_has_one_module(path: Path) -> None:
-    """Proves that a runtime library can be replaced by changing one file; the ONNX quantiser is another matter."""
+    """Proves that a runtime library can be replaced by changing one file.
+
+    The ONNX quantiser is another matter, and so are the peers, which are written as a user would.
+    """
+    if path.parts[:2] == ("benchmarks", "peers"):
+        return
     for name in imported_at_run_time(path):
         library = name.partition(".")[0]
         if library in BACKEND_OF and not (path == QUANTISER and name.startswith("onnxruntime.quantization")):

@@ -69,13 +69,15 @@ def write_bundle(tmp_path: Path) -> Callable[..., Path]:
         *,
         name: str = "colours",
         side: int = SIDE,
+        confidence_threshold: float = 0.0,
     ) -> Path:
         folder = tmp_path / "bundles" / name
         folder.mkdir(parents=True)
         for path, content in files.items():
             (folder / path).write_bytes(content)
         model_files = tuple(_model_file(path, content) for path, content in files.items())
-        bundle = Bundle(name, labels, Preprocessing(side, side), model_files, {"run": "test"})
+        preprocessing = Preprocessing(side, side)
+        bundle = Bundle(name, labels, preprocessing, model_files, {}, confidence_threshold=confidence_threshold)
         (folder / MANIFEST).write_text(json.dumps(bundle.to_dict(), indent=2))
         return folder
 

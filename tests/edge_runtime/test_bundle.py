@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -322,8 +323,32 @@ def test_model_file_is_read_when_its_hash_fits(tmp_path: Path) -> None:
 def test_changed_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """Proves that a model file which is not the exported one never runs."""
     (tmp_path / FILE.path).write_bytes(content)
-    with pytest.raises(BundleError, match=r"model_int8.tflite: not the file that was exported: expected SHA-256"):
+    words = (
+        r"expected SHA-256 9a129038d9a0\.\.\."
+        if len(content) == 7
+        else f"expected 7 bytes, received {len(content)}"
+    )
+    with pytest.raises(BundleError, match=rf"model_int8.tflite: not the file that was exported: {words}"):
         read_model_file(tmp_path, FILE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """Proves that neither a manifest nor a model file that is a pipe is waited for."""
+    os.mkfifo(tmp_path / FILE.path)
+    with pytest.raises(BundleError, match="not a regular file"):
+        read_model_file(tmp_path, FILE)
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(BundleError, match="not a regular file"):
+        read_bundle(tmp_path)
+
+
+def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
+    """Proves that a manifest of absurd size is not read into memory."""
+    (tmp_path / MANIFEST).touch()
+    os.truncate(tmp_path / MANIFEST, 10_000_001)
+    with pytest.raises(BundleError, match="more than 10,000,000 bytes"):
+        read_bundle(tmp_path)
 
 
 def test_missing_model_file_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -15,8 +16,9 @@ import pytest
 from PIL import Image
 
 from edge_runtime.bundle import MANIFEST
-from edge_runtime.classifier import Classifier, usable_cores
+from edge_runtime.classifier import Classifier, Prediction
 from edge_runtime.errors import BackendError, BundleError, PictureError
+from edge_runtime.parallel import usable_cores
 
 WriteBundle = Callable[..., Path]
 OnnxFile = Callable[..., bytes]
@@ -74,7 +76,8 @@ def test_bad_picture_does_not_spoil_the_next_one(onnx_bundle: Path, pictures: di
 def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that the JSON object names its units, rounds, and can be written and read back."""
     values = Classifier.open(onnx_bundle).classify(pictures["blue"]).to_dict()
-    assert list(values) == ["label", "confidence", "scores", "decode_ms", "preprocess_ms", "inference_ms"]
+    times = ["decode_ms", "preprocess_ms", "inference_ms"]
+    assert list(values) == ["label", "confidence", "confident", "scores", *times]
     assert json.loads(json.dumps(values)) == values
     assert values["confidence"] == round(values["confidence"], 6)
     assert all(0 <= values[key] == round(values[key], 3) for key in ("decode_ms", "preprocess_ms", "inference_ms"))
@@ -176,7 +179,7 @@ def test_input_must_fit_the_manifest(
 ) -> None:
     """Proves that a file which takes another size or layout is refused when opened."""
     folder = write_bundle({"float32.onnx": onnx_file("echo", shape=shape)})
-    with pytest.raises(BundleError, match="does not run on"):
+    with pytest.raises(BundleError, match="expected to take the"):
         Classifier.open(folder)
 
 
@@ -219,3 +222,71 @@ def test_manifest_of_the_bundle_is_at_hand(onnx_bundle: Path) -> None:
     classifier = Classifier.open(str(onnx_bundle))
     assert classifier.bundle.labels == ("blue", "red")
     assert classifier.bundle.to_dict() == json.loads((onnx_bundle / MANIFEST).read_text())
+
+
+def test_prediction_below_the_threshold_is_not_confident(
+    write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
+) -> None:
+    """Proves that the manifest's threshold decides, the caller's own goes before it, and none means always."""
+    files = {"float32.onnx": onnx_file("sigmoid")}
+    strict = write_bundle(files, name="strict", confidence_threshold=0.9)
+    free = write_bundle(files, name="free")
+    for folder, min_confidence, white in ((strict, None, False), (strict, 0.4, True), (free, None, True)):
+        classifier = Classifier.open(folder, min_confidence=min_confidence)
+        assert classifier.classify(pictures["red"]).confident
+        assert classifier.classify(pictures["white"]).confident is white
+
+
+def test_picture_limit_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that max_pixels of an opened classifier refuses what is larger."""
+    with pytest.raises(PictureError, match="at most 1,199 pixels"):
+        Classifier.open(onnx_bundle, max_pixels=1199).classify(pictures["red"])
+
+
+def test_reasons_for_passing_over_a_file_are_kept(write_bundle: WriteBundle, onnx_file: OnnxFile) -> None:
+    """Proves that a classifier can say why it does not run the fastest kind of file."""
+    folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
+    [reason] = Classifier.open(folder).passed_over
+    assert reason.startswith("int8.onnx: onnxruntime does not load this file")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
+def test_many_pictures_in_order_and_like_one_by_one(
+    both_bundle: Path, pictures: dict[str, Path], backend: str, threads: int
+) -> None:
+    """Proves that parallel work changes no score and no order, and that errors come as values between."""
+    classifier = Classifier.open(both_bundle, backend, threads=threads)
+    sources: list[Any] = [pictures["red"], b"damaged", pictures["blue"], pictures["white"]] * 20
+    results = list(classifier.classify_many(sources, workers=3))
+    assert [type(result) for result in results[:4]] == [Prediction, PictureError, Prediction, Prediction]
+    for source, result in zip(sources, results, strict=True):
+        if isinstance(result, Prediction):
+            assert result.scores == classifier.classify(source).scores
+
+
+def test_many_pictures_twice_at_once(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that two streams and single calls of one classifier, interleaved, do not disturb each other."""
+    classifier = Classifier.open(onnx_bundle, threads=1)
+    reds = classifier.classify_many([pictures["red"]] * 50, workers=2)
+    blues = classifier.classify_many([pictures["blue"]] * 50, workers=3)
+    for red, blue in zip(reds, blues, strict=True):
+        assert isinstance(red, Prediction)
+        assert isinstance(blue, Prediction)
+        assert (red.label, blue.label) == ("red", "blue")
+        assert classifier.classify(pictures["red"]).label == "red"
+
+
+def test_many_pictures_from_an_endless_source(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that a stream is taken lazily, and ends without a word when the consumer stops."""
+    results = Classifier.open(onnx_bundle).classify_many(itertools.repeat(pictures["red"]))
+    assert all(isinstance(result, Prediction) for result in itertools.islice(results, 100))
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_array_of_the_target_size_is_fed_as_it_is(both_bundle: Path) -> None:
+    """Proves that a ready tensor is neither decoded nor resized, and gives what any other way gives."""
+    pixels = np.random.default_rng(2).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    classifier = Classifier.open(both_bundle)
+    prediction = classifier.classify(pixels)
+    assert (prediction.decode_ms, prediction.scores) == (0, classifier.classify(Image.fromarray(pixels)).scores)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.folders import newest_folder, replace_folder, whole_folder
+from edge_runtime.atomic_folder import replace_folder, whole_folder
+from edge_runtime.folders import newest_folder
 
 
 def marked(parent: Path, name: str, age_s: int) -> Path:

@@ -48,3 +48,21 @@ def test_descriptors_come_back_after_an_error(tmp_path: Path, capfd: pytest.Capt
     os.write(1, b"seen\n")
     assert capfd.readouterr().out == "seen\n"
     assert not before or len(os.listdir("/proc/self/fd")) == before
+
+
+HIDDEN = """
+import os, sys
+from edge_runtime.native_output import native_errors_hidden
+with native_errors_hidden():
+    os.write(2, b"native error\\n")
+    os.write(1, b"native out\\n")
+    print("python error", file=sys.stderr)
+print("after", file=sys.stderr)
+os.write(2, b"native after\\n")
+"""
+
+
+def test_native_errors_are_dropped_and_ours_are_not() -> None:
+    """Proves that only what bypasses Python is hidden, and only inside."""
+    done = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("native out\n", "python error\nafter\nnative after\n")

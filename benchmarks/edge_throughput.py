@@ -1,0 +1,70 @@
+"""Picture files to labels: `classify_many` against the loop that a user would write, and its memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.edge_cold_start import int8_tflite
+from benchmarks.errors import BenchmarkError
+from benchmarks.memory import memory_mib
+from benchmarks.peers.plain_loop import PlainInterpreter
+from benchmarks.timing import describe, interleave
+from edge_runtime.classifier import Classifier
+from edge_runtime.listing import list_pictures
+
+
+def measure_throughput(
+    folder: Path,
+    data: Path,
+    *,
+    rounds: int,
+    pictures: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Classify a folder in turns both ways, then go on with ours and watch its memory.
+
+    Args:
+        folder: a bundle with an int8 TFLite file.
+        data: a folder of pictures, at any depth.
+        rounds: passes over the folder of each way.
+        pictures: pictures of the long run, the folder's again and again.
+        report: called with rounds done and in all.
+
+    Returns:
+        A JSON object: ms a picture, the ratio, and MiB after the first pass and after the long run.
+
+    Raises:
+        BenchmarkError: there are no pictures.
+    """
+    paths = list(list_pictures([str(data)], recursive=True))
+    if paths == [str(data)]:
+        raise BenchmarkError(f"{data}: no pictures there. Name a folder of pictures with --data.")
+    classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
+    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+
+    def ours() -> None:
+        for result in classifier.classify_many(paths):
+            if isinstance(result, Exception):
+                raise BenchmarkError(f"{result}: only whole pictures can be compared")
+
+    times = interleave(
+        {"plain loop": lambda: plain.run_files(paths), "classify_many": ours},
+        rounds=rounds,
+        warm_up=1,
+        report=report,
+    )
+    before_mib = memory_mib()
+    for _ in classifier.classify_many(islice(cycle(paths), pictures)):
+        pass
+    gc.collect()
+    each = {name: describe(values / len(paths)).to_dict() for name, values in times.items()}
+    return {
+        "pictures": len(paths),
+        "ms_a_picture": each,
+        "ratio": each["plain loop"]["median_ms"] / each["classify_many"]["median_ms"],
+        "memory_mib": {str(len(paths)): before_mib, str(pictures): memory_mib()},
+    }

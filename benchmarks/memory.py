@@ -1,0 +1,45 @@
+"""Memory of this process and of others, from the kernel's own count."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.errors import BenchmarkError
+
+_STATUS = Path("/proc/self/status")
+# Counted by the process itself: what wait4 says includes the parent's memory before exec.
+_COUNTED = (
+    "import atexit, runpy, sys\n"
+    "def tell():\n"
+    "    text = open('/proc/self/status').read()\n"
+    "    sys.stderr.write('VmHWM ' + text.split('VmHWM:')[1].split()[0])\n"
+    "atexit.register(tell)\n"
+    "sys.argv = sys.argv[1:]\n"
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+def memory_mib(key: str = "VmRSS") -> float:
+    """Return a memory figure of this process in MiB: `VmRSS` now, `VmHWM` at its peak.
+
+    Raises:
+        BenchmarkError: this system has no /proc.
+    """
+    if not _STATUS.exists():
+        raise BenchmarkError("memory is read from /proc/self/status, which is not there. Measure on Linux.")
+    return int(_STATUS.read_text().split(f"{key}:")[1].split()[0]) / 1024
+
+
+def peak_of_script_mib(script: Path, *arguments: str) -> float:
+    """Run a Python script in a process of its own and return its peak memory in MiB.
+
+    Raises:
+        BenchmarkError: the script failed.
+    """
+    command = [sys.executable, "-c", _COUNTED, str(script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode or "VmHWM " not in done.stderr:
+        raise BenchmarkError(f"{script}: failed with {done.stderr.strip()[-300:]}")
+    return int(done.stderr.rsplit("VmHWM ", 1)[1].split()[0]) / 1024

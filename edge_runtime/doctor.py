@@ -1,0 +1,158 @@
+"""Look at the machine: what `catdog-edge` needs, what is there, and the line that brings what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from glob import glob
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.backends import BACKENDS
+
+# What int8 arithmetic gains from, by the names of /proc/cpuinfo.
+CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
+LEAST_MEMORY_MIB = 128  # of a classification with a 13 MB model, twice what it takes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about the machine.
+
+    Args:
+        name: what was looked at.
+        state: `ok`, `missing` for what some commands need, or `bad` for what all need.
+        value: what was found.
+        fix: the line to type when it is not ok.
+    """
+
+    name: str
+    state: str
+    value: str
+    fix: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return asdict(self)
+
+
+def examine() -> tuple[Finding, ...]:
+    """Return what there is to say about this machine; nothing in it raises."""
+    runtimes = [_runtime(name) for name in BACKENDS]
+    if runtimes[0].state == "ok" and runtimes[1].state == "missing":  # both run TFLite files, the first better
+        value = f"{runtimes[1].value}, not needed beside {runtimes[0].name}"
+        runtimes[1] = Finding(runtimes[1].name, "ok", value)
+    if not any(finding.state == "ok" for finding in runtimes):
+        fix = next(library.install for library in BACKENDS.values())
+        runtimes.append(Finding("runtimes", "bad", "none can be imported", fix))
+    return (
+        _python(),
+        Finding("system", "ok", f"{platform.system()} {platform.release()} {platform.machine()}"),
+        Finding("C library", "ok", " ".join(platform.libc_ver()) or "unknown"),
+        _processor(),
+        _memory(),
+        _package("numpy", "bad"),
+        _package("pillow", "bad"),
+        *runtimes,
+        _importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"),
+        _importable("picamera2, for the Pi's camera", "picamera2", "sudo apt install python3-picamera2"),
+        *_cameras(),
+    )
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Finding("Python", "ok", found)
+    return Finding(
+        "Python", "bad", f"{found}, expected 3.11 to 3.13", "sudo apt install python3.11 python3.11-venv"
+    )
+
+
+def _processor() -> Finding:
+    words = set(_read("/proc/cpuinfo").split())
+    present = [name for name in CPU_FEATURES if name in words]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding("processor", "ok", f"{cores} cores, {' '.join(present) or 'features unknown'}")
+
+
+def _memory() -> Finding:
+    words = _read("/proc/meminfo").split()
+    if "MemAvailable:" not in words:
+        return Finding("memory", "ok", "unknown")
+    available_mib = int(words[words.index("MemAvailable:") + 1]) // 1024
+    if available_mib >= LEAST_MEMORY_MIB:
+        return Finding("memory", "ok", f"{available_mib:,} MiB available")
+    found = f"{available_mib} MiB available, expected {LEAST_MEMORY_MIB}"
+    return Finding("memory", "bad", found, "sudo dphys-swapfile swapon  # or stop other programs")
+
+
+def _package(name: str, state: str) -> Finding:
+    try:
+        return Finding(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Finding(name, state, "not installed", f"pip install {name}")
+
+
+def _runtime(name: str) -> Finding:
+    library = BACKENDS[name]
+    package = library.library.replace("_", "-")
+    if find_spec(library.library) is None:
+        return Finding(name, "missing", "not installed", library.install)
+    # In a process of its own: a wheel for another processor can end it with an illegal instruction.
+    done = _python_run(f"import edge_runtime.backends.{library.module}")
+    if done is not None and done.returncode == 0:
+        return _old_numpy(name) or Finding(name, "ok", _package(package, "ok").value)
+    return Finding(name, "bad", f"cannot be imported: {_last_words(done)}", f"{library.install} --force-reinstall")
+
+
+def _old_numpy(name: str) -> Finding | None:
+    numpy = _package("numpy", "bad").value
+    if name != "tflite-runtime" or numpy.startswith(("0.", "1.")):
+        return None
+    return Finding(name, "missing", f"needs NumPy below 2, found {numpy}", "pip install 'numpy<2'")
+
+
+def _python_run(script: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _last_words(done: subprocess.CompletedProcess[str] | None) -> str:
+    if done is None:
+        return "no answer in 60 s"
+    if done.returncode < 0:
+        return f"ended by signal {-done.returncode}, so built for another processor"
+    return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
+
+
+def _importable(name: str, module: str, fix: str) -> Finding:
+    return Finding(name, "ok", "installed") if find_spec(module) else Finding(name, "missing", "not installed", fix)
+
+
+def _cameras() -> list[Finding]:
+    devices = sorted(glob("/dev/video*"))
+    if not devices:
+        return [Finding("cameras", "missing", "no /dev/video*", "v4l2-ctl --list-devices  # after plugging one in")]
+    findings = []
+    for device in devices:
+        readable = os.access(device, os.R_OK | os.W_OK)
+        card = _read(f"/sys/class/video4linux/{Path(device).name}/name").strip() or "camera"
+        fix = "" if readable else "sudo usermod -aG video $USER  # and log in again"
+        value = card if readable else f"{card}, not allowed to this user"
+        findings.append(Finding(device, "ok" if readable else "missing", value, fix))
+    return findings
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,46 @@
+"""Work on many things at once and hand the results out in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4  # things in work or waiting for the consumer, for each worker
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, at most 4: small models gain nothing from more."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(4, cores)
+
+
+def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
+    """Call `function` on each item in `workers` threads, a few items ahead of the consumer.
+
+    Args:
+        function: what to do; it must be safe to call in several threads at once.
+        items: taken lazily, by the consumer's thread.
+        workers: threads, 1 or more.
+
+    Yields:
+        The results in the order of the items. What `function` raises is raised here.
+    """
+    # Here, because the command that classifies one picture does not need it.
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    pending: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > AHEAD * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:  # also when the consumer stops early
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,116 @@
+"""Write the answer for a picture as a table line for people, or as JSON lines or CSV for scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge_runtime.errors import PictureError
+from edge_runtime.smoothing import UNSURE
+
+if TYPE_CHECKING:
+    from edge_runtime.classifier import Prediction
+
+TIMES = ("decode_ms", "preprocess_ms", "inference_ms")
+
+
+class ResultFormat(Protocol):
+    """A way to write results."""
+
+    def header(self) -> str:
+        """Return the line above all, or nothing."""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the line of one picture."""
+
+
+class TableFormat:
+    """Aligned columns: path, label or `unsure`, confidence, time."""
+
+    def __init__(self, path_width: int, labels: tuple[str, ...], top_k: int = 1) -> None:
+        """Set the columns.
+
+        Args:
+            path_width: width of the first column in characters.
+            labels: the labels there are.
+            top_k: labels to show, best first, 1 or more.
+        """
+        self._path_width = path_width
+        self._label_width = max(map(len, (*labels, UNSURE)))
+        self._top_k = top_k
+
+    def header(self) -> str:
+        """A table of one line needs none."""
+        return ""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's line, or its error."""
+        if isinstance(result, PictureError):
+            return f"error: {result}"
+        time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
+        width = self._label_width
+        scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self._top_k).items())
+        if not result.confident:
+            scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self._top_k == 1 else f"{UNSURE}: {scores}"
+        return f"{path:{self._path_width}}  {scores}  {time_ms:6.1f} ms"
+
+
+class JsonFormat:
+    """One JSON object a line: path, and label, confidence, scores and times, or error."""
+
+    def __init__(self, top_k: int | None = None) -> None:
+        """Choose the scores to write: the `top_k` best, best first; None for all, in the order of the labels."""
+        self._top_k = top_k
+
+    def header(self) -> str:
+        """JSON lines have none."""
+        return ""
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's object."""
+        import json
+
+        if isinstance(result, PictureError):
+            return json.dumps({"path": path, "error": result.reason})
+        values: dict[str, Any] = {"path": path} | result.to_dict()
+        if self._top_k:
+            values["scores"] = {label: values["scores"][label] for label in best(result, self._top_k)}
+        return json.dumps(values)
+
+
+class CsvFormat:
+    """RFC 4180 rows: path, label, confidence, confident, error, times, and a score for each label."""
+
+    def __init__(self, labels: tuple[str, ...], top_k: int | None = None) -> None:
+        """Choose the scores to write: the `top_k` best, the others stay empty; None for all."""
+        self._labels = labels
+        self._top_k = top_k or len(labels)
+
+    def header(self) -> str:
+        """Return the names of the columns."""
+        return _row(["path", "label", "confidence", "confident", "error", *TIMES, *self._labels])
+
+    def line(self, path: str, result: Prediction | PictureError) -> str:
+        """Return the picture's row."""
+        if isinstance(result, PictureError):
+            return _row([path, "", "", "", result.reason, *[""] * (len(TIMES) + len(self._labels))])
+        values = result.to_dict()
+        shown = best(result, self._top_k)
+        scores = [values["scores"][label] if label in shown else "" for label in self._labels]
+        confident = str(result.confident).lower()
+        times = [values[key] for key in TIMES]
+        return _row([path, result.label, values["confidence"], confident, "", *times, *scores])
+
+
+def best(prediction: Prediction, count: int) -> dict[str, float]:
+    """Return the `count` highest scores by label, best first."""
+    ordered = sorted(prediction.scores.items(), key=lambda item: -item[1])
+    return dict(ordered[:count])
+
+
+def _row(values: list[Any]) -> str:
+    import csv  # here, because the table, which must come fast, does not need it
+    import io
+
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # what ends a line is quoted inside it
+    return buffer.getvalue().removesuffix("\r\n")

@@ -1,0 +1,113 @@
+"""Choose the file of a bundle to run, and the runtime to run it with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from edge_runtime import backends
+from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
+from edge_runtime.errors import BackendError, BundleError
+
+# Tried in this order when the user does not choose; measured in docs/report-reproduction.md.
+PREFERENCE = (
+    (Precision.INT8, ModelFormat.TFLITE),
+    (Precision.DYNAMIC, ModelFormat.TFLITE),
+    (Precision.INT8, ModelFormat.ONNX),
+    (Precision.FLOAT16, ModelFormat.TFLITE),
+    (Precision.FLOAT32, ModelFormat.TFLITE),
+    (Precision.DYNAMIC, ModelFormat.ONNX),
+    (Precision.FLOAT16, ModelFormat.ONNX),
+    (Precision.FLOAT32, ModelFormat.ONNX),
+)
+
+
+class Selection(NamedTuple):
+    """A file that runs: the record, its content, the backend's name, the loaded model, why faster ones do not."""
+
+    file: ModelFile
+    content: bytes
+    backend: str
+    model: backends.Backend
+    passed_over: tuple[str, ...]
+
+
+def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
+    """Load the fastest file that the user's choice allows and an installed runtime loads.
+
+    Args:
+        folder: the bundle's folder.
+        bundle: its manifest.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
+        precision: `auto` or a `Precision`.
+        threads: inference threads, 1 or more.
+
+    Raises:
+        BundleError: a file is not the one that was exported, or does not fit the manifest.
+        BackendError: no installed runtime loads a file of the bundle that was asked for.
+    """
+    reasons: list[str] = []
+    for file, name in candidates(bundle, backend, precision):
+        content = read_model_file(folder, file)
+        try:
+            model = backends.open_model(name, content, threads)
+        except BackendError as error:
+            reasons.append(f"{file.path}: {error}")
+        else:
+            _refuse_misfit(model, bundle, folder / file.path)
+            return Selection(file, content, name, model, tuple(reasons))
+    raise BackendError(_nothing_loads(folder, backend, precision, reasons))
+
+
+def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
+    """Return every (file, backend) the user's choice and the installed runtimes allow, best first.
+
+    Raises:
+        BackendError: the backend or the precision is unknown.
+    """
+    if backend != "auto" and backend not in backends.BACKENDS:
+        raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
+    if precision != "auto" and precision not in list(Precision):
+        raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
+    names = backends.installed_backends() if backend == "auto" else (backend,)
+    return [
+        (file, name)
+        for wanted in PREFERENCE
+        for file in bundle.files
+        for name in names
+        if (file.precision, file.format) == wanted
+        and backends.BACKENDS[name].format == file.format
+        and precision in ("auto", file.precision)
+    ]
+
+
+def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
+    """See that the file takes and gives what the manifest says."""
+    size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
+    if model.input.shape[1:] != size:
+        raise BundleError(
+            f"{path}: expected to take the {size} pictures of the manifest, takes {model.input.shape[1:]}. "
+            "Export the bundle again."
+        )
+    expected = [(len(bundle.labels),)] + [(1,)] * (len(bundle.labels) == 2)
+    received = model.output.shape[1:]
+    if len(received) != 1 or -1 in received:  # the file does not say: see what comes out
+        import numpy as np  # the command line imports it meanwhile, in another thread
+
+        received = model.predict(np.zeros(size, np.uint8)).shape
+    if received not in expected:
+        raise BundleError(
+            f"{path}: expected one score for each of the labels {', '.join(bundle.labels)}, "
+            f"received shape {received}. Export the bundle again."
+        )
+
+
+def _nothing_loads(folder: Path, backend: str, precision: str, reasons: list[str]) -> str:
+    if reasons:
+        return f"{folder}: no file of the bundle loads. " + "; ".join(reasons)
+    installed = ", ".join(backends.installed_backends()) or "none"
+    installs = "; ".join(backend.install for backend in backends.BACKENDS.values())
+    return (
+        f"{folder}: the bundle has no {precision} file for backend {backend}; installed runtimes: {installed}. "
+        f"Choose another --precision or --backend, export more formats, or install a runtime: {installs}"
+    )

@@ -1,0 +1,153 @@
+"""Open a camera, a video file or a stream and read its frames; PyAV and picamera2 are imported here alone.
+
+Why PyAV: docs/decisions/0010-video-library.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from edge_runtime.errors import CameraError
+from edge_runtime.picture import Pixels
+
+PICAMERA = "picamera2"
+STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
+TIMEOUT_S = 10.0  # of opening a stream, and of each read
+DEVICE_SIZE = (640, 480)  # asked of cameras; models take much smaller pictures
+
+
+class Frame(NamedTuple):
+    """A frame that is converted only when somebody looks at it.
+
+    Attributes:
+        time_s: its time in a file, seconds from the start; None where frames come as they are made.
+        convert: returns its pixels, `uint8 (height, width, 3) RGB 0-255`.
+    """
+
+    time_s: float | None
+    convert: Callable[[], Pixels]
+
+
+def is_file(source: str) -> bool:
+    """Say whether a source is a video file, which ends; cameras and streams go on."""
+    return source != PICAMERA and not source.startswith(STREAMS) and not _device(source)
+
+
+def check_source(source: str) -> None:
+    """Refuse what can never be opened, before anybody waits for it.
+
+    Raises:
+        CameraError: a file that is not there, or a kind of address that is not read.
+    """
+    if is_file(source) and "://" in source:
+        raise CameraError(f"{source}: expected an address that begins with {', '.join(STREAMS)}")
+    if is_file(source) and not Path(source).is_file():
+        raise CameraError(
+            f"{source}: no such video file. Expected a file, a camera such as 0 or /dev/video0, an address that "
+            f"begins with {' or '.join(STREAMS)}, or {PICAMERA}"
+        )
+
+
+@contextmanager
+def opened_video(source: str) -> Iterator[Iterator[Frame]]:
+    """Open a source and give its frames.
+
+    Args:
+        source: `0` or `/dev/video0`, a video file, an RTSP or HTTP address, or `picamera2`.
+
+    Raises:
+        CameraError: it cannot be opened, or reading it fails.
+    """
+    if source == PICAMERA:
+        with _opened_picamera() as frames:
+            yield frames
+        return
+    import av
+
+    try:
+        container = av.open(**_arguments(source))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise CameraError(f"{source}: cannot be opened ({error})") from error
+    with container:
+        yield _frames(container, source)
+
+
+def _frames(container: Any, source: str) -> Iterator[Frame]:
+    import av
+
+    if not container.streams.video:
+        raise CameraError(f"{source}: holds no video")
+    stream = container.streams.video[0]
+    paced = is_file(source)
+    try:
+        for frame in container.decode(stream):
+            yield Frame(frame.time if paced else None, partial(_pixels, frame, source))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise CameraError(f"{source}: reading failed ({error})") from error
+
+
+def _pixels(frame: Any, source: str) -> Pixels:
+    import av
+
+    try:
+        pixels: Pixels = frame.to_ndarray(format="rgb24")
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise CameraError(f"{source}: a frame cannot be converted ({error})") from error
+    return pixels
+
+
+def _arguments(source: str) -> dict[str, Any]:
+    device = _device(source)
+    if device:
+        size = "x".join(map(str, DEVICE_SIZE))
+        return {"file": device, "format": "v4l2", "options": {"video_size": size}}
+    if not source.startswith(STREAMS):
+        return {"file": source}
+    # TCP: lost packets would give broken pictures. No buffering: the newest frame is the one that counts.
+    options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
+    return {"file": source, "timeout": TIMEOUT_S, "options": options | {"fflags": "nobuffer"}}
+
+
+def _device(source: str) -> str:
+    if re.fullmatch(r"\d{1,3}", source):
+        return f"/dev/video{source}"
+    return source if source.startswith("/dev/") else ""
+
+
+@contextmanager
+def _opened_picamera() -> Iterator[Iterator[Frame]]:
+    try:
+        from picamera2 import Picamera2
+    except ImportError as error:
+        raise CameraError(f"picamera2 is not installed: sudo apt install python3-picamera2 ({error})") from error
+    try:
+        camera = Picamera2()
+        # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
+        camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
+        camera.start()
+    # libcamera's errors come as RuntimeError, IndexError and others.
+    except Exception as error:
+        raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error
+    try:
+        yield _picamera_frames(camera)
+    finally:
+        camera.stop()
+        camera.close()
+
+
+def _picamera_frames(camera: Any) -> Iterator[Frame]:
+    while True:
+        try:
+            pixels = camera.capture_array("main")
+        except Exception as error:
+            raise CameraError(f"{PICAMERA}: reading failed ({error})") from error
+        yield Frame(None, partial(_itself, pixels))
+
+
+def _itself(pixels: Pixels) -> Pixels:
+    return pixels

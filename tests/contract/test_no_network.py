@@ -1,0 +1,42 @@
+"""Nothing on the device reaches for the network, unless the user names a stream."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.edge_runtime.conftest import onnx_file, write_bundle
+from tests.edge_runtime.video_source import write_video
+
+__all__ = ["onnx_file", "write_bundle"]  # fixtures
+
+WATCHED = """
+import sys
+def hook(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto"):
+        print("NETWORK", event, arguments, file=sys.stderr)
+sys.addaudithook(hook)
+from edge_runtime.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("command", ["classify", "info", "selftest", "doctor", "watch"])
+def test_command_uses_no_network(
+    tmp_path: Path, write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], command: str
+) -> None:
+    """Proves by Python's own audit events that no command connects, binds or looks up a name."""
+    folder = write_bundle({"float32.onnx": onnx_file("sigmoid")})
+    arguments = [command] if command == "doctor" else [command, "--model", str(folder)]
+    if command == "classify":
+        Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
+        arguments.append(str(tmp_path / "red.png"))
+    if command == "watch":
+        pytest.importorskip("av")
+        arguments += [str(write_video(tmp_path / "video.mp4", ["red"] * 3)), "--all-frames"]
+    done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True)
+    assert done.stdout, done.stderr
+    assert "NETWORK" not in done.stderr

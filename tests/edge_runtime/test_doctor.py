@@ -1,0 +1,72 @@
+"""`catdog-edge doctor`: what it says of this machine is true, and what is missing comes with a line to type."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_runtime import doctor
+from edge_runtime.cli import main
+from edge_runtime.doctor import Finding, examine
+
+
+@pytest.fixture(scope="module")
+def findings() -> dict[str, Finding]:
+    """What the doctor says of this machine, by name."""
+    return {finding.name: finding for finding in examine()}
+
+
+def test_versions_are_those_of_this_process(findings: dict[str, Finding]) -> None:
+    """Proves that Python, NumPy, Pillow and the installed runtime are found with their versions."""
+    assert findings["Python"].value == platform.python_version()
+    assert findings["numpy"] == Finding("numpy", "ok", version("numpy"))
+    assert findings["pillow"] == Finding("pillow", "ok", version("pillow"))
+    if findings["litert"].state == "ok":
+        assert findings["litert"].value == version("ai-edge-litert")
+
+
+def test_everything_missing_has_a_line_to_type(findings: dict[str, Finding]) -> None:
+    """Proves that nothing is reported missing without its fix, and nothing in order comes with one."""
+    assert all(bool(finding.fix) == (finding.state != "ok") for finding in findings.values())
+
+
+def test_command_prints_the_same(findings: dict[str, Finding]) -> None:
+    """Proves that the command lists the findings, as text and as JSON, and judges by the bad ones."""
+    result = CliRunner().invoke(main, ["doctor", "--json"])
+    names = [json.loads(line)["name"] for line in result.stdout.splitlines()]
+    assert names == list(findings)
+    bad = any(finding.state == "bad" for finding in findings.values())
+    assert result.exit_code == int(bad)
+    text = CliRunner().invoke(main, ["doctor"]).stdout
+    assert all(f"fix: {finding.fix}" in text for finding in findings.values() if finding.fix)
+
+
+def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
+    """Proves that a library which ends its process is reported as built for another processor."""
+    package = tmp_path / "ai_edge_litert"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "interpreter.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGILL)")
+    script = "from edge_runtime.doctor import examine\nfor f in examine(): print(f.name, f.state, f.value, f.fix)"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(doctor.__file__).parents[1]}"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("litert ")]
+    assert line.startswith("litert bad cannot be imported: ended by signal 4, so built for another processor")
+    assert "pip install ai-edge-litert" in line
+
+
+def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Proves that a camera without permission is told apart from none."""
+    monkeypatch.setattr(doctor, "glob", lambda pattern: [])
+    [none] = doctor._cameras()
+    assert none.value == "no /dev/video*"
+    monkeypatch.setattr(doctor, "glob", lambda pattern: [str(tmp_path / "video0")])
+    [closed] = doctor._cameras()  # a path that is not there cannot be opened either
+    assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)

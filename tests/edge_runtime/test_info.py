@@ -1,0 +1,52 @@
+"""`catdog-edge info`: what a bundle holds and what would run, without running it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from edge_runtime.cli import main
+
+
+def info(folder: Path, *options: str) -> Result:
+    """Run `catdog-edge info` in this process."""
+    return CliRunner().invoke(main, ["info", "--model", str(folder), *options])
+
+
+def test_every_file_has_a_status(both_bundle: Path) -> None:
+    """Proves that people see labels, sizes, each file, the one in use, and why."""
+    result = info(both_bundle)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[1] == "labels     blue, red"
+    statuses = {line.split()[0]: line for line in lines if line.split()[1:2] and "MB" in line}
+    assert statuses["int8.tflite"].endswith("in use with litert")
+    assert statuses["float32.onnx"].endswith("runs with onnxruntime")
+    assert lines[-2] == "in use: int8.tflite with litert"
+    assert lines[-1].startswith("It is the fastest kind of 4")
+
+
+def test_choice_changes_the_file_in_use(both_bundle: Path) -> None:
+    """Proves that --backend and --precision are followed, and files outside the choice are named so."""
+    values = json.loads(info(both_bundle, "--backend", "onnxruntime", "--json").stdout)
+    assert values["use"] == {"path": "int8.onnx", "backend": "onnxruntime"}
+    statuses = {file["path"]: file["status"] for file in values["files"]}
+    assert statuses["int8.tflite"] == "not asked for"
+
+
+def test_file_passed_over_is_explained(write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes]) -> None:
+    """Proves that a faster file which does not load is named with its reason."""
+    folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")}, confidence_threshold=0.7)
+    text = info(folder).stdout
+    assert "does not load" in text
+    assert "Passed over: int8.onnx: onnxruntime does not load this file" in text
+    assert "threshold  70%: less is unsure" in text
+
+
+def test_bundle_that_nothing_runs_is_still_described(onnx_bundle: Path) -> None:
+    """Proves that what is in a bundle can be read where it cannot run, with the reason."""
+    values = json.loads(info(onnx_bundle, "--backend", "litert", "--json").stdout)
+    assert values["use"] is None
+    assert "the bundle has no auto file for backend litert" in values["reason"]
+    assert "in use: none" in info(onnx_bundle, "--backend", "litert").stdout
