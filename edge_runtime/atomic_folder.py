@@ -28,11 +28,11 @@ def partial_folder(target: Path) -> Iterator[Path]:
 
     What killed processes left of earlier ones is deleted.
     """
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        if not _runs(left.name.split(".")[-2]):
+    name = glob.escape(target.name)
+    for left in (*target.parent.glob(f".{name}.*.partial"), *target.parent.glob(f".{name}.*.old")):
+        if not _is_another_running(left.name.split(".")[-2]):
             shutil.rmtree(left, ignore_errors=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -75,7 +75,9 @@ def _replace_in_two_steps(source: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _runs(process: str) -> bool:
+def _is_another_running(process: str) -> bool:
+    if process == str(os.getpid()):
+        return False
     try:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):

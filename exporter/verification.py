@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat
-from edge_runtime.classifier import Classifier, usable_cores
+from edge_runtime.classifier import Classifier
+from edge_runtime.parallel import usable_cores
 from edge_runtime.preprocessing import Pixels, Preprocessing
+from edge_runtime.selection import Selection
 from exporter.drift import DriftReport, measure_drift, measure_drift_by_class
 from exporter.gate import Verdict, judge
 
@@ -68,7 +70,7 @@ def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Cl
     """Open the bytes of a model file as the runtime opens those of a bundle, to run on one thread."""
     backend = JUDGES[file.format]
     bundle = Bundle("", labels, Preprocessing(), (file,), {})
-    return Classifier(bundle, file, backend, open_model(backend, content, 1))
+    return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
 
 
 def run_file(

@@ -33,8 +33,7 @@ def main(model_path, out, paths):
     model = keras.saving.load_model(model_path, compile=False)
     height, width = model.input_shape[1:3]
     pictures = [
-        np.asarray(Image.open(path).convert("RGB").resize((width, height), Image.BILINEAR), np.float32)[None]
-        for path in paths
+        np.asarray(Image.open(path).convert("RGB").resize((width, height)), np.float32)[None] for path in paths
     ]
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

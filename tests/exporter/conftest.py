@@ -1,15 +1,31 @@
-"""A small real training run that the exporter's tests share."""
+"""A small real training run that the exporter's tests share, what is made of it, and a network that int8 spoils."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from exporter.source import Source, read_source
+from edge_runtime.bundle import ModelFormat, Precision, TensorInfo
+from edge_runtime.manifest import ModelFile
+from exporter.conversion import Converted, Converter, ExportTarget, plan_targets
+from exporter.equalization import equalize
+from exporter.folding import fold
+from exporter.keras_model import keras_scores, load_keras_model
+from exporter.source import Source, load_split_pictures, read_source
+from exporter.verification import run_file
 from trainer.config import TrainConfig
 from trainer.run_folder import start_run
 from trainer.sample import write_sample
 from trainer.training import train
+
+ROOT = Path(__file__).parents[2]
+CALIBRATION_COUNT = 24
 
 
 class Silent:
@@ -34,17 +50,147 @@ class Stages:
     def on_progress(self, done, total): ...
 
 
+def export_command(*arguments) -> list[str]:
+    """Return the command `catdog-export` as a fresh process runs it."""
+    return [sys.executable, "-m", "exporter.cli", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment in which it finds this checkout from any folder."""
+    return os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+def run_export(*arguments, cwd) -> subprocess.CompletedProcess[str]:
+    """Run `catdog-export` in a fresh process to its end."""
+    return subprocess.run(
+        export_command(*arguments), capture_output=True, text=True, cwd=cwd, env=environment(), check=False
+    )
+
+
+def file_scores(converted: Converted, pixels, labels=("cat", "dog")) -> np.ndarray:
+    """Return the scores of a converted file as the edge runtime gives them, `float64 (N, labels)`."""
+    target = converted.target
+    tensor = TensorInfo("any", "uint8", (1,))
+    entry = ModelFile(target.file_name, target.format, target.precision, 1, "", tensor, tensor, "", {})
+    return run_file(labels, entry, converted.content, pixels)
+
+
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory) -> Path:
-    """A report network at 64 pixels, trained for two epochs on 2 x 40 drawings."""
+    """A report network at 64 pixels, trained for two epochs on 2 x 64 drawings."""
     root = tmp_path_factory.mktemp("export")
-    data = write_sample(root / "drawn", count_per_class=40)
-    config = TrainConfig(data=str(data), image_size=64, epochs=2, batch_size=8, test_fraction=0.3)
+    data = write_sample(root / "drawn", count_per_class=64)
+    config = TrainConfig(
+        data=str(data), image_size=64, epochs=2, batch_size=16, test_fraction=0.25, validation_fraction=0.25
+    )
     start_run(root / "runs", "small", config)
     folder, _ = train(config, "small", runs=root / "runs", observer=Silent(), cache=root / "cache")
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def source(run_folder) -> Source:
     return read_source(run_folder)
+
+
+@pytest.fixture(scope="session")
+def test_pixels(source) -> np.ndarray:
+    return load_split_pictures(source.sides["test"], source.preprocessing)[0]
+
+
+@pytest.fixture(scope="session")
+def train_pixels(source) -> np.ndarray:
+    return load_split_pictures(source.sides["train"], source.preprocessing)[0]
+
+
+@pytest.fixture(scope="session")
+def keras_model(source):
+    """The trained network as an export converts it: folded and with even channels."""
+    model = fold(load_keras_model(source)).model
+    return equalize(model, load_split_pictures(source.sides["train"], source.preprocessing)[0])
+
+
+@pytest.fixture(scope="session")
+def converter(keras_model, train_pixels) -> Converter:
+    return Converter(keras_model, train_pixels)
+
+
+@pytest.fixture(scope="session")
+def files(converter) -> dict[str, Converted]:
+    """Every file that an export can write of the trained network, by file name."""
+    precisions = (Precision.FLOAT32, Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
+    targets = plan_targets(tuple(ModelFormat), precisions)
+    return {target.file_name: converter.convert(target) for target in targets}
+
+
+@pytest.fixture(scope="session")
+def baseline(keras_model, test_pixels) -> np.ndarray:
+    """The trained network's scores of the test pictures."""
+    return keras_scores(keras_model, test_pixels)
+
+
+@pytest.fixture(scope="session")
+def spoiled_run(run_folder, tmp_path_factory) -> Path:
+    """A run whose network no int8 file can follow, on pictures labelled by what the network itself says.
+
+    One weight of its last layer is a thousand times the others and reads a unit that is always 0. All weights of
+    the layer share one int8 scale, so the others become 0. Between the two layers is no ReLU, so nothing can be
+    evened out.
+    """
+    folder = shutil.copytree(run_folder, tmp_path_factory.mktemp("spoiled") / "spoiled")
+    source = read_source(folder)
+    pixels = {side: load_split_pictures(found, source.preprocessing)[0] for side, found in source.sides.items()}
+    model = spoiled_network()
+    verdict = model.get_layer("verdict")
+    scores = keras_scores(model, pixels["test"])[:, 1]
+    kernel, bias = verdict.get_weights()
+    verdict.set_weights([kernel, bias - np.median(np.log(scores / (1 - scores)))])
+    model.save(folder / "model.keras")
+    labels = {}
+    for side, found in source.sides.items():
+        answers = keras_scores(model, pixels[side]).argmax(axis=1)
+        labels |= {
+            picture.sha256: source.labels[answer] for picture, answer in zip(found, answers, strict=True)
+        }
+    splits = json.loads((folder / "splits.json").read_text())
+    for file in splits["files"]:
+        file["label"] = labels[file["sha256"]]
+    (folder / "splits.json").write_text(json.dumps(splits))
+    return folder
+
+
+def spoiled_network():
+    """Return the network of `spoiled_run` on 64 x 64 pictures, not yet balanced between its two answers."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [
+            keras.Input((64, 64, 3), name="image"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 5, strides=4, activation="relu"),
+            layers.MaxPooling2D(3),
+            layers.Flatten(),
+            layers.Dense(8, name="features"),
+            layers.Dense(1, activation="sigmoid", name="verdict"),
+        ]
+    )
+    features, verdict = model.get_layer("features"), model.get_layer("verdict")
+    kernel, bias = features.get_weights()
+    kernel[:, 0] = 0
+    features.set_weights([3 * kernel, bias])
+    kernel, bias = verdict.get_weights()
+    kernel[0] = 1000
+    verdict.set_weights([kernel, bias])
+    return model
+
+
+@pytest.fixture(params=list(ModelFormat), ids=str)
+def format_(request) -> ModelFormat:
+    return request.param
+
+
+def target(format_: ModelFormat, precision: str) -> ExportTarget:
+    """Return a kind of file."""
+    return ExportTarget(format_, Precision(precision))

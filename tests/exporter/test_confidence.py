@@ -1,0 +1,135 @@
+"""Calibration figures worked out by hand, and a temperature that acts as it says."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from exporter.confidence import (
+    Temperature,
+    brier_score,
+    calibration_error,
+    divide_logits,
+    fit_temperature,
+    last_layer,
+    temper,
+)
+from exporter.keras_model import keras_scores
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+
+
+def two(second: list[float]) -> np.ndarray:
+    return np.array([[1 - value, value] for value in second])
+
+
+def network(*tail) -> keras.Model:
+    """Return a small network that ends in `tail`, with weights that make it very sure of itself."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            *tail,
+        ]
+    )
+    layer = last_layer(model)
+    if layer:
+        layer.set_weights([5 * weights + 0.1 for weights in layer.get_weights()])
+    return model
+
+
+def test_calibration_error_of_one_bin():
+    """Ten answers at 0.8 of which six are right: 0.2 too sure."""
+    assert calibration_error(two([0.8] * 10), np.array([1] * 6 + [0] * 4)) == pytest.approx(0.2)
+
+
+def test_calibration_error_weighs_bins():
+    """Three at 0.95, all right, and one at 0.6, wrong: (3 x 0.05 + 1 x 0.6) / 4."""
+    assert calibration_error(two([0.95] * 3 + [0.6]), np.array([1, 1, 1, 0])) == pytest.approx(0.1875)
+
+
+def test_calibration_error_lets_gaps_within_a_bin_cancel():
+    """At 0.5 and half right nothing is wrong; certainty, the edge of the last bin, counts too."""
+    assert calibration_error(two([0.5, 0.5]), np.array([0, 1])) == pytest.approx(0)
+    assert calibration_error(two([1.0, 0.0]), np.array([1, 1])) == pytest.approx(0.5)
+
+
+def test_brier_score():
+    """(0.2^2 + 0.2^2 + 0.7^2 + 0.7^2) / 2 by hand; 0 at best and 2 at worst; three labels too."""
+    assert brier_score(two([0.8, 0.7]), np.array([1, 0])) == pytest.approx(0.53)
+    assert brier_score(two([1.0]), np.array([1])) == 0
+    assert brier_score(two([1.0]), np.array([0])) == 2
+    assert brier_score(np.array([[0.5, 0.3, 0.2]]), np.array([0])) == pytest.approx(0.25 + 0.09 + 0.04)
+
+
+@pytest.mark.parametrize("known", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("labels", [2, 4])
+def test_a_known_temperature_is_found_again(known, labels):
+    """Labels drawn from softmax(z), scores shown as softmax(known z): the temperature found is `known`."""
+    generator = np.random.default_rng(labels)
+    logits = generator.normal(0, 2, (20_000, labels))
+    truth = temper(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), 1.0)
+    targets = np.array([generator.choice(labels, p=row) for row in truth])
+    shown = temper(truth, 1 / known)
+    found = fit_temperature(shown, targets)
+    assert found.value == pytest.approx(known, rel=0.06)
+    assert found.pictures == 20_000
+    assert calibration_error(temper(shown, found.value), targets) < 0.015
+
+
+def test_fitting_survives_certainty():
+    """Scores of exactly 0 and 1, some of them wrong, give a finite temperature above 1."""
+    found = fit_temperature(two([1.0] * 9 + [0.0]), np.array([1] * 8 + [0, 0]))
+    assert 1 < found.value < 20.1
+    assert np.isfinite(temper(two([1.0, 0.0]), found.value)).all()
+
+
+TAILS = {
+    "sigmoid in the layer": [layers.Dense(1, activation="sigmoid")],
+    "sigmoid of its own": [layers.Dense(1), layers.Activation("sigmoid")],
+    "softmax in the layer": [layers.Dense(3, activation="softmax")],
+    "softmax of its own": [layers.Dense(3), layers.Softmax()],
+}
+
+
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
+@pytest.mark.parametrize("value", [0.4, 3.0])
+def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
+    """Dividing the last layer's weights gives what `temper` says of the scores, and no label changes."""
+    model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
+    before = keras_scores(model, PICTURES)
+    divide_logits(model, value)
+    after = keras_scores(model, PICTURES)
+    np.testing.assert_allclose(after, temper(before, value), atol=2e-6)
+    assert np.abs(after - before).max() > 0.01
+    np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        [layers.Dense(1, activation="tanh")],
+        [layers.Dense(3)],
+        [layers.Dense(3, activation="relu"), layers.Softmax()],
+        [layers.Dense(3), layers.Softmax(), layers.Rescaling(1.0)],
+        [layers.Dense(3), layers.Dropout(0.5), layers.Softmax()],
+    ],
+)
+def test_other_endings_take_no_temperature(tail):
+    """Where anything but sigmoid or softmax makes the scores of the logits, no layer is offered to divide."""
+    assert last_layer(network(*tail)) is None
+
+
+def test_no_temperature_is_one():
+    """An export without a fitted temperature divides by 1 and says why."""
+    stored = Temperature(reason="only 8 validation pictures, 30 are needed").to_dict()
+    assert stored == {
+        "value": 1.0,
+        "validation_pictures": 0,
+        "reason": "only 8 validation pictures, 30 are needed",
+    }
+    scores = two([0.2, 0.9])
+    np.testing.assert_allclose(temper(scores, 1.0), scores, atol=1e-9)
