@@ -93,7 +93,8 @@ def _pictures(run: Path, preprocessing: Any) -> tuple[list[Pixels], list[int], l
 
 
 def _spread(files: list[dict[str, str]], most: int) -> list[dict[str, str]]:
-    return files[:: max(1, len(files) // most)][:most]
+    """Return up to `most` of the files, evenly from all of them, which lie class by class."""
+    return [files[index] for index in np.linspace(0, len(files) - 1, min(most, len(files))).astype(int)]
 
 
 def _convert_stock(model: Path, out: Path, calibration: list[str]) -> None:

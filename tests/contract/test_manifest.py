@@ -13,6 +13,7 @@ import pytest
 
 from edge_runtime.bundle import (
     MANIFEST,
+    MAX_MANIFEST_BYTES,
     SELFTEST,
     Bundle,
     ModelFile,
@@ -24,7 +25,16 @@ from edge_runtime.bundle import (
 )
 from edge_runtime.errors import BundleError
 from edge_runtime.manifest import SCHEMA_VERSION
-from edge_runtime.preprocessing import CONTRACT_VERSION, MAX_PIXELS, Preprocessing, ResizeFilter
+from edge_runtime.picture import (
+    DECODER_BYTES,
+    FORMATS,
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    PLAIN_BYTES,
+    PROGRESSIVE_BYTES,
+)
+from edge_runtime.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
+from edge_runtime.selftest import TOLERANCE
 from exporter.bundle_folder import _write_json
 from exporter.confidence import Temperature
 from exporter.conversion import plan_targets
@@ -174,6 +184,13 @@ def damaged(place: Place, *value: Any) -> dict[str, Any]:
     return values
 
 
+def with_file(path: str) -> dict[str, Any]:
+    """Return the golden manifest with its model file elsewhere, and the self-test scores with it."""
+    values = damaged(("files", 0, "path"), path)
+    values["selftest"][0]["scores"] = {path: values["selftest"][0]["scores"][INT8]}
+    return values
+
+
 def reader_refuses(values: Any, folder: Path) -> bool:
     (folder / MANIFEST).write_text(json.dumps(values), encoding="utf-8")
     try:
@@ -306,14 +323,7 @@ BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
     "one score": (("selftest", 0, "scores", INT8), [0.5]),
     "no scores": (("selftest", 0, "scores"), {}),
     "scores no object": (("selftest", 0, "scores"), [0.5, 0.5]),
-    **{
-        f"path {path!r}": (("files", 0, "path"), path)
-        for path in ("../x", "/x", "a/b", "a\\b", "..\\x", "", ".", "..", "x/", "./x", "x/..", 5)
-    },
-    **{
-        f"picture {path!r}": (("selftest", 0, "path"), path)
-        for path in ("../x", "/selftest/x", "selftest", "selftest/", "selftest/..", "selftest/a/b", "other/x", "x")
-    },
+    "a path no text": (("files", 0, "path"), 5),
 }
 
 READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
@@ -332,7 +342,7 @@ READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
 
 SCHEMA_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
     "empty name": (("name",), ""),
-    "size below 1, which the hash would show": (("files", 0, "size_bytes"), -1),
+    "a size that no file has": (("files", 0, "size_bytes"), -1),
     "a hash that no file has": (("files", 0, "sha256"), "9372C4"),
     "a hash that no tensor has": (("selftest", 0, "pixels_sha256"), ""),
     "no drift": (("files", 0, "drift"), {}),
@@ -356,6 +366,41 @@ SCHEMA_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
 def test_schema_and_reader_refuse_the_same(damage: tuple[Place, Any], tmp_path: Path) -> None:
     """Proves that whoever checks with the schema is not surprised on the device."""
     values = damaged(*damage)
+    assert schema_refuses(values)
+    assert reader_refuses(values, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["model.tflite", "..x", "a b", "貓.onnx"])
+def test_a_plain_name_is_a_path(path: str, tmp_path: Path) -> None:
+    """Proves that the two tests below refuse their paths for nothing else."""
+    assert errors(with_file(path)) == []
+    assert not reader_refuses(with_file(path), tmp_path)
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/b", "a\\b", "..\\x", "", ".", "..", "x/", "./x", "x/.."])
+def test_a_model_file_outside_the_folder_is_refused(path: str, tmp_path: Path) -> None:
+    """Proves that a manifest that is whole but for where its file lies is refused by both."""
+    assert schema_refuses(with_file(path))
+    assert reader_refuses(with_file(path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x",
+        "/selftest/x",
+        "selftest",
+        "selftest/",
+        "selftest/..",
+        "selftest/a/b",
+        "selftest/a\\b",
+        "other/x",
+        "x",
+    ],
+)
+def test_a_picture_outside_its_folder_is_refused(path: str, tmp_path: Path) -> None:
+    """Proves that self-test pictures lie in the bundle's one sub-folder and nowhere else."""
+    values = damaged(("selftest", 0, "path"), path)
     assert schema_refuses(values)
     assert reader_refuses(values, tmp_path)
 
@@ -504,7 +549,15 @@ def test_every_object_of_the_schema_has_a_table() -> None:
 
 def test_the_page_states_the_limits_of_the_code() -> None:
     """Proves that the numbers and closed sets of the page are those of the code."""
-    assert f"{MAX_PIXELS:,}" in section("## preprocessing")
+    contract = section("## preprocessing")
+    for cost in {PLAIN_BYTES, PROGRESSIVE_BYTES, *DECODER_BYTES.values()}:
+        assert f"{MAX_PIXELS * PLAIN_BYTES // cost:,}" in contract
+    for kind in FORMATS:
+        assert re.search(rf"\b{kind}\b", contract)
+    assert f"{MAX_FILE_BYTES:,} bytes" in contract
+    assert f"{MAX_MANIFEST_BYTES:,} bytes" in section("## Rules")
+    for allowed in TOLERANCE.values():
+        assert f"{allowed:g} in" in section("## selftest")
     for closed in (ResizeFilter, ModelFormat, Precision):
         for member in closed:
             assert f"`{member}`" in PAGE
