@@ -35,7 +35,7 @@ class Preprocessing:
         height: target height in pixels, 8-1024.
         resize_filter: antialiasing filter of the resize.
         background: RGB 0-255 laid under transparent pictures.
-        version: version of the contract in this module's docstring.
+        version: version of the contract in `edge_runtime/preprocessing.py`.
     """
 
     width: int = 128

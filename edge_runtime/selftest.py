@@ -20,6 +20,7 @@ TOLERANCE = {
     Precision.FLOAT16: 0.005,
     Precision.DYNAMIC: 0.02,
     Precision.INT8: 0.02,
+    Precision.MIXED: 0.02,
 }
 
 

@@ -62,13 +62,23 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
     """Return where the model comes from and how it was exported, as the manifest keeps it."""
     run = record.source.run
     versions = {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
-    return {key: run[key] for key in ("name", "architecture", "data", "seed", "versions")} | {
+    return {
+        "name": run["name"],
+        "architecture": run["architecture"],
+        "data": Path(run["data"]).name,  # the name alone: a bundle travels
+        "seed": run["seed"],
+        "versions": run["versions"],
         "data_sha256": _data_hash(record.source),
         "export_versions": versions,
-        "calibration": {"pictures": len(record.calibration), "seed": record.seed},
+        "calibration": {
+            "pictures": len(record.calibration),
+            "seed": record.seed,
+            "folder": record.calibration_folder.name if record.calibration_folder else None,
+        },
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
         "temperature": record.temperature.to_dict(),
         "folded": list(record.folded),
+        "kept_float": {file.name: list(file.kept_float) for file in record.files if file.kept_float},
         "gate": record.state,
     }
 
@@ -126,4 +136,4 @@ def _data_hash(source: Source) -> str:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")

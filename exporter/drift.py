@@ -61,7 +61,7 @@ class DriftReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in the manifest."""
-        return asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def measure_drift(keras: Scores, exported: Scores, targets: Labels) -> DriftReport:
@@ -108,7 +108,7 @@ def measure_drift_by_class(
     }
 
 
-def paired_interval(lost: int, won: int, pictures: int, *, confidence: float = 0.95) -> Interval:
+def paired_interval(lost: float, won: float, pictures: int, *, confidence: float = 0.95) -> Interval:
     """Return the interval of `(won - lost) / pictures`, a difference of two shares of the same pictures.
 
     Args:
@@ -133,7 +133,7 @@ def paired_interval(lost: int, won: int, pictures: int, *, confidence: float = 0
     return float(low), float(high)
 
 
-def _tango_statistic(first: int, second: int, pictures: int, delta: float) -> float:
+def _tango_statistic(first: float, second: float, pictures: int, delta: float) -> float:
     """Return the score statistic of "the first share of flips exceeds the second by delta"."""
     gap = first - second - pictures * delta
     a = 2 * pictures

@@ -110,12 +110,12 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
     with partial_folder(target) as folder, native_output_to(folder / LOG):
         work = _prepare(source, plan, observer)
         files = [_exported(work, target) for target in plan.targets]
-        stability = {
-            file.name: _stability(work, file) for file in files if file.is_int8 and len(work.second_pixels)
-        }
         layers = {file.name: _layer_errors(work, file) for file in files if file.is_int8 and file.failed}
         if plan.repair:
             files = [_repaired(work, file, layers[file.name]) if file.name in layers else file for file in files]
+        stability = {
+            file.name: _stability(work, file) for file in files if file.is_int8 and len(work.second_pixels)
+        }
         record = _record(work, files, stability, layers)
         bundle = Bundle(
             target.name,

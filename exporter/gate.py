@@ -54,7 +54,7 @@ def worst(verdicts: list[Verdict]) -> GateState:
     return next((state for state in reversed(GateState) if state in states), GateState.PASSED)
 
 
-def _state(lost: int, won: int, pictures: int, max_drop: float) -> GateState:
+def _state(lost: float, won: float, pictures: int, max_drop: float) -> GateState:
     low, high = paired_interval(lost, won, pictures)
     if low >= -max_drop:
         return GateState.PASSED
@@ -66,7 +66,7 @@ def _pictures_needed(drift: DriftReport, max_drop: float) -> int:
 
     def decided(pictures: int) -> bool:
         share = pictures / drift.pictures
-        lost, won = round(drift.right_to_wrong * share), round(drift.wrong_to_right * share)
+        lost, won = drift.right_to_wrong * share, drift.wrong_to_right * share  # rounded, they would jump
         return _state(lost, won, pictures, max_drop) is not GateState.INCONCLUSIVE
 
     enough = drift.pictures

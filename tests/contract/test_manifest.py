@@ -131,10 +131,11 @@ def golden_training() -> dict[str, Any]:
         "versions": {"python": "3.11.7", "catdog-edge": "0.1.0", "keras": "3.15.1"},
         "data_sha256": "3a6eb0790f39ac87c94f3856b2dd2c5d110e6811602261a9a923d3bb23adc8b7",
         "export_versions": {"python": "3.11.7", "catdog-edge": "0.1.0", "ai-edge-litert": "2.3.0"},
-        "calibration": {"pictures": 256, "seed": 0},
+        "calibration": {"pictures": 256, "seed": 0, "folder": None},
         "stability": {INT8: asdict(Stability(1000, 0.995, 0.0046, 0.094))},
         "temperature": Temperature(1.25, 800).to_dict(),
         "folded": ["rescaling", "batch_normalization", "dropout"],
+        "kept_float": {},
         "gate": "passed",
     }
 

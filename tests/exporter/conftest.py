@@ -191,6 +191,6 @@ def format_(request) -> ModelFormat:
     return request.param
 
 
-def target(format_: ModelFormat, precision: str) -> ExportTarget:
+def target(format_: str, precision: str) -> ExportTarget:
     """Return a kind of file."""
-    return ExportTarget(format_, Precision(precision))
+    return ExportTarget(ModelFormat(format_), Precision(precision))
