@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_runtime import backends
 from edge_runtime.bundle import Bundle, read_bundle
 from edge_runtime.errors import PictureError
-from edge_runtime.parallel import map_in_order, usable_cores
+from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture import MAX_PIXELS
 from edge_runtime.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 from edge_runtime.selection import Selection, select
@@ -147,13 +147,12 @@ class Classifier:
 
         Args:
             pictures: what `classify` takes; taken lazily, a few ahead of the consumer.
-            workers: pictures in work at once, each with a loaded model of its own; default one per usable core,
-                at most 4.
+            workers: pictures in work at once, each with a loaded model of its own; default `default_workers()`.
 
         Returns:
             Lazily, for each picture its prediction, or the error as a value, so that one bad picture stops nothing.
         """
-        workers = workers or usable_cores()
+        workers = workers or default_workers()
         while self._opened < workers:
             self._lend(partial(_predict, self._reopen()))
         return map_in_order(self._attempt, pictures, workers=workers)

@@ -65,13 +65,15 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
         from edge_runtime.batch import run_batch
         from edge_runtime.bundle import newest_bundle
         from edge_runtime.listing import list_pictures
-        from edge_runtime.parallel import usable_cores
+        from edge_runtime.parallel import default_workers, usable_cores
 
         folder = model or newest_bundle()
         pictures = list(list_pictures(paths, recursive=recursive))
-        workers = options["threads"] or usable_cores()
-        classifier = open_classifier(folder, options, threads=workers if len(pictures) == 1 else 1)
-        tally = run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
+        # One picture gets every core; of many, each gets a thread.
+        threads = (options["threads"] or usable_cores()) if len(pictures) == 1 else 1
+        classifier = open_classifier(folder, options, threads=threads)
+        output = _output(classifier, pictures, options)
+        tally = run_batch(classifier, pictures, output, workers=options["threads"] or default_workers())
     if tally.failed:
         say(f"{tally.failed} of {tally.done} could not be classified", err=True)
     if tally.done < tally.total:
