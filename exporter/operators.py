@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.bundle import ModelFormat
+from exporter.errors import ConversionError
 
 FLOATS = ("float16", "float32", "float64")
 
@@ -106,7 +107,11 @@ def _read_tflite(content: bytes) -> Graph:
 
 
 def _optimised(content: bytes) -> Any:
-    """Return the graph that ONNX Runtime makes of a file, with the types of its tensors."""
+    """Return the graph that ONNX Runtime makes of a file, with the types of its tensors.
+
+    Raises:
+        ConversionError: ONNX Runtime does not take the file.
+    """
     import onnx
     import onnxruntime
 
@@ -114,7 +119,13 @@ def _optimised(content: bytes) -> Any:
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(Path(scratch, "optimised.onnx"))
         options.log_severity_level = 3
-        onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        try:
+            onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # onnxruntime's own exceptions derive from Exception, each on its own.
+        except Exception as error:
+            raise ConversionError(
+                f"ONNX Runtime does not load the file, or finds no room in {tempfile.gettempdir()}: {error}"
+            ) from error
         return onnx.load(options.optimized_model_filepath)
 
 

@@ -22,7 +22,20 @@ BACKEND_OF = {
     "tflite_runtime": Path("edge_runtime/backends/tflite_runtime.py"),
     "onnxruntime": Path("edge_runtime/backends/onnx_runtime.py"),
 }
-QUANTISER = Path("exporter/onnx_conversion.py")
+# What the exporter takes of these libraries besides: quantisers, and tools that look into a file.
+TOOLS = {
+    Path("exporter/layer_error.py"): (
+        "ai_edge_litert.interpreter.Interpreter",
+        "onnxruntime.quantization.qdq_loss_debug.",
+    ),
+    Path("exporter/onnx_conversion.py"): ("onnxruntime.quantization.",),
+    Path("exporter/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
+    Path("exporter/tflite_interface.py"): (
+        "ai_edge_litert.schema_py_generated",
+        "ai_edge_litert.tools.flatbuffer_utils",
+    ),
+    Path("exporter/tflite_quantization.py"): ("ai_edge_litert.interpreter.Interpreter",),
+}
 HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 
 
@@ -33,7 +46,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "relative import"
-            yield node.module or ""
+            yield from (f"{node.module}.{name.name}" for name in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             yield ast.unparse(node.args[0]).lstrip("f").strip("'\"")
 
@@ -79,16 +92,29 @@ def test_tensorflow_stays_where_it_is_needed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_each_inference_library_has_one_module(path: Path) -> None:
-    """Proves that a runtime library can be replaced by changing one file.
+    """Proves that what runs a bundle's file can be replaced by changing one file.
 
-    The ONNX quantiser is another matter, and so are the peers, which are written as a user would.
+    Where the exporter quantises with a library, or looks into a file with it, it takes what the table says and no
+    more: every score still comes from a backend. The peers are written as a user would and may import anything.
     """
     if path.parts[:2] == ("benchmarks", "peers"):
         return
     for name in imported_at_run_time(path):
         library = name.partition(".")[0]
-        if library in BACKEND_OF and not (path == QUANTISER and name.startswith("onnxruntime.quantization")):
-            assert path == BACKEND_OF[library]
+        if library in BACKEND_OF and not any(allows(tool, name) for tool in TOOLS.get(path, ())):
+            assert path == BACKEND_OF[library], name
+
+
+@pytest.mark.parametrize("path", TOOLS, ids=str)
+def test_the_table_of_tools_allows_nothing_unused(path: Path) -> None:
+    """Proves that each exception to the rule above is one that the code needs."""
+    names = imported_at_run_time(path)
+    assert [tool for tool in TOOLS[path] if not any(allows(tool, name) for name in names)] == []
+
+
+def allows(tool: str, name: str) -> bool:
+    """Tell whether a name is the tool, or within it when the tool ends in a dot."""
+    return name == tool or (tool.endswith(".") and name.startswith(tool))
 
 
 def test_each_inference_library_is_imported() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from edge_runtime.bundle import ModelFormat, Precision, TensorInfo
 from edge_runtime.manifest import ModelFile
+from exporter.confidence import divide_logits
 from exporter.conversion import Converted, Converter, ExportTarget, plan_targets
 from exporter.equalization import equalize
 from exporter.folding import fold
@@ -67,6 +68,12 @@ def run_export(*arguments, cwd) -> subprocess.CompletedProcess[str]:
     )
 
 
+def logits(scores: np.ndarray) -> np.ndarray:
+    """Return the logits of a network of one sigmoid, `float64 (N,)`."""
+    shares = np.clip(scores[:, 1], 1e-7, 1 - 1e-7)
+    return np.log(shares / (1 - shares))
+
+
 def file_scores(converted: Converted, pixels, labels=("cat", "dog")) -> np.ndarray:
     """Return the scores of a converted file as the edge runtime gives them, `float64 (N, labels)`."""
     target = converted.target
@@ -104,10 +111,11 @@ def train_pixels(source) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def keras_model(source):
-    """The trained network as an export converts it: folded and with even channels."""
-    model = fold(load_keras_model(source)).model
-    return equalize(model, load_split_pictures(source.sides["train"], source.preprocessing)[0])
+def keras_model(source, train_pixels):
+    """The trained network as an export converts it: tempered, here to logits around +-1.5, folded, evened out."""
+    model = load_keras_model(source)
+    divide_logits(model, logits(keras_scores(model, train_pixels)).std() / 1.5)
+    return equalize(fold(model).model, train_pixels)
 
 
 @pytest.fixture(scope="session")
@@ -142,16 +150,13 @@ def spoiled_run(run_folder, tmp_path_factory) -> Path:
     pixels = {side: load_split_pictures(found, source.preprocessing)[0] for side, found in source.sides.items()}
     model = spoiled_network()
     verdict = model.get_layer("verdict")
-    scores = keras_scores(model, pixels["test"])[:, 1]
     kernel, bias = verdict.get_weights()
-    verdict.set_weights([kernel, bias - np.median(np.log(scores / (1 - scores)))])
+    verdict.set_weights([kernel, bias - np.median(logits(keras_scores(model, pixels["test"])))])
     model.save(folder / "model.keras")
     labels = {}
     for side, found in source.sides.items():
         answers = keras_scores(model, pixels[side]).argmax(axis=1)
-        labels |= {
-            picture.sha256: source.labels[answer] for picture, answer in zip(found, answers, strict=True)
-        }
+        labels |= {picture.sha256: source.labels[answer] for picture, answer in zip(found, answers, strict=True)}
     splits = json.loads((folder / "splits.json").read_text())
     for file in splits["files"]:
         file["label"] = labels[file["sha256"]]

@@ -1,38 +1,70 @@
-"""Calibration pictures come from the training split alone."""
+"""Calibration pictures come from the training split alone, and never from the test split by any other name."""
 
+import io
+import json
+import shutil
+from collections import Counter
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
-from exporter.calibration import draw_calibration
+from exporter.calibration import calibration_record, draw_calibration, pictures_below
 from exporter.errors import SourceError
 
 
 def test_draw_is_balanced_seeded_and_from_training(source):
     """Half of each class, the same for the same seed, all on the training side."""
-    drawn = draw_calibration(source, count=20, seed=3)
-    assert sorted(picture.label for picture in drawn) == [0] * 10 + [1] * 10
+    drawn, _ = draw_calibration(source, count=20, seed=3)
+    assert Counter(picture.label for picture in drawn) == {0: 10, 1: 10}
     assert set(drawn) <= set(source.sides["train"])
-    assert drawn == draw_calibration(source, count=20, seed=3)
-    assert drawn != draw_calibration(source, count=20, seed=4)
+    assert len(set(drawn)) == 20
+    assert drawn == draw_calibration(source, count=20, seed=3)[0]
+    assert drawn != draw_calibration(source, count=20, seed=4)[0]
+
+
+def test_two_draws_share_no_picture(source):
+    """The second draw, which shows how much the first matters, is as large and balanced, and disjoint."""
+    first, second = draw_calibration(source, count=20, seed=3)
+    assert len(second) == 20
+    assert Counter(picture.label for picture in second) == {0: 10, 1: 10}
+    assert not {picture.sha256 for picture in first} & {picture.sha256 for picture in second}
+
+
+def test_no_second_draw_from_a_small_split(source):
+    """Where too few pictures are left, there is no second draw rather than a smaller one."""
+    half = len(source.sides["train"]) // 2
+    assert len(draw_calibration(source, count=half)[1]) == half
+    assert draw_calibration(source, count=half + 1)[1] == ()
 
 
 def test_order_mixes_the_classes(source):
-    """Quantisers that average as they go need shuffled classes, so labels do not come in two blocks."""
-    labels = [picture.label for picture in draw_calibration(source, count=40)]
+    """Quantisers that average as they go need shuffled classes, so labels come neither in blocks nor in turns."""
+    labels = [picture.label for picture in draw_calibration(source, count=40)[0]]
     assert labels != sorted(labels)
+    assert labels[::2] != [labels[0]] * 20
 
 
 def test_fewer_pictures_than_asked_for_are_all_taken(source):
     """A small training split gives what it has."""
-    assert len(draw_calibration(source, count=10_000)) == len(source.sides["train"])
+    assert set(draw_calibration(source, count=10_000)[0]) == set(source.sides["train"])
+
+
+def test_a_rare_class_gives_what_it_has(source):
+    """With three pictures of one class, a draw of ten has those and seven of the other."""
+    train = source.sides["train"]
+    rare = [picture for picture in train if picture.label == 0][:3]
+    few = (*rare, *(picture for picture in train if picture.label == 1))
+    drawn, _ = draw_calibration(replace(source, sides=source.sides | {"train": few}), count=10)
+    assert Counter(picture.label for picture in drawn) == {0: 3, 1: 7}
 
 
 def test_a_test_picture_is_refused(source):
-    """A training picture that is in the test split too stops the export."""
-    leaked = source.sides | {"test": source.sides["train"]}
-    with pytest.raises(SourceError, match="in the test split too"):
-        draw_calibration(replace(source, sides=leaked), count=8)
+    """A training picture that is in the test split too, by content, stops the export and is named."""
+    leaked = source.sides | {"test": source.sides["train"][:1]}
+    with pytest.raises(SourceError, match="in the test split too") as refused:
+        draw_calibration(replace(source, sides=leaked), count=10_000)
+    assert str(source.sides["train"][0].path) in str(refused.value)
 
 
 def test_a_class_without_training_pictures_is_an_error(source):
@@ -40,3 +72,90 @@ def test_a_class_without_training_pictures_is_an_error(source):
     cats = tuple(picture for picture in source.sides["train"] if picture.label == 0)
     with pytest.raises(SourceError, match="no picture of class dog"):
         draw_calibration(replace(source, sides=source.sides | {"train": cats}))
+
+
+@pytest.fixture
+def folder(source, tmp_path):
+    """A folder of the user's own: training pictures, some below folders with a label's name, and a hidden file."""
+    root = tmp_path / "mine"
+    (root / "Dog").mkdir(parents=True)
+    (root / "other").mkdir()
+    for number, picture in enumerate(source.sides["train"][:9]):
+        shutil.copy(picture.path, root / ("Dog", "other", "")[number % 3] / f"{number}.jpg")
+    (root / ".DS_Store").write_text("not a picture")
+    return root
+
+
+def test_a_folder_of_ones_own(source, folder):
+    """All pictures below it, at any depth; a sub-folder's name that is a label counts, hidden files do not."""
+    drawn, second = draw_calibration(source, count=9, folder=folder)
+    assert Counter(picture.label for picture in drawn) == {1: 3, -1: 6}
+    assert second == ()
+    assert {picture.path.parent.name for picture in drawn} == {"Dog", "other", "mine"}
+    assert draw_calibration(source, count=4, folder=folder)[1] != ()
+
+
+def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
+    """A copy of a test picture under another name is found by its content."""
+    shutil.copy(source.sides["test"][0].path, folder / "harmless.jpg")
+    with pytest.raises(SourceError, match=r"harmless\.jpg: is in the test split too"):
+        draw_calibration(source, folder=folder)
+
+
+@pytest.mark.parametrize("change", ["another quality", "half the size", "another format"])
+def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, change):
+    """Encoded anew, shrunk or in another format, a test picture has other bytes and is found by its look."""
+    original = tmp_path / "test" / "original.jpg"
+    original.parent.mkdir()
+    texture = Image.effect_noise((24, 18), 120).convert("RGB").resize((320, 240))
+    texture.save(original, quality=95)
+    leaked = replace(source, sides=source.sides | {"test": pictures_below(original.parent, source)})
+    assert draw_calibration(leaked, folder=folder)[0]
+    changed = texture.resize((160, 120)) if "size" in change else texture
+    changed.save(folder / ("copy.png" if "format" in change else "copy.jpg"), quality=70)
+    with pytest.raises(SourceError, match=r"copy\.(jpg|png): is nearly the same picture as .*original\.jpg of the"):
+        draw_calibration(leaked, folder=folder)
+
+
+def test_a_file_that_is_no_picture_is_named(source, folder):
+    """An undecodable file in one's own folder ends the export with its name and the remedy."""
+    (folder / "notes.txt").write_text("no picture")
+    with pytest.raises(SourceError, match=r"notes\.txt: .*Take it out of the calibration folder"):
+        draw_calibration(source, folder=folder)
+
+
+def test_a_truncated_picture_is_named(source, folder):
+    """So does a picture that breaks off in the middle."""
+    content = source.sides["train"][0].path.read_bytes()
+    (folder / "half.jpg").write_bytes(content[: len(content) // 2])
+    with pytest.raises(SourceError, match=r"half\.jpg: "):
+        pictures_below(folder, source)
+
+
+def test_an_empty_folder_is_named(source, tmp_path):
+    """A folder without a picture ends the export with the option to change."""
+    with pytest.raises(SourceError, match=r"no pictures there.*--calibration"):
+        draw_calibration(source, folder=tmp_path)
+
+
+def test_the_record_names_pictures_by_content(source, folder):
+    """calibration.json has the seed, and hash and label of each picture, null where there is none."""
+    drawn, _ = draw_calibration(source, count=9, seed=5, folder=folder)
+    record = json.loads(json.dumps(calibration_record(source, drawn, 5)))
+    assert record["seed"] == 5
+    assert {picture["sha256"] for picture in record["pictures"]} == {picture.sha256 for picture in drawn}
+    assert Counter(picture["label"] for picture in record["pictures"]) == {"dog": 3, None: 6}
+
+
+def test_different_pictures_are_not_taken_for_copies(source):
+    """The drawings of one class look alike, yet none of the training split is refused."""
+    first, second = draw_calibration(source, count=len(source.sides["train"]) // 2)
+    assert len(first) + len(second) == len(source.sides["train"]) // 2 * 2
+
+
+def test_bytes_decide_not_names(source, folder):
+    """A file with a test picture's name and another content is taken."""
+    buffer = io.BytesIO()
+    Image.effect_noise((80, 60), 90).convert("RGB").save(buffer, "PNG")
+    (folder / source.sides["test"][0].path.name).write_bytes(buffer.getvalue())
+    assert draw_calibration(source, folder=folder)[0]

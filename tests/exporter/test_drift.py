@@ -73,7 +73,9 @@ def test_the_json_object_has_every_field():
     drift = measure_drift(scores([0.9, 0.2]), scores([0.8, 0.6]), np.array([1, 0]))
     stored = json.loads(json.dumps(drift.to_dict()))
     assert stored.keys() == set(DriftReport.__dataclass_fields__)
-    assert stored == {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(drift).items()}
+    assert stored == {
+        key: list(value) if isinstance(value, tuple) else value for key, value in asdict(drift).items()
+    }
 
 
 def test_per_class():

@@ -1,31 +1,48 @@
 """A whole export of a small trained network, through the command line as a user would."""
 
 import hashlib
+import html.parser
 import json
-import subprocess
-import sys
+import re
 
 import numpy as np
 import pytest
 
 from edge_runtime import Classifier, read_bundle
-from edge_runtime.bundle import ModelFormat, Precision
-from exporter.export import ExportPlan, ExportTarget, export, plan_targets
+from edge_runtime.preprocessing import load_picture
+from exporter.confidence import temper
+from exporter.errors import ConversionError, SourceError
+from exporter.export import ExportPlan, export
 from exporter.keras_model import keras_scores, load_keras_model
 from exporter.source import load_split_pictures
-from tests.exporter.conftest import Stages
+from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, target
 
-
-def run_export(*arguments, cwd):
-    command = [sys.executable, "-m", "exporter.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+FILES = [
+    "model.float32.tflite",
+    "model.float16.tflite",
+    "model.dynamic.tflite",
+    "model.int8.tflite",
+    "model.float32.onnx",
+    "model.float16.onnx",
+    "model.int8.onnx",
+]
+STAGES = ("reading", "scoring", "converting", "checking", "second calibration", "writing")
 
 
 @pytest.fixture(scope="session")
 def exported(run_folder, tmp_path_factory):
-    """The finished command and the folder it ran in."""
+    """The command with the default limit, finished, and the folder it ran in."""
     cwd = tmp_path_factory.mktemp("cwd")
-    return run_export("--run", run_folder, "--quantize", "int8", cwd=cwd), cwd
+    options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT)
+    return run_export("--run", run_folder, *options, cwd=cwd), cwd
+
+
+@pytest.fixture(scope="session")
+def lenient(run_folder, tmp_path_factory):
+    """The same with a limit that 32 pictures can show to hold, in another process and folder."""
+    cwd = tmp_path_factory.mktemp("lenient")
+    options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT, "--max-drop", 0.5)
+    return run_export("--run", run_folder, *options, cwd=cwd), cwd
 
 
 @pytest.fixture(scope="session")
@@ -33,108 +50,260 @@ def bundle_folder(exported):
     return exported[1] / "bundles" / "small"
 
 
-def test_the_command_succeeds_and_says_what_comes_next(exported):
-    """Exit code 0; results alone on stdout; no converter chatter; the last line names the next command."""
+@pytest.fixture(scope="session")
+def tempered(source, bundle_folder):
+    """The Keras model's scores of the test pictures with the temperature of the manifest, worked out apart."""
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    value = read_bundle(bundle_folder).training["temperature"]["value"]
+    return temper(keras_scores(load_keras_model(source), pixels), value)
+
+
+def test_too_few_pictures_are_exit_code_4(exported):
+    """32 test pictures cannot prove 1 %: every file is written, none has failed, and the exit code says unsure."""
     done, _ = exported
+    assert done.returncode == 4, done.stderr
+    *lines, last = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == FILES
+    assert {line.split()[-1] for line in lines} == {"inconclusive"}
+    assert last == "bundles/small/report.md"
+
+
+def test_the_report_says_how_many_pictures_would_do(exported, bundle_folder):
+    """Without a flip 381 pictures show 1 % to hold, give or take the search's hundredth, and the report says so."""
+    text = (bundle_folder / "report.md").read_text()
+    needed = re.search(
+        r"`model\.float32\.tflite`: \*\*inconclusive\*\*.*; about (\d+) test pictures would decide", text
+    )
+    assert 381 <= int(needed[1]) <= 386
+    verdict = read_bundle(bundle_folder).files[0].drift["gate"]
+    assert verdict == {"state": "inconclusive", "max_drop": 0.01, "pictures_needed": int(needed[1])}
+
+
+def test_a_limit_that_is_kept_is_exit_code_0(lenient):
+    """With --max-drop 0.5 every file passes."""
+    done, cwd = lenient
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        "model.float32.tflite",
-        "model.int8.tflite",
-        "model.float32.onnx",
-        "model.int8.onnx",
-        "bundles/small/report.md",
-    ]
-    lines = done.stderr.strip().splitlines()
-    assert lines[-1] == "next: catdog-edge classify --model bundles/small PICTURE"
-    assert all(line.startswith(("reading", "scoring", "converting", "checking", "next:")) for line in lines)
+    assert {line.split()[-1] for line in done.stdout.splitlines()[:-1]} == {"passed"}
+    assert read_bundle(cwd / "bundles" / "small").training["gate"] == "passed"
+
+
+def test_the_terminal_has_stages_and_no_chatter(exported):
+    """Standard error has a line for each stage with its time and the next command; nothing of any converter."""
+    *lines, last = exported[0].stderr.strip().splitlines()
+    assert last == "next: catdog-edge classify --model bundles/small PICTURE"
+    assert all(re.fullmatch(rf"({'|'.join(STAGES)}) .*: \d+\.\d s", line) for line in lines), lines
+    assert {line.split()[0] for line in lines} == {stage.split()[0] for stage in STAGES}
+
+
+def test_the_chatter_is_in_the_log(bundle_folder):
+    """What TensorFlow and LiteRT wrote to the terminal's descriptors is kept in the bundle."""
+    assert "TensorFlow Lite" in (bundle_folder / "conversion.log").read_text(errors="replace")
 
 
 def test_the_manifest_describes_the_files(bundle_folder):
-    """Size and SHA-256 in the manifest are those of the files; drift is there for each."""
+    """Size and SHA-256 in the manifest are those of the files, and nothing else lies in the bundle."""
     bundle = read_bundle(bundle_folder)
     assert bundle.labels == ("cat", "dog")
+    assert [file.path for file in bundle.files] == FILES
     for file in bundle.files:
         content = (bundle_folder / file.path).read_bytes()
         assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-        assert file.drift["pictures"] == 24
+        assert file.path == f"model.{file.precision}.{file.format}"
+    others = {"manifest.json", "calibration.json", "operators.json", "report.md", "report.html", "MODEL_CARD.md"}
+    others |= {"conversion.log", "differences.png", "reliability.png", "selftest"}
+    assert {path.name for path in bundle_folder.iterdir()} == others | set(FILES)
+
+
+def test_the_manifest_has_tensors_with_scales(bundle_folder):
+    """Input and output of each file by name, type, shape and, for integer tensors, scale and zero point."""
+    for file in read_bundle(bundle_folder).files:
+        integer = file.precision == "int8"
+        assert (file.input.name, file.output.name) == ("image", "scores")
+        assert file.input.dtype == ("uint8" if integer else "float32")
+        assert file.input.shape == (1, 64, 64, 3)
+        if integer and file.format == "tflite":
+            assert (file.input.scale, file.output.scale) == (1.0, 1 / 256)
+        assert file.oldest_runtime or file.precision == "dynamic"
+
+
+def test_the_manifest_has_the_drift_of_each_file_and_class(bundle_folder):
+    """All figures of the drift, for all pictures and for those of each label, which add up."""
+    for file in read_bundle(bundle_folder).files:
+        assert file.drift["pictures"] == 32
+        assert file.drift["by_class"].keys() == {"cat", "dog"}
+        for key in ("pictures", "right_to_wrong", "wrong_to_right"):
+            assert sum(found[key] for found in file.drift["by_class"].values()) == file.drift[key]
+        low, high = file.drift["difference_interval"]
+        assert low <= file.drift["difference"] <= high
+
+
+def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
+    """Run, data hash, seeds, versions, calibration, stability, temperature and folding, as the export found them."""
+    training = read_bundle(bundle_folder).training
+    assert training["name"] == "small"
+    assert training["seed"] == 0
+    assert training["calibration"] == {"pictures": CALIBRATION_COUNT, "seed": 0, "folder": None}
+    assert training["export_versions"].keys() >= {"python", "tensorflow", "onnxruntime", "litert-quantizer"}
+    assert training["temperature"]["validation_pictures"] == 32
+    assert training["temperature"]["value"] > 0
+    assert len(training["folded"]) > 5
+    assert training["gate"] == "inconclusive"
+    lines = [
+        f"{side} {picture.label} {picture.sha256}\n" for side, found in source.sides.items() for picture in found
+    ]
+    assert training["data_sha256"] == hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def test_the_manifest_has_the_stability_of_int8(bundle_folder):
+    """Each int8 file is compared with one of other calibration pictures: not the same file, and not far off."""
+    stability = read_bundle(bundle_folder).training["stability"]
+    assert stability.keys() == {"model.int8.tflite", "model.int8.onnx"}
+    for found in stability.values():
+        assert found["pictures"] == 32
+        assert found["agreement"] >= 0.7
+        assert 0 < found["mean_difference"] <= found["largest_difference"] < 0.5
 
 
 @pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
-def test_float32_scores_are_those_of_keras(source, bundle_folder, backend):
-    """Each float32 file, run by the edge runtime, is within 1e-5 of the unfolded Keras model."""
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_the_self_test_is_reproduced(bundle_folder, backend, precision):
+    """A classifier opened from the bundle makes the expected pixels of each picture, and gives its scores."""
+    classifier = Classifier.open(bundle_folder, backend, precision=precision)
+    assert classifier.file.precision == precision
+    pictures = classifier.bundle.selftest
+    assert len(pictures) == 6
+    for picture in pictures:
+        pixels = load_picture(bundle_folder / picture.path, classifier.bundle.preprocessing)
+        assert hashlib.sha256(pixels.tobytes()).hexdigest() == picture.pixels_sha256
+        expected = picture.scores[classifier.file.path]
+        np.testing.assert_allclose(classifier.scores(pixels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
+def test_float32_scores_are_those_of_keras(source, bundle_folder, tempered, backend):
+    """Each float32 file, run by the edge runtime, is within 1e-5 of the unfolded Keras model, tempered."""
     pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
     classifier = Classifier.open(bundle_folder, backend, precision="float32")
     scores = np.array([classifier.scores(picture) for picture in pixels])
-    np.testing.assert_allclose(scores, keras_scores(load_keras_model(source), pixels), atol=1e-5)
+    np.testing.assert_allclose(scores, tempered, atol=1e-5)
 
 
 @pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
-def test_int8_scores_are_close_to_keras(source, bundle_folder, backend):
-    """Each int8 file is near the Keras model: mean difference below 0.05 on a network trained for 12 steps."""
+def test_int8_scores_are_close_to_keras(source, bundle_folder, tempered, backend):
+    """Each int8 file is near the tempered Keras model, and the manifest's figure is the one measured here."""
     pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
     classifier = Classifier.open(bundle_folder, backend, precision="int8")
     scores = np.array([classifier.scores(picture) for picture in pixels])
-    assert np.abs(scores - keras_scores(load_keras_model(source), pixels)).mean() < 0.05
+    difference = np.abs(scores - tempered).mean()
+    assert difference < 0.05
+    assert classifier.file.drift["mean_difference"] == pytest.approx(difference, abs=1e-5)
 
 
-def test_int8_tflite_is_integer_from_end_to_end(bundle_folder):
-    """Pictures go in as uint8, scores come out as uint8, and no tensor in between is floating point."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    content = (bundle_folder / "model.int8.tflite").read_bytes()
-    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
-    assert interpreter.get_input_details()[0]["dtype"] is np.uint8
-    assert interpreter.get_output_details()[0]["dtype"] is np.uint8
-    floats = [tensor["name"] for tensor in interpreter.get_tensor_details() if tensor["dtype"] is np.float32]
-    assert floats == []
-
-
-def test_int8_onnx_quantises_every_weighted_layer(bundle_folder):
-    """Every convolution and matrix product of the int8 ONNX file reads dequantised 8-bit tensors."""
-    import onnx
-
-    graph = onnx.load(bundle_folder / "model.int8.onnx").graph
-    made_by = {output: node for node in graph.node for output in node.output}
-    weighted = [node for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
-    assert len(weighted) == 5
-    for node in weighted:
-        assert all(made_by[name].op_type == "DequantizeLinear" for name in node.input[:2]), node.name
+def test_operators_are_counted_per_file(bundle_folder):
+    """operators.json has the table of every file; the int8 TFLite file's has no float32 in it."""
+    stored = json.loads((bundle_folder / "operators.json").read_text())
+    assert list(stored) == FILES
+    assert "float32" not in json.dumps(stored["model.int8.tflite"])
+    in_float = [row["operator"] for row in stored["model.int8.onnx"]["operators"] if "float32" in row["outputs"]]
+    assert in_float == ["DequantizeLinear"]
 
 
 def test_calibration_is_recorded_and_apart_from_the_test_split(source, bundle_folder):
     """calibration.json lists training pictures by hash, none of the test split."""
     record = json.loads((bundle_folder / "calibration.json").read_text())
     hashes = {picture["sha256"] for picture in record["pictures"]}
-    assert len(hashes) == 48
+    assert len(hashes) == CALIBRATION_COUNT
     assert hashes <= {picture.sha256 for picture in source.sides["train"]}
     assert not hashes & {picture.sha256 for picture in source.sides["test"]}
 
 
-def test_a_failed_export_leaves_the_old_bundle(source, tmp_path):
+def test_the_model_card_has_figures_and_limits(bundle_folder):
+    """Labels, numbers of pictures, accuracy per class, limits and how to run it."""
+    text = (bundle_folder / "MODEL_CARD.md").read_text()
+    assert text.startswith("# Model card: small\n")
+    for wanted in ("cat, dog", "32 test pictures", "## Limits", "| cat | 16 |", "catdog-edge classify --model"):
+        assert wanted in text
+    assert read_bundle(bundle_folder).training["data_sha256"] in text
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page refers to and whether its tags are closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.references, self.tags = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.references += [value for name, value in attributes if name in ("src", "href")]
+
+
+def test_the_html_report_stands_alone(bundle_folder):
+    """Both plots are embedded, there is no script, and nothing is fetched from anywhere."""
+    text = (bundle_folder / "report.html").read_text()
+    page = Page()
+    page.feed(text)
+    assert len(page.references) == 2
+    assert all(reference.startswith("data:image/png;base64,iVBOR") for reference in page.references)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "http" not in text
+    assert page.tags.count("table") >= 5
+    assert "<title>Export of small: inconclusive</title>" in text
+
+
+def test_a_second_export_writes_the_same_bytes(bundle_folder, lenient):
+    """Every model file, TFLite and ONNX, is byte-identical when another process exports the same run again."""
+    again = lenient[1] / "bundles" / "small"
+    different = [name for name in FILES if (again / name).read_bytes() != (bundle_folder / name).read_bytes()]
+    assert different == []
+
+
+def test_another_seed_calibrates_with_other_pictures(source, tmp_path):
+    """The seed decides the draw, which calibration.json shows."""
+    wanted = (target("tflite", "int8"),)
+    hashes = []
+    for seed in (0, 1):
+        plan = ExportPlan(wanted, calibration_count=CALIBRATION_COUNT, seed=seed)
+        folder = export(source, tmp_path / str(seed), plan, observer=Stages([])).folder
+        hashes.append((folder / "calibration.json").read_text())
+    assert hashes[0] != hashes[1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ConversionError, MemoryError])
+def test_an_interrupted_export_leaves_the_old_bundle(source, tmp_path, error):
     """An export that breaks off in the middle leaves the bundle that was there, and nothing else."""
 
     class Breaks(Stages):
         def on_stage(self, name):
             super().on_stage(name)
             if name.startswith("checking"):
-                raise KeyboardInterrupt
+                raise error
 
-    target = tmp_path / "bundles" / "b"
-    target.mkdir(parents=True)
-    (target / "old").write_text("old")
-    plan = ExportPlan((ExportTarget(ModelFormat.TFLITE, Precision.FLOAT32),))
-    with pytest.raises(KeyboardInterrupt):
-        export(source, target, plan, observer=Breaks([]))
-    assert [path.name for path in target.parent.iterdir()] == ["b"]
-    assert [path.name for path in target.iterdir()] == ["old"]
+    bundle = tmp_path / "bundles" / "b"
+    bundle.mkdir(parents=True)
+    (bundle / "old").write_text("old")
+    with pytest.raises(error):
+        export(source, bundle, ExportPlan((target("tflite", "float32"),)), observer=Breaks([]))
+    assert [path.name for path in bundle.parent.iterdir()] == ["b"]
+    assert [path.name for path in bundle.iterdir()] == ["old"]
 
 
-def test_same_inputs_and_seed_give_the_same_tflite_files(source, tmp_path):
-    """Two exports in one process write byte-identical TFLite files."""
-    plan = ExportPlan(plan_targets((ModelFormat.TFLITE,), (Precision.FLOAT32, Precision.INT8)))
-    first, second = (export(source, tmp_path / name, plan, observer=Stages([])) for name in ("a", "b"))
-    assert [file.sha256 for file in first.files] == [file.sha256 for file in second.files]
+def test_few_validation_pictures_fit_no_temperature(source, tmp_path):
+    """Below 30 validation pictures the scores stay as trained, and manifest and report say why."""
+    few = {"validation": source.sides["validation"][:29]}
+    source = type(source)(**vars(source) | {"sides": source.sides | few})
+    outcome = export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
+    reason = "only 29 validation pictures, 30 are needed"
+    assert outcome.bundle.training["temperature"] == {"value": 1.0, "validation_pictures": 0, "reason": reason}
+    assert f"No temperature was fitted: {reason}." in (outcome.folder / "report.md").read_text()
+
+
+def test_an_empty_test_split_is_an_error(source, tmp_path):
+    """Without test pictures nothing can be proven, so nothing is exported."""
+    source = type(source)(**vars(source) | {"sides": source.sides | {"test": ()}})
+    with pytest.raises(SourceError, match="test split is empty"):
+        export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -149,3 +318,20 @@ def test_a_missing_run_is_one_clear_line(tmp_path, arguments, message):
     assert message in done.stderr
     assert "catdog-train" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--max-drop", "2"),
+        ("--test", "x"),
+        ("--keras", "m.keras"),
+        ("--quantize", "int4"),
+        ("--calibration", "none"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
+    """A value out of range, options that do not go together, an unknown choice, a folder that is not there."""
+    done = run_export(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Usage:" in done.stderr

@@ -1,4 +1,4 @@
-"""The proof of precision: what every kind of file really computes in, and the refusal of an int8 file that is not."""
+"""The proof of precision: what every kind of file really computes in, and an int8 file that is not is refused."""
 
 import json
 
@@ -9,8 +9,9 @@ from keras import layers
 
 from exporter.conversion import Converter, left_in_float
 from exporter.errors import ConversionError
+from exporter.keras_model import keras_scores
 from exporter.operators import read_graph
-from tests.exporter.conftest import target
+from tests.exporter.conftest import file_scores, target
 
 
 def kinds(graph) -> dict[str, int]:
@@ -135,3 +136,24 @@ def test_an_integer_activation_is_not_refused():
     pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
     converted = Converter(network("tanh"), pictures).convert(target("tflite", "int8"))
     assert "TANH" in kinds(converted.graph)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_softmax_is_integer_too(format_, labels):
+    """A network with an output for each label, ending in softmax, is int8 throughout and gives near its scores."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3), name="image"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(labels, activation="softmax"),
+        ]
+    )
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype(np.uint8)
+    converted = Converter(model, pictures).convert(target(format_, "int8"))
+    assert left_in_float(converted.graph) == ()
+    scores = file_scores(converted, pictures, tuple("abc"[:labels]))
+    assert np.abs(scores - keras_scores(model, pictures)).max() < 0.05

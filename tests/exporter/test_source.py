@@ -1,15 +1,21 @@
-"""A run folder is read whole or refused in one clear line."""
+"""A run folder, or a Keras model of the user's own, is read whole or refused in one clear line."""
 
 import json
+import re
+import resource
 import shutil
 
 import numpy as np
 import pytest
 
+from edge_runtime import Classifier, read_bundle
 from edge_runtime.preprocessing import load_picture
+from exporter.cli import main
 from exporter.errors import SourceError
-from exporter.keras_model import load_keras_model
-from exporter.source import load_split_pictures, read_source
+from exporter.export import ExportPlan, export
+from exporter.keras_model import input_size, load_keras_model
+from exporter.source import load_split_pictures, read_keras_source, read_source
+from tests.exporter.conftest import Stages, target
 
 
 @pytest.fixture
@@ -22,9 +28,9 @@ def test_reads_what_training_wrote(source):
     assert source.labels == ("cat", "dog")
     assert (source.preprocessing.width, source.preprocessing.height) == (64, 64)
     assert {side: len(pictures) for side, pictures in source.sides.items()} == {
-        "train": 48,
-        "validation": 8,
-        "test": 24,
+        "train": 64,
+        "validation": 32,
+        "test": 32,
     }
 
 
@@ -82,3 +88,175 @@ def test_damaged_model(copy):
     (copy / "model.keras").write_bytes(b"not a zip")
     with pytest.raises(SourceError, match=r"model\.keras: Keras cannot load it"):
         load_keras_model(read_source(copy))
+
+
+OPTIONS = ("--format", "tflite", "--quantize", "none", "--max-drop", "1", "--calibration-count", "8")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, source):
+    """Keras models as a user might have them, and folders of test and calibration pictures, without a run."""
+    import keras
+    from keras import layers
+
+    root = tmp_path_factory.mktemp("own")
+    for side in ("test", "train"):
+        for label, name in enumerate(("Katze", "Hund")):
+            folder = root / side / name
+            folder.mkdir(parents=True)
+            for picture in [picture for picture in source.sides[side] if picture.label == label][:8]:
+                shutil.copy(picture.path, folder)
+    keras.utils.set_random_seed(0)
+
+    def save(name, size, channels, *body):
+        keras.Sequential([keras.Input((size, size, channels)), *body]).save(root / f"{name}.keras")
+
+    def tail(outputs, activation):
+        return (
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(outputs, activation=activation),
+        )
+
+    save("rescaling", 32, 3, layers.Rescaling(1 / 127.5, -1), *tail(1, "sigmoid"))
+    save("bare", 32, 3, *tail(2, "softmax"))
+    save("one", 32, 3, *tail(1, "sigmoid"))
+    save("three", 32, 3, layers.Rescaling(1 / 255), *tail(3, "softmax"))
+    save("grey", 32, 1, layers.Rescaling(1 / 255), *tail(1, "sigmoid"))
+    image = keras.Input((32, 32, 3))
+    branch = layers.Conv2D(3, 3, padding="same")(image)
+    body = keras.Sequential(tail(1, "sigmoid"))(layers.Add()([image, branch]))
+    keras.Model(image, body).save(root / "branching.keras")
+    keras.Sequential([keras.Input((None, None, 3)), layers.Rescaling(1 / 255), *tail(1, "sigmoid")]).save(
+        root / "open.keras"
+    )
+    return root
+
+
+def own_source(own, name, **options):
+    model = own / f"{name}.keras"
+    return read_keras_source(model, own / "test", size=input_size(model), **options)
+
+
+def exported_scores(own, name, folder, **options):
+    """Export a model's float32 files; return what they give the test pictures, and the pictures."""
+    source = own_source(own, name, **options)
+    targets = tuple(target(format_, "float32") for format_ in ("tflite", "onnx"))
+    plan = ExportPlan(targets, calibration_count=8, calibration=own / "train", max_drop=1.0)
+    outcome = export(source, folder, plan, observer=Stages([]))
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    opened = [Classifier.open(outcome.folder, backend) for backend in ("litert", "onnxruntime")]
+    return [np.array([classifier.scores(picture) for picture in pixels]) for classifier in opened], pixels
+
+
+def test_a_model_of_ones_own_with_rescaling(own, tmp_path):
+    """It takes 0-255 as it is; both files give its own scores, and the labels are the folders' names."""
+    import keras
+
+    found, pixels = exported_scores(own, "rescaling", tmp_path / "b")
+    expected = keras.saving.load_model(own / "rescaling.keras").predict_on_batch(pixels)[:, 0]
+    for scores in found:
+        np.testing.assert_allclose(scores[:, 1], expected, atol=1e-5)
+    bundle = read_bundle(tmp_path / "b")
+    assert bundle.labels == ("hund", "katze")
+    assert (bundle.preprocessing.width, bundle.preprocessing.height) == (32, 32)
+
+
+@pytest.mark.parametrize("name", ["bare", "one", "branching"])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
+def test_a_model_of_ones_own_with_a_stated_range(own, tmp_path, name, low, high):
+    """With an input range, files on 0-255 give the scores that the model gives pixels brought to that range."""
+    import keras
+
+    found, pixels = exported_scores(own, name, tmp_path / "b", input_range=(low, high))
+    fed = pixels.astype(np.float32) / 255 * (high - low) + low
+    expected = keras.saving.load_model(own / f"{name}.keras").predict_on_batch(fed)
+    for scores in found:
+        np.testing.assert_allclose(scores[:, -1], expected[:, -1], atol=1e-5)
+
+
+def test_a_range_of_0_to_255_changes_nothing(own, tmp_path):
+    """Stating that the model takes pixels as they are exports it as it is."""
+    import keras
+
+    found, pixels = exported_scores(own, "bare", tmp_path / "b", input_range=(0, 255))
+    expected = keras.saving.load_model(own / "bare.keras").predict_on_batch(pixels.astype(np.float32))
+    np.testing.assert_allclose(found[0], expected, atol=1e-5)
+
+
+def test_a_model_without_rescaling_or_range_is_refused(own):
+    """What it takes for black and white cannot be guessed, so the option is named."""
+    with pytest.raises(SourceError, match=r"bare\.keras: .*Rescaling.*--input-range 0 1"):
+        load_keras_model(own_source(own, "bare"))
+
+
+@pytest.mark.parametrize("name", ["grey", "open"])
+def test_a_model_of_another_input_is_refused(own, name):
+    """One grey channel or an open size is said to be unsupported, with what was received."""
+    with pytest.raises(SourceError, match=rf"{name}\.keras: expected .*height, width, 3.*received .*None"):
+        input_size(own / f"{name}.keras")
+
+
+def test_labels_that_do_not_match_the_outputs(own):
+    """Three outputs over two folders of test pictures are refused, with both numbers."""
+    with pytest.raises(SourceError, match=r"three\.keras: .*1 or 2 outputs for labels hund, katze, received .* 3"):
+        load_keras_model(own_source(own, "three"))
+
+
+def test_no_model_there(tmp_path):
+    """A missing or damaged Keras file is named."""
+    (tmp_path / "broken.keras").write_bytes(b"PK nothing")
+    for name in ("missing", "broken"):
+        with pytest.raises(SourceError, match=rf"{name}\.keras: Keras cannot load it"):
+            input_size(tmp_path / f"{name}.keras")
+
+
+def test_test_folders_that_hold_nothing(own, tmp_path):
+    """No folder, one class, and classes without a picture each end in one error that names the folder."""
+    (tmp_path / "one" / "cat").mkdir(parents=True)
+    for folder, message in ((tmp_path / "none", "found 0"), (tmp_path / "one", "found 1")):
+        with pytest.raises(SourceError, match=f"{folder.name}: expected a sub-folder .*{message}"):
+            read_keras_source(own / "one.keras", folder, size=(32, 32))
+    (tmp_path / "one" / "dog").mkdir()
+    empty = read_keras_source(own / "one.keras", tmp_path / "one", size=(32, 32), input_range=(0, 1))
+    with pytest.raises(SourceError, match=r"one: the test split is empty"):
+        export(empty, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
+
+
+def test_the_command_line_exports_a_model_of_ones_own(own, tmp_path, capfd):
+    """From a .keras file and two folders to a bundle, in one command."""
+    options = ("--keras", own / "one.keras", "--test", own / "test", "--calibration", own / "train")
+    code, out, _ = run_here(*options, "--input-range", 0, 1, *OPTIONS, bundles=tmp_path / "bundles", capfd=capfd)
+    assert code == 0
+    assert out.splitlines()[-1] == f"{tmp_path}/bundles/one/report.md"
+    assert read_bundle(tmp_path / "bundles" / "one").name == "one"
+
+
+@pytest.mark.parametrize("format_", ["tflite", "onnx"])
+@pytest.mark.parametrize("limit_bytes", [1_000_000, 30_000])
+def test_no_space_left_is_one_clear_line(run_folder, tmp_path, capfd, format_, limit_bytes):
+    """Where files cannot grow, the command ends with exit code 1, one error line and no trace of a bundle.
+
+    A limit on the size of files stands for a full disk: the same call fails, with another number.
+    """
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        options = ("--run", run_folder, "--format", format_, "--quantize", "none")
+        code, out, lines = run_here(*options, bundles=tmp_path / "bundles", capfd=capfd)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (code, out) == (1, "")
+    assert not any("Traceback" in line for line in lines)
+    assert [line for line in lines if line.startswith("error: ")] == lines[-1:]
+    assert re.search(r"bundles/small: cannot be written .* --bundles|no room in /\S+", lines[-1])
+    assert list((tmp_path / "bundles").iterdir()) == []
+
+
+def run_here(*arguments, bundles, capfd) -> tuple[int, str, list[str]]:
+    """Run the command in this process, where its libraries are loaded; return exit code and both outputs."""
+    capfd.readouterr()
+    with pytest.raises(SystemExit) as left:
+        main([*map(str, arguments), "--bundles", str(bundles)])
+    out, err = capfd.readouterr()
+    return left.value.code, out, err.splitlines()
