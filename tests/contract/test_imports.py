@@ -16,7 +16,7 @@ MAY_IMPORT = {package: {package, "edge_runtime"} for package in PACKAGES}
 SOURCES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 TENSORFLOW = {"tensorflow", "keras", "tf2onnx"}
-TENSORFLOW_PLACES = {Path("exporter/keras_model.py"), Path("exporter/folding.py")}
+TENSORFLOW_PLACES = {Path("exporter", f"{name}.py") for name in ("keras_model", "folding", "equalization")}
 BACKEND_OF = {
     "ai_edge_litert": Path("edge_runtime/backends/litert.py"),
     "tflite_runtime": Path("edge_runtime/backends/tflite_runtime.py"),

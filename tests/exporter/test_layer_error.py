@@ -114,7 +114,7 @@ def test_a_failed_gate_leaves_a_report_and_nothing_that_looks_finished(failed):
 
 
 def test_the_failure_report_says_why(failed):
-    """The report begins with the verdict, shows the drop of each file and lists the layers, the guilty one first."""
+    """The report begins with the verdict, shows the drop of each file and lists the layers, the worst first."""
     folder = failed[1] / "spoiled.failed"
     text = (folder / "report.md").read_text()
     assert text.startswith("# Export of spoiled: failed\n")
