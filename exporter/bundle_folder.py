@@ -14,8 +14,10 @@ from typing import Any
 from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.errors import BackendError
 from exporter.calibration import calibration_record
 from exporter.conversion import Converted
+from exporter.errors import ConversionError
 from exporter.model_card import write_model_card
 from exporter.plots import plot_differences, plot_flips, plot_reliability
 from exporter.record import ExportRecord
@@ -42,9 +44,18 @@ _OLDEST_ONNX = "onnxruntime 1.12"
 
 
 def describe_file(converted: Converted, source: Source) -> ModelFile:
-    """Return a file's entry in the manifest, still without drift."""
+    """Return a file's entry in the manifest, still without drift.
+
+    Raises:
+        ConversionError: the runtime does not load what the converter wrote.
+    """
     target, content = converted.target, converted.content
-    model = open_model(JUDGES[target.format], content, 1)
+    try:
+        model = open_model(JUDGES[target.format], content, 1)
+    except BackendError as error:
+        raise ConversionError(
+            f"{target.file_name}: {error}. Export with another --quantize, or report this with the model's layers."
+        ) from error
     return ModelFile(
         path=target.file_name,
         format=target.format,

@@ -37,7 +37,8 @@ def load_keras_model(source: Source) -> keras.Model:
     if model.input_shape != wanted or model.output_shape[-1] not in outputs:
         raise SourceError(
             f"{source.model_path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
-            f"{', '.join(source.labels)}, received {model.input_shape} and {model.output_shape[-1]}. Train again."
+            f"{', '.join(source.labels)}, received {model.input_shape} and {model.output_shape[-1]}. "
+            "Name the model of these labels."
         )
     return model
 
@@ -67,7 +68,9 @@ def _load(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, TypeError) as error:
-        raise SourceError(f"{path}: Keras cannot load it ({error}). Train again.") from error
+        raise SourceError(
+            f"{path}: Keras cannot load it ({error}). Train it again, or save it as .keras."
+        ) from error
 
 
 def _take_pixels(model: keras.Model, source: Source) -> keras.Model:

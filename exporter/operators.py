@@ -72,7 +72,11 @@ class Graph:
 
 def read_graph(content: bytes, format_: ModelFormat) -> Graph:
     """Return what a model file computes."""
-    return _read_tflite(content) if format_ == ModelFormat.TFLITE else _read_onnx(_optimised(content))
+    if format_ == ModelFormat.TFLITE:
+        return _read_tflite(content)
+    import onnx
+
+    return _read_onnx(_optimised(content), onnx.load_from_string(content))
 
 
 def _read_tflite(content: bytes) -> Graph:
@@ -129,7 +133,8 @@ def _optimised(content: bytes) -> Any:
         return onnx.load(options.optimized_model_filepath)
 
 
-def _read_onnx(model: Any) -> Graph:
+def _read_onnx(model: Any, file: Any) -> Graph:
+    """Count the operators of an optimised graph and the weights of the file it was made from."""
     import numpy as np
     from onnx import TensorProto, helper
 
@@ -146,8 +151,8 @@ def _read_onnx(model: Any) -> Graph:
         inputs = tuple(types[name] for name in node.input if name and name not in weights)
         operators.append(Operator(node.op_type, node.output[0], inputs, (made,)))
     sizes: Counter[str] = Counter()
-    for name, tensor in weights.items():
-        sizes[types[name]] += tensor.ByteSize()
+    for tensor in file.graph.initializer:
+        sizes[dtype(tensor.data_type)] += tensor.ByteSize()
     return Graph(tuple(operators), dict(Counter(types.values())), dict(sizes))
 
 

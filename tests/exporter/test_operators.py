@@ -87,6 +87,7 @@ def test_weights_by_data_type(files):
     assert weights["model.float16.tflite"]["float16"] == 2 * kernel
     assert weights["model.dynamic.tflite"]["int8"] == kernel
     assert 0 <= weights["model.float32.tflite"]["float32"] - 4 * kernel < 0.01 * kernel  # biases
+    assert abs(weights["model.float16.onnx"]["float16"] - 2 * kernel) < 0.01 * kernel
     assert abs(weights["model.int8.onnx"]["uint8"] + weights["model.int8.onnx"]["int8"] - kernel) < 0.01 * kernel
 
 
