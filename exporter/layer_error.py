@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import ModelFormat
 from edge_runtime.preprocessing import Pixels
-from exporter.keras_model import INPUT_NAME
+from exporter.onnx_conversion import PictureFeed
 from exporter.operators import read_graph
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul")
@@ -100,7 +100,8 @@ def _onnx_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerError
             path, widened = Path(scratch, f"{name}.onnx"), Path(scratch, f"{name}.all.onnx")
             path.write_bytes(content)
             modify_model_output_intermediate_tensors(path, widened)
-            collected.append(collect_activations(str(widened), _Pictures(pixels, onnx.load_from_string(content))))
+            dtype = _input_type(onnx.load_from_string(content))
+            collected.append(collect_activations(str(widened), PictureFeed(pixels, dtype)))
     matched = create_activation_matching(collected[1], collected[0])
     errors = []
     for node in onnx.load_from_string(float32).graph.node:
@@ -120,29 +121,10 @@ def _rectified(graph: Any, name: str) -> str:
     return next((node.output[0] for node in graph.node if node.op_type == "Relu" and name in node.input), name)
 
 
-class _Pictures:
-    """Hands pictures to the loss debugger one by one, in the type that the file takes."""
+def _input_type(model: Any) -> Any:
+    from onnx import helper
 
-    def __init__(self, pixels: Pixels, model: Any) -> None:
-        from onnx import helper
-
-        number = model.graph.input[0].type.tensor_type.elem_type
-        self._dtype = helper.tensor_dtype_to_np_dtype(number)
-        self._pictures = iter(pixels)
-
-    def get_next(self) -> dict[str, Any] | None:
-        """Return the next input, or None after the last."""
-        picture = next(self._pictures, None)
-        return None if picture is None else {INPUT_NAME: picture[None].astype(self._dtype)}
-
-    def __iter__(self) -> _Pictures:
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        fed = self.get_next()
-        if fed is None:
-            raise StopIteration
-        return fed
+    return helper.tensor_dtype_to_np_dtype(model.graph.input[0].type.tensor_type.elem_type)
 
 
 def _powers(exact: NDArray[Any], rough: NDArray[Any]) -> tuple[float, float]:

@@ -106,7 +106,7 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
             quantize_static(
                 prepared,
                 result,
-                _Calibration(calibration),
+                PictureFeed(calibration),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
@@ -234,21 +234,30 @@ def _take_uint8(graph: Any, picture: str) -> None:
             graph.value_info.remove(value)
 
 
-class _Calibration:
-    """Hands pictures to the quantiser one by one."""
+class PictureFeed:
+    """Hands pictures to ONNX Runtime's tools one by one.
 
-    def __init__(self, pixels: Pixels) -> None:
+    Args:
+        pixels: `uint8 (N, H, W, 3) RGB 0-255`.
+        dtype: what the file takes.
+    """
+
+    def __init__(self, pixels: Pixels, dtype: Any = np.float32) -> None:
+        """Begin with the first picture."""
         self._pictures: Iterator[Any] = iter(pixels)
+        self._dtype = dtype
 
     def get_next(self) -> dict[str, Any] | None:
         """Return the next input, or None after the last."""
         picture = next(self._pictures, None)
-        return None if picture is None else {INPUT_NAME: picture[None].astype(np.float32)}
+        return None if picture is None else {INPUT_NAME: picture[None].astype(self._dtype)}
 
-    def __iter__(self) -> _Calibration:
+    def __iter__(self) -> PictureFeed:
+        """Return itself."""
         return self
 
     def __next__(self) -> dict[str, Any]:
+        """Return the next input."""
         fed = self.get_next()
         if fed is None:
             raise StopIteration
