@@ -44,7 +44,7 @@ _PRECISIONS = {
     type=click.Choice(list(_PRECISIONS)),
     default="int8",
     show_default=True,
-    help="Smaller files to write beside the float32 ones.",
+    help="Smaller files to write beside the float32 ones; dynamic is TFLite only.",
 )
 @click.option("--format", "format_", type=click.Choice(["tflite", "onnx", "all"]), default="all", show_default=True)
 @click.option(
@@ -78,6 +78,8 @@ def main(name: str | None, bundles: Path, **options: Any) -> None:
 
 
 def _refuse_mixture(options: dict[str, Any]) -> None:
+    if options["quantize"] == "dynamic" and options["format_"] == "onnx":
+        raise click.UsageError("there is no dynamic-range ONNX file (docs/exporter.md says why): --quantize int8")
     if options["keras"] is None and (options["test"] or options["input_range"]):
         raise click.UsageError("--test and --input-range go with --keras; a run has its own test pictures")
     if options["keras"] is not None and (options["run"] or not options["test"] or not options["calibration"]):

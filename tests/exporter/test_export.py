@@ -316,6 +316,7 @@ def test_a_missing_run_is_one_clear_line(tmp_path, arguments, message):
         ("--test", "x"),
         ("--keras", "m.keras"),
         ("--quantize", "int4"),
+        ("--quantize", "dynamic", "--format", "onnx"),
         ("--calibration", "none"),
     ],
 )
