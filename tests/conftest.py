@@ -1,10 +1,14 @@
 """Tiny real TFLite models that tests of every package share; each is converted once a session."""
 
+import signal
 from typing import Any
 
 import pytest
 
 SIDE = 16
+
+# A shell starts background jobs with SIGINT ignored, and programs inherit that: tests that send it need the default.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
