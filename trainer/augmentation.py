@@ -2,36 +2,93 @@
 
 from __future__ import annotations
 
+import io
+import math
+
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from edge_runtime.preprocessing import Pixels
 
-MIN_CROP_SIDE = 0.75  # smallest side of the random crop, as a share of the picture's side
-MAX_BRIGHTNESS = 30.0  # largest shift of all values, of 255
-MAX_CONTRAST = 0.2  # largest change of the spread around the mean
+MIN_CROP_AREA = 0.45  # smallest area of the random crop, as a share of the picture's
+MAX_CROP_RATIO = 4 / 3  # largest change of width to height
+MAX_GAIN = 0.4  # largest change of brightness, contrast and saturation, as a share
+MAX_TINT = 0.1  # largest change of one channel against the others, as a share
+MAX_TURN_DEG = 20.0
+MAX_BLUR_PX = 1.5
+JPEG_QUALITIES = (20, 80)
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+TURN_SHARE, BLUR_SHARE, JPEG_SHARE = 0.15, 0.1, 0.15  # of the pictures
 
 
-def augment(pixels: Pixels, generator: np.random.Generator) -> Pixels:
-    """Flip half of the time, cut out a random part and resize it back, shift brightness and contrast.
+def augment(pixels: Pixels, generator: np.random.Generator, side: int) -> Pixels:
+    """Crop, flip and colour a picture at random; turn, blur or compress a few, as cameras do.
 
     Args:
         pixels: `uint8 (H, W, 3) RGB 0-255`; not changed.
         generator: source of every random choice.
+        side: height and width of the result, pixels.
 
     Returns:
-        `uint8 (H, W, 3) RGB 0-255`.
+        `uint8 (side, side, 3) RGB 0-255`.
+
+    Source: random resized crop after C. Szegedy et al., "Going Deeper with Convolutions", 2015, section 6.
     """
     height, width, _ = pixels.shape
-    side = generator.uniform(MIN_CROP_SIDE, 1.0, 2) * (width, height)
-    left, top = generator.uniform(0, 1, 2) * ((width, height) - side)
-    box = (left, top, left + side[0], top + side[1])
-    picture = Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box)
+    box = _crop_box(width, height, generator)
+    picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR, box)
     if generator.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    values = np.asarray(picture, np.float32)
-    gain = 1 + generator.uniform(-MAX_CONTRAST, MAX_CONTRAST)
-    shift = generator.uniform(-MAX_BRIGHTNESS, MAX_BRIGHTNESS)
-    mean = values.mean()
-    changed: Pixels = np.clip((values - mean) * gain + mean + shift, 0, 255).astype(np.uint8)
-    return changed
+    return _recompress(_blur(_turn(_colour(picture, generator), generator), generator), generator)
+
+
+def resize(pixels: Pixels, side: int) -> Pixels:
+    """Return the whole picture as `uint8 (side, side, 3) RGB 0-255`."""
+    if pixels.shape[:2] == (side, side):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def _crop_box(width: int, height: int, generator: np.random.Generator) -> tuple[float, float, float, float]:
+    area = generator.uniform(MIN_CROP_AREA, 1.0)
+    ratio = math.exp(generator.uniform(-1, 1) * math.log(MAX_CROP_RATIO))
+    wide = min(1.0, math.sqrt(area * ratio)) * width
+    high = min(1.0, math.sqrt(area / ratio)) * height
+    left, top = generator.uniform(0, 1, 2) * (width - wide, height - high)
+    return left, top, left + wide, top + high
+
+
+def _colour(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """Change brightness, contrast, saturation and tint in one pass."""
+    brightness, contrast, saturation = 1 + generator.uniform(-MAX_GAIN, MAX_GAIN, 3)
+    tint = 1 + generator.uniform(-MAX_TINT, MAX_TINT, 3)
+    saturate = saturation * np.eye(3) + (1 - saturation) * np.array(_LUMINANCE)
+    matrix = np.hstack([contrast * saturate, np.full((3, 1), (1 - contrast) * _level(picture))])
+    return picture.convert("RGB", tuple((brightness * tint[:, None] * matrix).ravel().tolist()))
+
+
+def _level(picture: Image.Image) -> float:
+    """Return the mean of all values, 0-255, near enough."""
+    return float(np.asarray(picture.resize((1, 1), Image.Resampling.BOX)).mean())
+
+
+def _turn(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
+    if generator.random() >= TURN_SHARE:
+        return picture
+    angle = generator.uniform(-MAX_TURN_DEG, MAX_TURN_DEG)
+    fill = tuple(int(value) for value in generator.integers(0, 256, 3))
+    return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
+
+
+def _blur(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
+    if generator.random() >= BLUR_SHARE:
+        return picture
+    return picture.filter(ImageFilter.GaussianBlur(generator.uniform(0.3, MAX_BLUR_PX)))
+
+
+def _recompress(picture: Image.Image, generator: np.random.Generator) -> Pixels:
+    if generator.random() < JPEG_SHARE:
+        file = io.BytesIO()
+        picture.save(file, "jpeg", quality=int(generator.integers(*JPEG_QUALITIES)))
+        picture = Image.open(file)
+    return np.asarray(picture)

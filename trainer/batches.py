@@ -5,17 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
-from trainer.augmentation import augment
+from trainer.drawn_negatives import draw_negative
 
 _AHEAD = 4
+DRAWN = -1  # a row of no picture: a generated negative is drawn for it
 
 Batch = tuple[Pixels, NDArray[np.float32]]
+Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 
 class Batches:
@@ -23,11 +25,11 @@ class Batches:
 
     Args:
         pixels: `uint8 (rows, H, W, 3) RGB 0-255`, indexed by `rows`.
-        rows: `int (N,)`, the rows to pass over.
+        rows: `int (N,)`, the rows to pass over; `DRAWN` for a picture drawn anew.
         targets: `float32 (N,)` or `int (N,)`, the target of each row.
         batch_size: pictures a batch; the last batch holds the rest.
-        seed: seeds of this pass, order and augmentation; the same seeds give the same batches.
-        augmented: change each picture at random.
+        seed: seeds of this pass, order and changes; the same seeds give the same batches.
+        change: what is done to each picture, given a source of random choices.
 
     Attributes:
         waited_s: seconds the consumer has waited for a batch.
@@ -41,11 +43,11 @@ class Batches:
         *,
         batch_size: int,
         seed: tuple[int, ...],
-        augmented: bool,
+        change: Change,
     ) -> None:
         """Keep what to pass over; nothing is read before iteration."""
         self._pixels, self._rows, self._targets = pixels, rows, targets
-        self._batch_size, self._seed, self._augmented = batch_size, seed, augmented
+        self._batch_size, self._seed, self._change = batch_size, seed, change
         self.waited_s = 0.0
 
     def __len__(self) -> int:
@@ -82,13 +84,23 @@ class Batches:
                 if stop.is_set():
                     return
                 chosen = order[start : start + self._batch_size]
-                pixels = np.asarray(self._pixels[self._rows[chosen]])
-                if self._augmented:
-                    pixels = np.stack([augment(picture, generator) for picture in pixels])
+                pixels = self._pictures(self._rows[chosen], generator)
                 ready.put((pixels, self._targets[chosen].astype(np.float32)))
             ready.put(None)
         except BaseException as error:
             ready.put(error)
+
+    def _pictures(self, rows: NDArray[np.intp], generator: np.random.Generator) -> Pixels:
+        stored = np.asarray(self._pixels[np.maximum(rows, 0)])
+        pictures = [
+            draw_negative(self._any_picture(generator), generator) if row == DRAWN else picture
+            for row, picture in zip(rows, stored, strict=True)
+        ]
+        return np.stack([self._change(picture, generator) for picture in pictures])
+
+    def _any_picture(self, generator: np.random.Generator) -> Pixels:
+        stored = self._rows[self._rows != DRAWN]
+        return np.asarray(self._pixels[stored[generator.integers(len(stored))]])
 
 
 def _drain(ready: queue.Queue[Batch | BaseException | None]) -> None:

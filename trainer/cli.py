@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", help="Folder with a sub-folder per class, or sample, or microsoft.  [default: sample]")
-@click.option("--architecture", help="Network to train.  [default: report]")
+@click.option("--negatives", help="Folder with a sub-folder per kind of picture of no class; adds `neither`.")
+@click.option("--architecture", help="Network to train: report or compact.  [default: report]")
 @click.option("--image-size", type=int, help="Side of the model's input, pixels.  [default: 128]")
 @click.option("--epochs", type=int, help="Passes over the training split.  [default: 10]")
 @click.option("--batch-size", type=int, help="Pictures a step.  [default: 32]")
-@click.option("--learning-rate", type=float, help="Adam's step size.  [default: 0.001]")
+@click.option("--learning-rate", type=float, help="Step size.  [default: 0.001]")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
 @click.option("--augment/--no-augment", default=None, help="Change pictures at random.  [default: off]")
 @click.option("--early-stopping", type=int, help="Epochs without progress before the end; 0 never.  [default: 0]")
@@ -35,7 +36,11 @@ if TYPE_CHECKING:
 @click.option("--validation-fraction", type=float, help="Share that chooses the epoch.  [default: 0.1]")
 @click.option("--test-fraction", type=float, help="Share held back for the figures.  [default: 0.2]")
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Write a TensorBoard log.  [default: off]")
-@click.option("--config", type=click.Path(path_type=Path), help="TOML file of these options; flags win over it.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="TOML file of these options and more (a recipe); flags win over it.",
+)
 @click.option("--name", help="Name of the run.  [default: data, architecture and time]")
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Folder of all runs."

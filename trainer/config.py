@@ -14,17 +14,30 @@ from trainer.errors import ConfigError
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Options of a training run; the same names are TOML keys and, with dashes, command-line flags.
+    """Options of a training run: the keys of a recipe file; those changed often are also command-line flags.
 
     Args:
         data: a folder with one sub-folder per class, or `sample` (drawn here), or `microsoft` (downloaded).
+        negatives: a folder of pictures of none of the classes, one sub-folder per kind; adds a class `neither`.
+            Some kinds are kept whole for validation and test; negatives drawn by code are trained on beside them.
         architecture: a key of `trainer.architectures.ARCHITECTURES`.
         image_size: side of the square input in pixels, 32-512.
         epochs: passes over the training split, 1 or more.
         batch_size: pictures a step, 1 or more.
-        learning_rate: Adam's step size, above 0.
+        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
+        learning_rate: step size, the largest of a schedule, above 0.
+        schedule: `constant`, or `cosine` to zero after a warm-up over the first twentieth.
+        weight_decay: share of each weight, in learning rates, taken off at each step; 0 for none.
+        label_smoothing: share of each target spread over all classes, 0-0.5.
+        weight_averaging: decay a step of the moving average of the weights that is the result; 0 takes the last.
+        first_side: side of the pictures trained on in the first epochs, pixels, growing in four stages to
+            `last_side`; 0 trains at `image_size` throughout.
+        last_side: side of the pictures trained on in the last epochs, pixels; 0 for `image_size`.
+        mixed_bfloat16: compute in bfloat16, which pays on processors with AMX or AVX-512 BF16 and on GPUs.
+        clean_labels: once, after two thirds of the epochs, leave out training pictures whose label the network
+            gives less than 0.1.
         seed: seed of split, order, augmentation, weights and dropout.
-        augment: flip, crop and change brightness and contrast at random.
+        augment: crop, flip, colour, turn, blur and compress at random.
         early_stopping: stop after so many epochs without a lower validation loss; 0 never stops.
         keep_best: keep the epoch of the lowest validation loss; otherwise the last.
         limit_per_class: use at most so many pictures of each class; 0 uses all.
@@ -34,11 +47,21 @@ class TrainConfig:
     """
 
     data: str = "sample"
+    negatives: str = ""
     architecture: str = "report"
     image_size: int = 128
     epochs: int = 10
     batch_size: int = 32
+    optimizer: str = "adam"
     learning_rate: float = 0.001
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    weight_averaging: float = 0.0
+    first_side: int = 0
+    last_side: int = 0
+    mixed_bfloat16: bool = False
+    clean_labels: bool = False
     seed: int = 0
     augment: bool = False
     early_stopping: int = 0
@@ -60,13 +83,37 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"option {name}: expected {low} to {high}, received {value}")
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ConfigError(
+                    f"option {name}: expected {' or '.join(choices)}, received {getattr(self, name)!r}"
+                )
+
+    @property
+    def any_side(self) -> bool:
+        """Whether the network is trained at other sides than that of its input."""
+        return any(side not in (0, self.image_size) for side in (self.first_side, self.last_side))
+
+    def side(self, epoch: int) -> int:
+        """Return the side of the pictures trained on in an epoch, from 0, pixels."""
+        last = self.last_side or self.image_size
+        first = self.first_side or last
+        stage = min(_STAGES - 1, epoch * _STAGES // self.epochs)
+        return round((first + (last - first) * stage / (_STAGES - 1)) / 16) * 16 if first != last else last
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""
         return asdict(self)
 
 
+_STAGES = 4  # of progressive resolution
+_CHOICES = {"optimizer": ("adam", "sgd"), "schedule": ("constant", "cosine")}
 _RANGES = (
+    ("weight_decay", 0.0, 1.0),
+    ("label_smoothing", 0.0, 0.5),
+    ("weight_averaging", 0.0, 0.99999),
+    ("first_side", 0, 512),
+    ("last_side", 0, 512),
     ("image_size", 32, 512),
     ("epochs", 1, 10_000),
     ("batch_size", 1, 4096),

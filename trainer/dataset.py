@@ -58,6 +58,7 @@ class Dataset:
         sides: the pictures of each side.
         left_out: `(path, reason)` of every file that is on no side.
         pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
+        has_negatives: whether the last label stands for pictures of none of the classes.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Dataset:
     sides: dict[Side, tuple[Picture, ...]]
     left_out: tuple[tuple[str, str], ...]
     pixels: Pixels
+    has_negatives: bool = False
 
     def rows(self, side: Side) -> NDArray[np.intp]:
         """Return the cache rows of a side, `int (pictures,)`."""
@@ -128,19 +130,24 @@ def read_dataset(
     Raises:
         DataError: the folder is missing, has fewer than two classes, or a class has too few pictures.
     """
-    labels, files = _find_files(folder)
+    labels, files = find_files(folder)
     paths = [path for path, _ in files]
     cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
-    pictures, left_out = _clean(folder, files, cached, labels)
+    pictures, left_out = clean(folder, files, cached, labels)
     groups = group_near_duplicates([picture.difference_hash for picture in pictures])
     kept, surplus = _balance(pictures, plan, labels, folder)
-    sides = _split([pictures[index] for index in kept], groups[kept], plan)
+    sides = split([pictures[index] for index in kept], groups[kept], plan)
     _refuse_empty_sides(sides, labels, folder)
     left_out += [(pictures[index].path, "over the number of pictures per class") for index in surplus]
     return Dataset(folder.resolve(), labels, sides, tuple(left_out), cached.pixels)
 
 
-def _find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """Return the labels, sorted names of the sub-folders in lower case, and every file with its label.
+
+    Raises:
+        DataError: the folder is missing, or has fewer than two sub-folders.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder. Name one with a sub-folder of pictures for each class.")
     folders = [path for path in sorted(folder.iterdir()) if _is_class(path)]
@@ -166,10 +173,10 @@ def _is_class(path: Path) -> bool:
     return path.is_dir() and not path.name.startswith((".", "_"))
 
 
-def _clean(
+def clean(
     folder: Path, files: list[tuple[Path, int]], cached: PictureCache, labels: tuple[str, ...]
 ) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """Leave out undecodable files, copies, and pictures filed under two classes."""
+    """Return the pictures without undecodable files, copies and files of two classes, and what was left out."""
     classes_of: dict[str, set[int]] = {}
     for (_, label), entry in zip(files, cached.entries, strict=True):
         classes_of.setdefault(entry.sha256, set()).add(label)
@@ -216,8 +223,8 @@ def _balance(
     return sorted(kept), sorted(surplus)
 
 
-def _split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) -> dict[Side, tuple[Picture, ...]]:
-    """Deal whole groups of near-duplicates to the sides, each class in the planned shares."""
+def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) -> dict[Side, tuple[Picture, ...]]:
+    """Deal whole groups of pictures to the sides, each class in the planned shares."""
     total = Counter(picture.label for picture in pictures)
     room = {
         (side, label): max(1, round(fraction * count))

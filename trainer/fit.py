@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
+from trainer.augmentation import augment, resize
 from trainer.batch_norm import recalibrate
-from trainer.batches import Batches
+from trainer.batches import DRAWN, Batches, Change
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
 from trainer.errors import RunError
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 STATE = "state.json"
 # Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
 _RECALIBRATION_PICTURES = 512
+_NEGATIVE_REPEATS = 3  # times an epoch that each negative is seen
+_DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
+_SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,12 @@ class FitState:
     Args:
         history: the epochs done.
         keep_best: whether the epoch of the lowest validation loss is the result, and not the last.
+        suspects: rows of training pictures that are left out as wrongly labelled.
     """
 
     history: tuple[Epoch, ...] = ()
     keep_best: bool = True
+    suspects: tuple[int, ...] = ()
 
     @property
     def best(self) -> int:
@@ -84,16 +92,45 @@ class Observer(Protocol):
         """Called when epoch `number`, from 0, is checkpointed."""
 
 
-def compile_network(model: keras.Model, config: TrainConfig) -> None:
-    """Set the optimiser, loss and metric: Adam and cross-entropy, as in the report."""
+def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None:
+    """Set optimiser, loss and metric.
+
+    Args:
+        model: the network.
+        config: the options.
+        steps: steps of the whole run, the length of a schedule.
+    """
     import keras
 
     binary = model.output_shape[-1] == 1
+    losses = keras.losses
+    loss = losses.BinaryCrossentropy if binary else losses.CategoricalCrossentropy
     model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate),
-        loss="binary_crossentropy" if binary else "sparse_categorical_crossentropy",
+        optimizer=_optimizer(config, steps),
+        loss=loss(label_smoothing=config.label_smoothing),
         metrics=["accuracy"],
+        jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
     )
+
+
+def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
+    from keras import optimizers
+
+    rate: float | optimizers.schedules.LearningRateSchedule = config.learning_rate
+    if config.schedule == "cosine":
+        warm_up = max(1, steps // 20)
+        rate = optimizers.schedules.CosineDecay(
+            0.0, steps - warm_up, warmup_target=config.learning_rate, warmup_steps=warm_up
+        )
+    decay, average = config.weight_decay or None, config.weight_averaging
+    options = {"weight_decay": decay, "use_ema": average > 0, "ema_momentum": average or 0.99}
+    if config.optimizer == "sgd":
+        optimizer = optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
+    else:
+        optimizer = optimizers.Adam(rate, **options)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
 
 
 def fit(
@@ -119,22 +156,26 @@ def fit(
     Raises:
         RunError: a checkpoint cannot be read.
     """
-    state = replace(read_state(folder), keep_best=config.keep_best)
+    state = read_state(folder, keep_best=config.keep_best)
     if state.history:
         model = _load(folder, len(state.history) - 1)
     for number in range(len(state.history), config.epochs):
         if _should_stop(state, config):
             break
-        epoch = _train_epoch(model, dataset, config, number, observer)
+        epoch = _train_epoch(model, dataset, config, state, observer)
         state = replace(state, history=(*state.history, epoch))
+        if config.clean_labels and len(state.history) == max(1, config.epochs * 2 // 3):
+            state = replace(state, suspects=_suspects(model, dataset))
         _save(folder, model, state)
         if config.tensorboard:
             _log_epoch(folder / "tensorboard", number, epoch)
         observer.on_epoch(number, epoch)
-    return _load(folder, state.kept), state
+    model = _load(folder, state.kept)
+    _take_average(model)
+    return model, state
 
 
-def read_state(folder: Path) -> FitState:
+def read_state(folder: Path, *, keep_best: bool = True) -> FitState:
     """Return the state of the newest checkpoint in `folder`, or an empty one.
 
     Raises:
@@ -142,10 +183,11 @@ def read_state(folder: Path) -> FitState:
     """
     path = folder / STATE
     if not path.exists():
-        return FitState()
+        return FitState(keep_best=keep_best)
     try:
         values = json.loads(path.read_text())
-        return FitState(tuple(Epoch(**epoch) for epoch in values["history"]))
+        history = tuple(Epoch(**epoch) for epoch in values["history"])
+        return FitState(history, keep_best, tuple(values["suspects"]))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(path, error) from error
 
@@ -159,28 +201,31 @@ def _should_stop(state: FitState, config: TrainConfig) -> bool:
 
 
 def _train_epoch(
-    model: keras.Model, dataset: Dataset, config: TrainConfig, number: int, observer: Observer
+    model: keras.Model, dataset: Dataset, config: TrainConfig, state: FitState, observer: Observer
 ) -> Epoch:
+    number = len(state.history)
+    rows, targets = training_rows(dataset, state.suspects)
     batches = Batches(
         dataset.pixels,
-        dataset.rows(Side.TRAIN),
-        dataset.targets(Side.TRAIN).astype(np.float32),
+        rows,
+        targets,
         batch_size=config.batch_size,
         seed=(config.seed, 2, number),
-        augmented=config.augment,
+        change=_change(config, config.side(number)),
     )
     _seed_dropout(model, config.seed, number)
     sums = np.zeros(2)  # of loss and accuracy; train_on_batch returns the figures of its batch alone
     seen = 0
     start = time.perf_counter()
     for step, (pixels, targets) in enumerate(batches, 1):
-        logs = model.train_on_batch(pixels, targets[:, None], return_dict=True)
+        logs = model.train_on_batch(pixels, _expected(targets, model.output_shape[-1]), return_dict=True)
         sums += np.array([logs["loss"], logs["accuracy"]], np.float64) * len(targets)
         seen += len(targets)
         observer.on_step(number, step, len(batches), sums[0] / seen, sums[1] / seen)
-    recalibrate(model, _some_training_pictures(dataset, config.seed))
-    seconds = time.perf_counter() - start
-    validation_loss, validation_accuracy = evaluate(model, dataset, Side.VALIDATION)
+    with _averaged(model):
+        recalibrate(model, _some_training_pictures(dataset, config.seed))
+        seconds = time.perf_counter() - start
+        validation_loss, validation_accuracy = evaluate(model, dataset, Side.VALIDATION)
     return Epoch(
         loss=float(sums[0] / seen),
         accuracy=float(sums[1] / seen),
@@ -189,6 +234,64 @@ def _train_epoch(
         seconds=seconds,
         waiting_share=batches.waited_s / seconds,
     )
+
+
+def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return the rows and targets of an epoch, `int (N,)` and `float32 (N,)`: all training pictures but suspects.
+
+    Negatives are far fewer than the pictures of a class, so that they come several times, and more are drawn.
+    """
+    rows, targets = dataset.rows(Side.TRAIN), dataset.targets(Side.TRAIN)
+    kept = ~np.isin(rows, suspects)
+    rows, targets = rows[kept], targets[kept]
+    if dataset.has_negatives:
+        neither = len(dataset.labels) - 1
+        again = np.tile(rows[targets == neither], _NEGATIVE_REPEATS - 1)
+        drawn = np.full(round(len(rows) * _DRAWN_SHARE), DRAWN, np.intp)
+        targets = np.concatenate([targets, np.full(len(again) + len(drawn), neither)])
+        rows = np.concatenate([rows, again, drawn])
+    return rows, targets.astype(np.float32)
+
+
+def _change(config: TrainConfig, side: int) -> Change:
+    """Return what is done to a training picture so that it is `side` pixels high and wide."""
+    return (
+        (lambda picture, generator: augment(picture, generator, side))
+        if config.augment
+        else (lambda picture, _: resize(picture, side))
+    )
+
+
+def _expected(targets: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
+    """Return what the network should answer, `float32 (B, outputs)`."""
+    return targets[:, None] if outputs == 1 else np.eye(outputs, dtype=np.float32)[targets.astype(np.intp)]
+
+
+def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
+    """Return the rows of the training pictures whose label the network hardly believes."""
+    with _averaged(model):
+        scores = predict_scores(model, dataset, Side.TRAIN)
+    targets = dataset.targets(Side.TRAIN)
+    doubted = scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE
+    return tuple(dataset.rows(Side.TRAIN)[doubted].tolist())
+
+
+@contextmanager
+def _averaged(model: keras.Model) -> Iterator[None]:
+    """Put the moving average of the weights in their place for a while, where one is kept."""
+    variables = model.trainable_variables
+    own = [variable.numpy() for variable in variables]
+    _take_average(model)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
+
+def _take_average(model: keras.Model) -> None:
+    """Replace the weights by their moving average, where the optimiser keeps one."""
+    model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
 def _some_training_pictures(dataset: Dataset, seed: int) -> Pixels:
@@ -246,7 +349,7 @@ def _save(folder: Path, model: keras.Model, state: FitState) -> None:
     model.save(partial)
     partial.replace(_checkpoint(folder, newest))
     text = folder / "state.json.partial"
-    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history]}))
+    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history], "suspects": state.suspects}))
     text.replace(folder / STATE)
     for path in folder.glob("checkpoint-*.keras"):
         if path not in (_checkpoint(folder, newest), _checkpoint(folder, state.kept)):

@@ -103,10 +103,8 @@ def keep_splits(folder: Path, dataset: Dataset) -> None:
 
 
 def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Evaluation) -> None:
-    """Write the model and the figures of a finished run into its partial folder."""
-    bare = type(model).from_config(model.get_config())  # a clone would be compiled and three times the size
-    bare.set_weights(model.get_weights())
-    bare.save(folder / "model.keras")
+    """Write the model, without optimiser, and the figures of a finished run into its partial folder."""
+    model.save(folder / "model.keras")
     _write_json(folder / "history.json", [vars(epoch) for epoch in state.history])
     _write_json(folder / "metrics.json", {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
 

@@ -9,14 +9,15 @@ from typing import Any, Protocol
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Preprocessing
-from trainer.architectures import ARCHITECTURES
+from trainer.architectures import ANY_SIDE, ARCHITECTURES
 from trainer.cache import DEFAULT_CACHE
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, SplitPlan, read_dataset
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
-from trainer.fit import Observer, compile_network, fit, predict_scores
+from trainer.fit import Observer, compile_network, fit, predict_scores, training_rows
 from trainer.microsoft import fetch
+from trainer.negatives import add_negatives
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
@@ -64,14 +65,21 @@ def train(
     plan = SplitPlan(config.seed, config.limit_per_class, config.validation_fraction, config.test_fraction)
     source = _data_folder(config.data, observer.on_download)
     dataset = read_dataset(source, preprocessing, plan, cache=cache, report=observer.on_scan)
+    if config.negatives:
+        dataset = add_negatives(
+            dataset, Path(config.negatives), preprocessing, config.seed, cache=cache, report=observer.on_scan
+        )
     observer.on_dataset(dataset)
     folder = partial_folder(runs, name)
     keep_splits(folder, dataset)
 
-    _start_keras(config.seed)
-    model = build(config.image_size, 1 if len(dataset.labels) == 2 else len(dataset.labels))
-    compile_network(model, config)
-    model, state = fit(model, dataset, config, folder=folder, observer=observer)
+    _start_keras(config)
+    outputs = 1 if len(dataset.labels) == 2 else len(dataset.labels)
+    model = build(None if config.any_side else config.image_size, outputs)
+    steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
+    compile_network(model, config, steps)
+    trained, state = fit(model, dataset, config, folder=folder, observer=observer)
+    model = _bare(trained, build, config.image_size)
 
     scores, targets = predict_scores(model, dataset, Side.TEST), dataset.targets(Side.TEST)
     evaluation = evaluate_scores(scores, targets, dataset.labels)
@@ -85,7 +93,12 @@ def train(
     return finish_run(folder, runs, name), evaluation
 
 
-def _architecture(config: TrainConfig) -> Callable[[int, int], Any]:
+def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
+    if config.any_side and config.architecture not in ANY_SIDE:
+        raise ConfigError(
+            f"option first_side: architecture {config.architecture!r} takes pictures of one side only. "
+            f"Leave first_side and last_side out, or choose {' or '.join(ANY_SIDE)}."
+        )
     try:
         return ARCHITECTURES[config.architecture]
     except KeyError:
@@ -103,7 +116,17 @@ def _data_folder(data: str, on_download: Callable[[int, int], None]) -> Path:
     return Path(data)
 
 
-def _start_keras(seed: int) -> None:
+def _bare(trained: Any, build: Callable[[Any, int], Any], image_size: int) -> Any:
+    """Return the network for use: float32, one input size, no optimiser."""
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    model = build(image_size, trained.output_shape[-1])
+    model.set_weights(trained.get_weights())
+    return model
+
+
+def _start_keras(config: TrainConfig) -> None:
     """Import Keras with TensorFlow's fast CPU kernels on, its start-up messages off, and everything seeded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow turns these on by itself only on some processors; measured 0.8x the step time on the others.
@@ -111,4 +134,5 @@ def _start_keras(seed: int) -> None:
     with native_output_to(Path(os.devnull)):
         import keras
 
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy("mixed_bfloat16" if config.mixed_bfloat16 else "float32")

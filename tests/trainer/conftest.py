@@ -107,7 +107,7 @@ def keras_started() -> None:
     """Keras imported as a training run imports it."""
     from trainer.training import _start_keras
 
-    _start_keras(0)
+    _start_keras(TrainConfig())
 
 
 @pytest.fixture(scope="session")

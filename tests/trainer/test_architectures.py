@@ -1,11 +1,11 @@
-"""The report's network, layer by layer."""
+"""The networks, layer by layer."""
 
 import math
 
 import numpy as np
 import pytest
 
-from trainer.architectures import ARCHITECTURES, report_network
+from trainer.architectures import ANY_SIDE, ARCHITECTURES, compact_network, report_network
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 
@@ -71,3 +71,45 @@ def test_three_classes_end_in_softmax() -> None:
 def test_every_network_takes_every_size(name: str, size: int) -> None:
     """Proves that each network in the list can be built at the smallest size allowed and at an odd one."""
     assert ARCHITECTURES[name](size, 1).output_shape == (None, 1)
+
+
+def multiply_adds(model: object) -> int:
+    """Count the multiply-adds of convolutions and dense layers for one picture."""
+    total = 0
+    for layer in model.layers:
+        if type(layer).__name__ == "Conv2D":
+            total += math.prod(layer.output.shape[1:3]) * math.prod(layer.kernel.shape)
+        elif type(layer).__name__ == "Dense":
+            total += math.prod(layer.kernel.shape)
+    return total
+
+
+def test_size_of_the_compact_network() -> None:
+    """Proves that it stays below a million parameters and 60 M multiply-adds, and is what its docstring says."""
+    model = compact_network(128, 3)
+    assert model.count_params() == 987_811
+    assert multiply_adds(model) == pytest.approx(53.9e6, rel=0.005)
+
+
+def test_compact_convolutions() -> None:
+    """Proves that every convolution is a plain, padded 3x3 one that batch normalisation and ReLU follow."""
+    model = compact_network(64, 3)
+    convolutions = [layer for layer in model.layers if type(layer).__name__ == "Conv2D"]
+    assert {(layer.kernel_size, layer.padding, layer.use_bias) for layer in convolutions} == {
+        ((3, 3), "same", False)
+    }
+    for layer in convolutions:
+        (normalisation,) = [node.operation for node in layer._outbound_nodes]
+        (then,) = [node.operation for node in normalisation._outbound_nodes]
+        assert type(normalisation).__name__ == "BatchNormalization"
+        assert type(then).__name__ in ("ReLU", "Add")
+
+
+@pytest.mark.parametrize("name", ANY_SIDE)
+def test_any_side_is_the_same_network(name: str) -> None:
+    """Proves that weights trained without a fixed side give the same scores in a network with one."""
+    free, fixed = ARCHITECTURES[name](None, 3), ARCHITECTURES[name](64, 3)
+    fixed.set_weights(free.get_weights())
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    np.testing.assert_array_equal(free.predict_on_batch(pixels), fixed.predict_on_batch(pixels))
+    assert free.predict_on_batch(pixels[:, :48, :48]).shape == (2, 3)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from trainer.batches import Batches
+from trainer.batches import DRAWN, Batches, Change
 
 ROWS = np.arange(3, 26)  # 23 rows of 40, so that a row number is no position
 
@@ -17,9 +17,17 @@ def numbered_pixels(count: int = 40) -> np.ndarray:
     return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 4, 4, 3)).copy()
 
 
-def made(*, epoch: int = 0, batch_size: int = 8, augmented: bool = False, pixels: object = None) -> Batches:
+def keep(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return picture
+
+
+def brighten(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    return picture + np.uint8(generator.integers(6))
+
+
+def made(*, epoch: int = 0, batch_size: int = 8, change: Change = keep, pixels: object = None) -> Batches:
     source = numbered_pixels() if pixels is None else pixels
-    return Batches(source, ROWS, ROWS * 2, batch_size=batch_size, seed=(0, 2, epoch), augmented=augmented)
+    return Batches(source, ROWS, ROWS * 2, batch_size=batch_size, seed=(0, 2, epoch), change=change)
 
 
 def order_of(batches: Batches) -> list[int]:
@@ -53,27 +61,44 @@ def test_seed_decides_the_order() -> None:
     assert first != ROWS.tolist()
 
 
-@pytest.mark.parametrize("augmented", [False, True])
-def test_pictures_keep_their_targets(augmented: bool) -> None:
-    """Proves that shuffling and augmentation never part a picture from its target."""
-    pixels = numbered_pixels() * 6  # 0 to 234: augmentation moves the level by 30 at most
-    for pictures, targets in made(pixels=pixels, augmented=augmented):
+@pytest.mark.parametrize("change", [keep, brighten])
+def test_pictures_keep_their_targets(change: Change) -> None:
+    """Proves that shuffling and changes never part a picture from its target."""
+    pixels = numbered_pixels() * 6  # 0 to 234
+    for pictures, targets in made(pixels=pixels, change=change):
         assert targets.dtype == np.float32
         for picture, target in zip(pictures, targets, strict=True):
-            assert abs(picture.mean() - target * 3) <= (31 if augmented else 0)
+            assert 0 <= picture.mean() - target * 3 < (6 if change is brighten else 1e-9)
+
+
+def test_drawn_rows_are_drawn() -> None:
+    """Proves that a row of no picture becomes a drawn one with its target, another each epoch, the same by seed."""
+    rows = np.array([5, DRAWN, 7, DRAWN])
+    noise = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+
+    def epoch(number: int) -> dict[int, np.ndarray]:
+        batches = Batches(noise, rows, np.arange(4.0), batch_size=4, seed=(0, 2, number), change=keep)
+        pixels, targets = next(iter(batches))
+        return dict(zip(targets.astype(int).tolist(), pixels, strict=True))
+
+    first, again, other = epoch(0), epoch(0), epoch(1)
+    np.testing.assert_array_equal(first[0], noise[5])
+    np.testing.assert_array_equal(first[2], noise[7])
+    assert all(np.array_equal(first[target], again[target]) for target in range(4))
+    assert not any(np.array_equal(first[target], other[target]) for target in (1, 3))
+    assert not any(np.array_equal(first[target], picture) for target in (1, 3) for picture in noise)
 
 
 def test_pixels_come_as_stored() -> None:
-    """Proves that batches without augmentation are uint8 and unchanged."""
+    """Proves that batches are uint8, and unchanged where nothing changes them."""
     pixels, _ = next(iter(made()))
     assert (pixels.dtype, pixels.shape) == (np.uint8, (8, 4, 4, 3))
 
 
-def test_augmentation_is_seeded() -> None:
+def test_changes_are_seeded() -> None:
     """Proves that the same seeds give the same changed pictures, and that they are changed."""
-    noise = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
-    first, again = (np.concatenate([p for p, _ in made(pixels=noise, augmented=True)]) for _ in range(2))
-    plain = np.concatenate([p for p, _ in made(pixels=noise)])
+    first, again = (np.concatenate([p for p, _ in made(change=brighten)]) for _ in range(2))
+    plain = np.concatenate([p for p, _ in made()])
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, plain)
 

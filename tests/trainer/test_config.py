@@ -35,13 +35,14 @@ def test_any_string_survives_the_file(tmp_path: Path, data: str) -> None:
 
 def test_every_option_survives_the_file(tmp_path: Path) -> None:
     """Proves that a config with no default left is read back equal, tiny floats and booleans included."""
-    config = TrainConfig("x", "report", 64, 3, 7, 1e-7, 2**31 - 1, True, 4, False, 11, 0.15, 0.25, True)
+    config = TrainConfig(
+        "x", "y", "compact", 64, 3, 7, "sgd", 1e-7, "cosine", 1e-9, 0.2, 0.999, 48, 96, True, True, 2**31 - 1,
+        True, 4, False, 11, 0.15, 0.25, True,
+    )  # fmt: skip
     path = tmp_path / "config.toml"
     write_config(path, config)
     assert read_config(path, {}) == config
-    assert not any(
-        getattr(TrainConfig(), name) == value for name, value in config.to_dict().items() if name != "architecture"
-    )
+    assert not any(getattr(TrainConfig(), name) == value for name, value in config.to_dict().items())
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,27 @@ def test_report_recipe() -> None:
     )
     assert read_config(REPORT, {}) == expected
     assert read_config(REPORT, {"data": "x", "seed": 1}) == replace(expected, data="x", seed=1)
+
+
+def test_compact_recipe() -> None:
+    """Proves that the recipe in the repository can be read and trains ever larger pictures, up to its last side."""
+    config = read_config(REPORT.with_name("compact.toml"), {})
+    sides = [config.side(epoch) for epoch in range(config.epochs)]
+    assert (sides[0], sides[-1]) == (config.first_side, config.last_side)
+    assert sides == sorted(sides)
+    assert len(set(sides)) == 4
+    assert config.any_side
+
+
+def test_one_side_by_default() -> None:
+    """Proves that training pictures are of the input's side unless the recipe says otherwise."""
+    config = TrainConfig(image_size=96, epochs=7)
+    assert {config.side(epoch) for epoch in range(7)} == {96}
+    assert not config.any_side
+
+
+@pytest.mark.parametrize(("name", "value"), [("optimizer", "adamw"), ("schedule", "linear")])
+def test_unknown_choice_is_an_error(name: str, value: str) -> None:
+    """Proves that a word that is no choice is refused with those that are."""
+    with pytest.raises(ConfigError, match=f"option {name}: expected .* or .*, received '{value}'"):
+        TrainConfig(**{name: value})

@@ -39,7 +39,7 @@ def new_network(config: TrainConfig = CONFIG) -> object:
 
     keras.utils.set_random_seed(config.seed)
     model = report_network(32, 1)
-    compile_network(model, config)
+    compile_network(model, config, 9)
     return model
 
 
@@ -111,7 +111,7 @@ def test_the_last_epoch_is_returned_when_asked_for(pets_dataset: Dataset, whole:
         shutil.copy(whole[2] / f"checkpoint-{whole[1].kept:04d}.keras", tmp_path / f"checkpoint-{number:04d}.keras")
     history = [dict(vars(epoch)) for epoch in whole[1].history]
     history[0]["validation_loss"] = 1e-9
-    (tmp_path / "state.json").write_text(json.dumps({"history": history}))
+    (tmp_path / "state.json").write_text(json.dumps({"history": history, "suspects": []}))
     _, state = run(pets_dataset, tmp_path, replace(CONFIG, epochs=4, keep_best=False))
     assert (state.best, state.kept) == (0, 3)
     assert {path.name for path in tmp_path.glob("*.keras")} == {"checkpoint-0003.keras"}
@@ -122,7 +122,7 @@ def test_early_stopping_keeps_the_best(pets_dataset: Dataset, whole: tuple, tmp_
     shutil.copy(whole[2] / "checkpoint-0002.keras", tmp_path)
     history = [dict(vars(epoch)) for epoch in whole[1].history]
     loss, history[2]["validation_loss"] = history[2]["validation_loss"], 1e-9  # none that follows is better
-    (tmp_path / "state.json").write_text(json.dumps({"history": history}))
+    (tmp_path / "state.json").write_text(json.dumps({"history": history, "suspects": []}))
     for expected in ([3, 4], []):
         observer = Silent()
         model, state = run(pets_dataset, tmp_path, replace(CONFIG, epochs=9, early_stopping=2), observer)
@@ -139,7 +139,7 @@ def test_reported_loss_is_the_mean_over_the_epoch(pets_dataset: Dataset, tmp_pat
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
     model.set_weights([np.linspace(-1e-4, 1e-4, 3072)[:, None], np.zeros(1)])
     config = replace(CONFIG, epochs=1, batch_size=10, learning_rate=1e-8, augment=False)
-    compile_network(model, config)
+    compile_network(model, config, 4)
     expected = evaluate(model, pets_dataset, Side.TRAIN)
     _, state = fit(model, pets_dataset, config, folder=tmp_path, observer=Silent())
     assert len(pets_dataset.sides[Side.TRAIN]) % 10 == 4
