@@ -7,7 +7,8 @@ import pytest
 
 SIDE = 16
 
-# A shell starts background jobs with SIGINT ignored, and programs inherit that: tests that send it need the default.
+# A shell starts background jobs with SIGINT ignored, and programs inherit that: tests that send it need the
+# default.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -23,7 +23,9 @@ from edge_runtime.bundle import (
     TensorInfo,
     read_bundle,
 )
+from edge_runtime.drift import DriftReport
 from edge_runtime.errors import BundleError
+from edge_runtime.gate import GateState, Verdict
 from edge_runtime.manifest import SCHEMA_VERSION
 from edge_runtime.picture import (
     DECODER_BYTES,
@@ -38,9 +40,7 @@ from edge_runtime.selftest import TOLERANCE
 from exporter.bundle_folder import _write_json
 from exporter.confidence import Temperature
 from exporter.conversion import plan_targets
-from exporter.drift import DriftReport
 from exporter.export import ExportPlan, export
-from exporter.gate import GateState, Verdict
 from exporter.source import read_source
 from exporter.verification import Stability
 from tests.exporter.conftest import Silent, Stages
