@@ -261,7 +261,7 @@ def test_a_real_manifest_has_the_keys_of_the_golden_one_in_their_order(exported:
 def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
     """Proves that the page names every file of a bundle, and that every file it names is there."""
     layout = PAGE.partition("## The folder")[2].partition("`manifest.json`, the model files")[0]
-    named = set(re.findall(r"[\w.-]+\.(?:json|md|html|png|log)\b", layout))
+    named = set(re.findall(r"[\w.-]+\.(?:json|csv|md|html|png|log)\b", layout))
     found = {path.name for path in exported.iterdir()}
     assert {name for name in found if not name.startswith("model.") and name != SELFTEST} == named
     assert f"{SELFTEST}/" in layout
