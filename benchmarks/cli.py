@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from benchmarks.edge_cli import edge
-from edge_runtime.atomic_folder import whole_folder
+from benchmarks.report_cli import compare, recommend, run
 from edge_runtime.bundle import newest_bundle
-from edge_runtime.folders import REPORTS
-from edge_runtime.terminal import next_command, one_line_errors
+from edge_runtime.terminal import one_line_errors
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
     """Measure a bundle on this machine."""
-
-
-@main.command()
-@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Picture, or folder of pictures.")
-@click.option("--out", type=click.Path(path_type=Path), help="Report folder.  [default: reports/BUNDLE]")
-@click.option("--rounds", type=click.IntRange(10), default=100, show_default=True, help="Timed runs of each file.")
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
-def run(model: Path | None, data: Path, out: Path | None, rounds: int, threads: int) -> None:
-    """Time every file of a bundle with every installed runtime, interleaved."""
-    with one_line_errors("bench"):
-        from benchmarks.latency import measure_latency
-        from benchmarks.report import write_report
-
-        folder = model or newest_bundle()
-        with click.progressbar(length=rounds, label="rounds", file=sys.stderr) as bar:
-            report = measure_latency(
-                folder,
-                data,
-                rounds=rounds,
-                threads=threads,
-                report=lambda done, total: bar.update(done - bar.pos),
-            )
-        target = out or REPORTS / folder.resolve().name
-        with whole_folder(target) as partial:
-            (partial / "report.json").write_text(json.dumps(report.to_dict(), indent=1) + "\n", encoding="utf-8")
-            (partial / "report.md").write_text(write_report(report), encoding="utf-8")
-    for item in report.files:
-        low, high = item.inference.median_interval_ms
-        click.echo(
-            f"{item.file.path:22} {item.backend:15} {item.inference.median_ms:8.2f} ms [{low:.2f}, {high:.2f}]  "
-            f"p95 {item.inference.p95_ms:.2f} ms"
-        )
-    click.echo(f"{target}/report.md")
-    fastest = report.files[0].file
-    next_command(f"catdog-edge classify --model {shlex.quote(str(folder))} --precision {fastest.precision} PICTURE")
 
 
 @main.command("training-speed")
@@ -85,7 +46,8 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
     click.echo(json.dumps(comparison, indent=1))
 
 
-main.add_command(edge)
+for command in (run, recommend, compare, edge):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

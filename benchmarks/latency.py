@@ -1,176 +1,189 @@
-"""Latency of every file of a bundle with every installed runtime, on pictures of the user."""
+"""Time and memory of every file of a bundle with every installed runtime, each in a process of its own."""
 
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import ExitStack
+from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Self
 
+from benchmarks.conditions import available_memory_mib
 from benchmarks.errors import BenchmarkError
-from benchmarks.timing import LatencyStats, describe, interleave
-from edge_runtime.backends import BACKENDS, installed_backends
-from edge_runtime.bundle import ModelFile, read_bundle
-from edge_runtime.classifier import Classifier
-from edge_runtime.errors import PictureError
-from edge_runtime.native_output import native_output_to
-from edge_runtime.preprocessing import Pixels, Preprocessing, decode_picture, load_pictures, resize_picture
+from benchmarks.record import STAGES, STARTS, Configuration, Measured
+from benchmarks.timing import Process, take_turns
+from edge_runtime.bundle import Bundle
+from edge_runtime.parallel import usable_cores
+from edge_runtime.selection import candidates
 
-_PACKAGES = ("catdog-edge", "ai-edge-litert", "tflite-runtime", "onnxruntime", "numpy", "pillow")
+STARTED = 5  # processes of each configuration, for the times of a start
+WARM_UP = 3  # rounds
+_SHARE_OF_MEMORY = 0.8  # that the processes may take together
+
+Report = Callable[[int, int], None]
 
 
-@dataclass(frozen=True)
-class FileLatency:
-    """One file with one runtime.
+def thread_sweep() -> tuple[int, ...]:
+    """Return 1, 2, 4 as far as there are cores, and the number of cores itself."""
+    cores = usable_cores()
+    return tuple(sorted({count for count in (1, 2, 4) if count <= cores} | {cores}))
+
+
+def list_configurations(bundle: Bundle, threads: tuple[int, ...]) -> tuple[Configuration, ...]:
+    """Return every file with every installed runtime that reads its format, with each number of threads."""
+    return tuple(
+        Configuration(file.path, str(file.format), str(file.precision), runtime, count)
+        for count in threads
+        for file, runtime in candidates(bundle)
+    )
+
+
+class _Candidate(NamedTuple):
+    """A configuration under measurement: its samples so far, and the memory of its first process."""
+
+    configuration: Configuration
+    starts_ms: dict[str, list[float]]
+    stages_ms: dict[str, list[float]]
+    memory_mib: dict[str, float]
+
+
+class LatencySession:
+    """Measures step by step, so that what is there can be written whenever it is stopped.
 
     Args:
-        file: the model file.
-        backend: name of the runtime.
-        inference: times of the model alone on a ready tensor.
+        folder: the bundle's folder.
+        bundle: its manifest.
+        configurations: what to measure, in the order of a round.
+        paths: pictures to classify, one each round, the same for all.
+
+    Attributes:
+        left_out: names of configurations that could not be measured, and why.
     """
 
-    file: ModelFile
-    backend: str
-    inference: LatencyStats
-
-
-@dataclass(frozen=True)
-class LatencyReport:
-    """What was measured in one interleaved run.
-
-    Args:
-        bundle: name of the bundle.
-        threads: inference threads.
-        decode: times to read and decode a picture file.
-        preprocess: times to resize a decoded picture.
-        files: the files, fastest first.
-        machine: processor, cores, load and versions.
-    """
-
-    bundle: str
-    threads: int
-    decode: LatencyStats
-    preprocess: LatencyStats
-    files: tuple[FileLatency, ...]
-    machine: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object of `report.json`."""
-        files = [
-            {"path": item.file.path, "backend": item.backend, "inference": item.inference.to_dict()}
-            | {"size_bytes": item.file.size_bytes, "drift": item.file.drift}
-            for item in self.files
-        ]
-        return {
-            "schema_version": 1,
-            "bundle": self.bundle,
-            "threads": self.threads,
-            "decode": self.decode.to_dict(),
-            "preprocess": self.preprocess.to_dict(),
-            "files": files,
-            "machine": self.machine,
+    def __init__(
+        self, folder: Path, bundle: Bundle, configurations: tuple[Configuration, ...], paths: tuple[Path, ...]
+    ) -> None:
+        """Begin with nothing measured."""
+        self._folder = folder
+        self._sizes = {file.path: file.size_bytes for file in bundle.files}
+        self._paths = paths
+        self._candidates = {
+            item.name: _Candidate(item, {name: [] for name in STARTS}, {name: [] for name in STAGES}, {})
+            for item in configurations
         }
+        self._processes: dict[str, Process] = {}
+        self._stack = ExitStack()
+        self.left_out: list[tuple[str, str]] = []
 
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
 
-def measure_latency(
-    bundle: Path,
-    data: Path,
-    *,
-    rounds: int = 100,
-    threads: int = 1,
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> LatencyReport:
-    """Time decoding, resizing and every file with every installed runtime, interleaved.
+    def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        self._stack.close()
 
-    Args:
-        bundle: a bundle folder.
-        data: a picture, or a folder of pictures at any depth.
-        rounds: timed runs of each, 2 or more.
-        threads: inference threads.
-        report: called with rounds done and in all.
+    def start(self, report: Report) -> float:
+        """Start every configuration's process several times in turns, and keep the last one of each.
 
-    Raises:
-        BundleError: the bundle cannot be used.
-        BenchmarkError: there is no picture or no installed runtime to measure with.
-    """
-    manifest = read_bundle(bundle)
-    paths = _pictures(data, manifest.preprocessing)
-    images = [decode_picture(path, manifest.preprocessing) for path in paths]
-    tensors = [resize_picture(image, manifest.preprocessing) for image in images]
-    with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-        opened = [
-            (file, name, Classifier.open(bundle, name, precision=file.precision, threads=threads))
-            for file in manifest.files
-            for name in installed_backends()
-            if BACKENDS[name].format == file.format
+        Args:
+            report: called with starts done and in all.
+
+        Returns:
+            About how long a timed round will take, seconds.
+
+        Raises:
+            BenchmarkError: none of them starts.
+        """
+        round_ms, done, total = 0.0, 0, STARTED * len(self._candidates)
+        for number in range(STARTED):
+            last = number == STARTED - 1
+            for name in list(self._candidates):
+                report(done, total)
+                done += 1
+                if last and not self._has_room(name):
+                    continue
+                with ExitStack() as stack:
+                    times = self._start(name, stack)
+                    round_ms += 2 * sum(times) / STARTED
+                    if last:
+                        self._stack.enter_context(stack.pop_all())
+        if not self._candidates:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
+            raise BenchmarkError(f"{self._folder}: nothing of the bundle runs here. {reasons}")
+        return round_ms / 1e3
+
+    def time(self, rounds: int, report: Report) -> None:
+        """Classify one picture a round with each: twice, and the second counts, as in a program that goes on."""
+        report(0, rounds)
+        following = cycle(self._paths)
+        path = str(next(following))
+
+        def task(process: Process) -> list[float]:
+            process.ask(path)
+            times: list[float] = process.ask(path)
+            return times
+
+        tasks = {name: partial(task, process) for name, process in self._processes.items()}
+        for number, results in enumerate(take_turns(tasks, rounds=rounds, warm_up=WARM_UP), 1):
+            for name, times in results.items():
+                for stage, time_ms in zip(STAGES, times, strict=True):
+                    self._candidates[name].stages_ms[stage].append(time_ms)
+            path = str(next(following))
+            report(number, rounds)
+
+    def weigh(self) -> None:
+        """Ask every process for its memory."""
+        for name, process in self._processes.items():
+            self._candidates[name].memory_mib.update(process.ask("memory"))
+
+    def measured(self) -> tuple[Measured, ...]:
+        """Return the configurations with at least one round, fastest first."""
+        found = [
+            Measured(
+                item.configuration,
+                self._sizes[item.configuration.file],
+                item.starts_ms,
+                item.stages_ms,
+                item.memory_mib.get("steady_mib"),
+                item.memory_mib.get("peak_mib"),
+            )
+            for item in self._candidates.values()
+            if item.stages_ms["inference"]
         ]
-    if not opened:
-        raise BenchmarkError(
-            f"{bundle}: no installed runtime loads any of its files. Install: pip install ai-edge-litert"
-        )
-    load = os.getloadavg()[0]
-    tasks = {f"{file.path} {name}": _inference(classifier, tensors) for file, name, classifier in opened}
-    next_path, next_image = cycle(paths), cycle(images)
-    times = interleave(
-        tasks
-        | {
-            "decode": lambda: decode_picture(next(next_path), manifest.preprocessing),
-            "preprocess": lambda: resize_picture(next(next_image), manifest.preprocessing),
-        },
-        rounds=rounds,
-        report=report,
-    )
-    files = [FileLatency(file, name, describe(times[f"{file.path} {name}"])) for file, name, _ in opened]
-    return LatencyReport(
-        bundle=manifest.name,
-        threads=threads,
-        decode=describe(times["decode"]),
-        preprocess=describe(times["preprocess"]),
-        files=tuple(sorted(files, key=lambda item: item.inference.median_ms)),
-        machine=_machine() | {"load_before": load},
-    )
+        return tuple(sorted(found, key=lambda item: item.total.median_ms))
 
-
-def _inference(classifier: Classifier, tensors: list[Pixels]) -> Callable[[], object]:
-    following = cycle(tensors)
-    return lambda: classifier.scores(next(following))
-
-
-def _pictures(data: Path, preprocessing: Preprocessing, most: int = 50) -> list[Path]:
-    """Return up to `most` readable pictures, spread over the folder."""
-    found = [data] if data.is_file() else sorted(path for path in data.rglob("*") if path.is_file())
-    spread = found[:: max(1, len(found) // most)][:most]
-    loaded = load_pictures(spread, preprocessing)
-    readable = [path for path, pixels in zip(spread, loaded, strict=True) if not isinstance(pixels, PictureError)]
-    if not readable:
-        raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
-    return readable
-
-
-def _machine() -> dict[str, Any]:
-    packages = {}
-    for name in _PACKAGES:
+    def _start(self, name: str, stack: ExitStack) -> list[float]:
+        """Start one process, note how long that took, and return the stages of a second picture."""
+        item = self._candidates[name]
+        what = item.configuration
+        arguments = (self._folder, what.precision, what.runtime, what.threads, self._paths[0])
         try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {
-        "processor": _processor_name(),
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": packages,
-    }
+            process = stack.enter_context(Process("benchmarks.worker", *arguments))
+            times: list[float] = process.ask(str(self._paths[0]))
+        except BenchmarkError as error:
+            self._leave_out(name, str(error))
+            return []
+        self._processes[name] = process
+        item.starts_ms["cold_start"].append(process.start_ms)
+        for key in ("load", "first_inference"):
+            item.starts_ms[key].append(process.ready[f"{key}_ms"])
+        if not item.memory_mib:
+            item.memory_mib.update(process.ask("memory"))
+        return times
 
+    def _has_room(self, name: str) -> bool:
+        """Say whether a process can stay beside those that do; leave it out when not."""
+        available = available_memory_mib()
+        needed = self._candidates[name].memory_mib["peak_mib"]
+        if available is None or needed < _SHARE_OF_MEMORY * available:
+            return True
+        self._leave_out(name, f"needs {needed:.0f} MiB beside the others, {available:.0f} MiB are available")
+        return False
 
-def _processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return names[-1] if names else platform.processor()
+    def _leave_out(self, name: str, reason: str) -> None:
+        self.left_out.append((name, reason.replace(f"{self._folder}{os.sep}", "")))
+        del self._candidates[name]
+        self._processes.pop(name, None)

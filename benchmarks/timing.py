@@ -1,15 +1,24 @@
-"""Time interchangeable tasks side by side, and describe the times."""
+"""The one place for timing: tasks and processes side by side, in turns, and what their times say."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import binom
+from numpy.typing import ArrayLike, NDArray
+
+from benchmarks.errors import BenchmarkError
+
+Result = TypeVar("Result")
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -20,15 +29,19 @@ class LatencyStats:
         count: number of timings.
         median_ms: median, milliseconds.
         median_interval_ms: 95 % confidence interval of the median, from order statistics.
+        p90_ms: 90th percentile, milliseconds.
         p95_ms: 95th percentile, milliseconds.
+        p99_ms: 99th percentile, milliseconds.
         mean_ms: mean, milliseconds.
-        standard_deviation_ms: sample standard deviation, milliseconds.
+        standard_deviation_ms: sample standard deviation, milliseconds; 0 of one timing.
     """
 
     count: int
     median_ms: float
-    median_interval_ms: tuple[float, float]
+    median_interval_ms: Interval
+    p90_ms: float
     p95_ms: float
+    p99_ms: float
     mean_ms: float
     standard_deviation_ms: float
 
@@ -37,23 +50,71 @@ class LatencyStats:
         return asdict(self)
 
 
-def describe(times_ms: NDArray[np.float64]) -> LatencyStats:
-    """Summarise two or more times in milliseconds.
+@dataclass(frozen=True)
+class Ratio:
+    """How two tasks compare that ran in turns: the median over the rounds of `first / second`, and its interval."""
+
+    value: float
+    interval: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return asdict(self)
+
+
+def describe(times_ms: ArrayLike) -> LatencyStats:
+    """Summarise one or more times in milliseconds."""
+    times = np.asarray(times_ms, np.float64)
+    p90, p95, p99 = (float(value) for value in np.percentile(times, (90, 95, 99)))
+    return LatencyStats(
+        count=len(times),
+        median_ms=float(np.median(times)),
+        median_interval_ms=median_interval(times),
+        p90_ms=p90,
+        p95_ms=p95,
+        p99_ms=p99,
+        mean_ms=float(times.mean()),
+        standard_deviation_ms=float(times.std(ddof=1)) if len(times) > 1 else 0.0,
+    )
+
+
+def median_interval(values: ArrayLike) -> Interval:
+    """Return the 95 % confidence interval of the median of one or more values.
 
     Source: interval of the median by order statistics, H. A. David and H. N. Nagaraja, "Order Statistics", 7.1.
     """
-    ordered = np.sort(times_ms)
+    from scipy.stats import binom  # half a second, which `catdog-bench compare --help` need not wait for
+
+    ordered = np.sort(np.asarray(values, np.float64))
     count = len(ordered)
     low = max(int(binom.ppf(0.025, count, 0.5)) - 1, 0)
     high = min(int(binom.ppf(0.975, count, 0.5)), count - 1)
-    return LatencyStats(
-        count=count,
-        median_ms=float(np.median(ordered)),
-        median_interval_ms=(float(ordered[low]), float(ordered[high])),
-        p95_ms=float(np.percentile(ordered, 95)),
-        mean_ms=float(ordered.mean()),
-        standard_deviation_ms=float(ordered.std(ddof=1)),
-    )
+    return float(ordered[low]), float(ordered[high])
+
+
+def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
+    """Compare the times of two tasks round by round, in which both met the same picture and disturbance."""
+    ratios = np.asarray(first, np.float64) / np.asarray(second, np.float64)
+    return Ratio(float(np.median(ratios)), median_interval(ratios))
+
+
+def take_turns(
+    tasks: Mapping[str, Callable[[], Result]], *, rounds: int, warm_up: int = 0
+) -> Iterator[dict[str, Result]]:
+    """Run every task once a round, A B C A B C, so that what disturbs the machine disturbs all alike.
+
+    Args:
+        tasks: what to run, by name.
+        rounds: rounds to yield.
+        warm_up: rounds before, whose results are dropped.
+
+    Yields:
+        After each round what each task returned.
+    """
+    for number in range(-warm_up, rounds):
+        results = {name: task() for name, task in tasks.items()}
+        if number >= 0:
+            yield results
 
 
 def interleave(
@@ -63,7 +124,7 @@ def interleave(
     warm_up: int = 3,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Run every task once a round, A B C A B C, so that what disturbs the machine disturbs all alike.
+    """Time every task once a round.
 
     Args:
         tasks: what to run, by name.
@@ -74,12 +135,101 @@ def interleave(
     Returns:
         For each task `float64 (rounds,)`, milliseconds.
     """
+    clocked = {name: clock(task) for name, task in tasks.items()}
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    for number in range(-warm_up, rounds):
-        for name, task in tasks.items():
-            start = time.perf_counter()
-            task()
-            if number >= 0:
-                times[name].append((time.perf_counter() - start) * 1e3)
-        report(max(0, number + 1), rounds)
+    for number, results in enumerate(take_turns(clocked, rounds=rounds, warm_up=warm_up), 1):
+        for name, time_ms in results.items():
+            times[name].append(time_ms)
+        report(number, rounds)
     return {name: np.array(values) for name, values in times.items()}
+
+
+def clock(task: Callable[[], object]) -> Callable[[], float]:
+    """Return a task that runs `task` and returns how long it took, milliseconds."""
+
+    def run() -> float:
+        start = time.perf_counter()
+        task()
+        return (time.perf_counter() - start) * 1e3
+
+    return run
+
+
+class Process:
+    """A Python module in a process of its own, which answers lines with lines of JSON.
+
+    The module writes one line when it is ready, and then one for every line it reads; it ends when its input does.
+    A Ctrl-C in the terminal does not reach it: the parent decides.
+
+    Attributes:
+        start_ms: from the start of the process to its first line, milliseconds.
+        ready: that line.
+    """
+
+    def __init__(self, module: str, *arguments: object) -> None:
+        """Start it and wait until it is ready.
+
+        Raises:
+            BenchmarkError: it ended instead; the message is its last words.
+        """
+        self._name = module
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
+        start = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        try:
+            self.ready = self._answer()
+        except BaseException:
+            self.close()
+            raise
+        self.start_ms = (time.perf_counter() - start) * 1e3
+
+    def __enter__(self) -> Self:
+        """Return the process itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.close()
+
+    def ask(self, line: str) -> Any:
+        """Send a line and return the answer.
+
+        Raises:
+            BenchmarkError: it ended; the message is its last words.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(os.fsencode(line) + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer says why
+        return self._answer()
+
+    def close(self) -> None:
+        """End it and wait, so that the processor time it took is counted to this one's children."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if line:
+            return json.loads(line)
+        code = self._process.wait()
+        self._errors.seek(0)
+        words = self._errors.read().decode(errors="replace").strip().splitlines()
+        reason = words[-1] if words else (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
+        raise BenchmarkError(reason if code >= 0 else f"ended by signal {-code}: {reason}")

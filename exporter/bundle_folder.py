@@ -15,6 +15,7 @@ from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
 from edge_runtime.errors import BackendError
+from edge_runtime.keras_scores import write_keras_scores
 from exporter.calibration import calibration_record
 from exporter.conversion import Converted
 from exporter.errors import ConversionError
@@ -101,6 +102,8 @@ def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecor
     opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
     bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
     _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
+    pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
+    write_keras_scores(folder, bundle.labels, pictures, record.baseline)
     _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
     _write_reports(folder, bundle, record)
     (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")

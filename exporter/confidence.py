@@ -1,4 +1,4 @@
-"""How far a model's confidence can be believed, and the temperature that sets it right."""
+"""The temperature that makes a model's confidence one that can be believed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from scipy.optimize import minimize_scalar
 if TYPE_CHECKING:
     import keras
 
-_BINS = 15
 _RANGE = (0.05, 20.0)  # of temperatures tried
 
 
@@ -33,27 +32,6 @@ class Temperature:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in the manifest."""
         return {"value": self.value, "validation_pictures": self.pictures, "reason": self.reason}
-
-
-def calibration_error(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return the expected calibration error, 0-1, of scores `(N, labels)`, over 15 equal bins of confidence.
-
-    Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
-    """
-    confidence = scores.max(axis=1)
-    right = scores.argmax(axis=1) == targets
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, right - confidence, _BINS)
-    return float(np.abs(gaps).sum() / len(targets))
-
-
-def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return the mean over pictures of the summed squared error of all scores, 0-2.
-
-    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", 1950.
-    """
-    truth = np.eye(scores.shape[1])[targets]
-    return float(((scores - truth) ** 2).sum(axis=1).mean())
 
 
 def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> Temperature:

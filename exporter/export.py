@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.atomic_folder import partial_folder
 from edge_runtime.bundle import Bundle, Precision
+from edge_runtime.gate import DEFAULT_MAX_DROP, GateState, worst
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
 from exporter.bundle_folder import describe_file, provenance, write_bundle, write_failure
@@ -20,7 +21,6 @@ from exporter.conversion import Converted, Converter, ExportObserver, ExportTarg
 from exporter.equalization import equalize
 from exporter.errors import ConversionError, SourceError
 from exporter.folding import Folding, fold
-from exporter.gate import DEFAULT_MAX_DROP, GateState, worst
 from exporter.keras_model import keras_scores, load_keras_model
 from exporter.layer_error import LayerError, measure_layer_errors
 from exporter.record import ExportRecord, FileRecord

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from exporter.gate import GateState
+from edge_runtime.gate import GateState
 from exporter.record import ExportRecord
 
 _COLOURS = {GateState.PASSED: "#2a7f4f", GateState.INCONCLUSIVE: "#b7791f", GateState.FAILED: "#c0392b"}

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import ModelFile, Precision
+from edge_runtime.gate import GateState
 from edge_runtime.preprocessing import Pixels
 from exporter.confidence import Temperature
 from exporter.conversion import Converted
-from exporter.gate import GateState
 from exporter.layer_error import LayerError
 from exporter.source import Source, SplitPicture
 from exporter.verification import Check, Stability

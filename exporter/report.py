@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edge_runtime.bundle import Bundle
-from exporter.confidence import brier_score, calibration_error
+from edge_runtime.drift import brier_score, calibration_error
+from edge_runtime.gate import GateState, Verdict
 from exporter.conversion import left_in_float
-from exporter.gate import GateState, Verdict
 from exporter.record import ExportRecord, FileRecord
 
 SAMPLE_WARNING = (

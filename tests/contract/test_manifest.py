@@ -23,7 +23,9 @@ from edge_runtime.bundle import (
     TensorInfo,
     read_bundle,
 )
+from edge_runtime.drift import DriftReport
 from edge_runtime.errors import BundleError
+from edge_runtime.gate import GateState, Verdict
 from edge_runtime.manifest import SCHEMA_VERSION
 from edge_runtime.picture import (
     DECODER_BYTES,
@@ -38,9 +40,7 @@ from edge_runtime.selftest import TOLERANCE
 from exporter.bundle_folder import _write_json
 from exporter.confidence import Temperature
 from exporter.conversion import plan_targets
-from exporter.drift import DriftReport
 from exporter.export import ExportPlan, export
-from exporter.gate import GateState, Verdict
 from exporter.source import read_source
 from exporter.verification import Stability
 from tests.exporter.conftest import Silent, Stages
@@ -261,7 +261,7 @@ def test_a_real_manifest_has_the_keys_of_the_golden_one_in_their_order(exported:
 def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
     """Proves that the page names every file of a bundle, and that every file it names is there."""
     layout = PAGE.partition("## The folder")[2].partition("`manifest.json`, the model files")[0]
-    named = set(re.findall(r"[\w.-]+\.(?:json|md|html|png|log)\b", layout))
+    named = set(re.findall(r"[\w.-]+\.(?:json|csv|md|html|png|log)\b", layout))
     found = {path.name for path in exported.iterdir()}
     assert {name for name in found if not name.startswith("model.") and name != SELFTEST} == named
     assert f"{SELFTEST}/" in layout

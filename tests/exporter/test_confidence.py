@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edge_runtime.drift import calibration_error
 from exporter.confidence import (
     Temperature,
-    brier_score,
-    calibration_error,
     divide_logits,
     fit_temperature,
     last_layer,
@@ -39,30 +38,6 @@ def network(*tail) -> keras.Model:
     if layer:
         layer.set_weights([5 * weights + 0.1 for weights in layer.get_weights()])
     return model
-
-
-def test_calibration_error_of_one_bin():
-    """Ten answers at 0.8 of which six are right: 0.2 too sure."""
-    assert calibration_error(two([0.8] * 10), np.array([1] * 6 + [0] * 4)) == pytest.approx(0.2)
-
-
-def test_calibration_error_weighs_bins():
-    """Three at 0.95, all right, and one at 0.6, wrong: (3 x 0.05 + 1 x 0.6) / 4."""
-    assert calibration_error(two([0.95] * 3 + [0.6]), np.array([1, 1, 1, 0])) == pytest.approx(0.1875)
-
-
-def test_calibration_error_lets_gaps_within_a_bin_cancel():
-    """At 0.5 and half right nothing is wrong; certainty, the edge of the last bin, counts too."""
-    assert calibration_error(two([0.5, 0.5]), np.array([0, 1])) == pytest.approx(0)
-    assert calibration_error(two([1.0, 0.0]), np.array([1, 1])) == pytest.approx(0.5)
-
-
-def test_brier_score():
-    """(0.2^2 + 0.2^2 + 0.7^2 + 0.7^2) / 2 by hand; 0 at best and 2 at worst; three labels too."""
-    assert brier_score(two([0.8, 0.7]), np.array([1, 0])) == pytest.approx(0.53)
-    assert brier_score(two([1.0]), np.array([1])) == 0
-    assert brier_score(two([1.0]), np.array([0])) == 2
-    assert brier_score(np.array([[0.5, 0.3, 0.2]]), np.array([0])) == pytest.approx(0.25 + 0.09 + 0.04)
 
 
 @pytest.mark.parametrize("known", [0.5, 1.0, 2.5])

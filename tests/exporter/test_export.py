@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, read_bundle
+from edge_runtime.keras_scores import read_keras_scores
 from edge_runtime.preprocessing import load_picture
 from exporter.confidence import temper
 from exporter.errors import ConversionError, SourceError
@@ -109,7 +110,8 @@ def test_the_manifest_describes_the_files(bundle_folder):
         content = (bundle_folder / file.path).read_bytes()
         assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
         assert file.path == f"model.{file.precision}.{file.format}"
-    others = {"manifest.json", "calibration.json", "operators.json", "report.md", "report.html", "MODEL_CARD.md"}
+    others = {"manifest.json", "calibration.json", "keras_scores.csv", "operators.json", "report.md", "report.html"}
+    others |= {"MODEL_CARD.md"}
     others |= {"conversion.log", "differences.png", "reliability.png", "selftest"}
     assert {path.name for path in bundle_folder.iterdir()} == others | set(FILES)
 
@@ -325,3 +327,13 @@ def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
     done = run_export(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Usage:" in done.stderr
+
+
+def test_the_keras_scores_travel_by_content(source, bundle_folder):
+    """A device finds each test picture by its hash, with its label and what Keras scored with the temperature."""
+    scored = read_keras_scores(bundle_folder, source.labels)
+    assert {sha256: found.label for sha256, found in scored.items()} == {
+        picture.sha256: picture.label for picture in source.sides["test"]
+    }
+    right = sum(int(np.argmax(found.scores)) == found.label for found in scored.values())
+    assert right / len(scored) == read_bundle(bundle_folder).files[0].drift["keras_accuracy"]

@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import binomtest, norm
 
-from exporter.confidence import brier_score, calibration_error
+from edge_runtime.shares import Interval, mcnemar_p, paired_interval, wilson_interval
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.intp]
-Interval = tuple[float, float]
+_BINS = 15  # of the calibration error
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,7 @@ class DriftReport:
 
 
 def measure_drift(keras: Scores, exported: Scores, targets: Labels) -> DriftReport:
-    """Compare scores `float64 (N, labels)` of both on one or more pictures of label indices `int (N,)`.
-
-    Source: E. B. Wilson 1927 for the intervals of an accuracy; Q. McNemar, "Note on the sampling error of the
-    difference between correlated proportions or percentages", 1947, in its exact binomial form.
-    """
+    """Compare scores `float64 (N, labels)` of both on one or more pictures of label indices `int (N,)`."""
     before, after = keras.argmax(axis=1), exported.argmax(axis=1)
     right_before, right_after = before == targets, after == targets
     lost = int((right_before & ~right_after).sum())
@@ -78,15 +72,15 @@ def measure_drift(keras: Scores, exported: Scores, targets: Labels) -> DriftRepo
     return DriftReport(
         pictures=len(targets),
         keras_accuracy=float(right_before.mean()),
-        keras_interval=_wilson(right_before),
+        keras_interval=wilson_interval(int(right_before.sum()), len(targets)),
         accuracy=float(right_after.mean()),
-        interval=_wilson(right_after),
+        interval=wilson_interval(int(right_after.sum()), len(targets)),
         difference=(won - lost) / len(targets),
         difference_interval=paired_interval(lost, won, len(targets)),
         agreement=float((before == after).mean()),
         right_to_wrong=lost,
         wrong_to_right=won,
-        mcnemar_p=float(binomtest(lost, lost + won).pvalue) if lost + won else 1.0,
+        mcnemar_p=mcnemar_p(lost, won),
         mean_difference=float(difference.mean()),
         largest_difference=float(difference.max()),
         keras_calibration_error=calibration_error(keras, targets),
@@ -108,44 +102,22 @@ def measure_drift_by_class(
     }
 
 
-def paired_interval(lost: float, won: float, pictures: int, *, confidence: float = 0.95) -> Interval:
-    """Return the interval of `(won - lost) / pictures`, a difference of two shares of the same pictures.
+def calibration_error(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """Return the expected calibration error, 0-1, of scores `(N, labels)`, over 15 equal bins of confidence.
 
-    Args:
-        lost: pictures right before and wrong after.
-        won: pictures wrong before and right after.
-        pictures: all pictures, 1 or more.
-        confidence: coverage, 0-1.
-
-    Source: T. Tango, "Equivalence test and confidence interval for the difference in proportions for the
-    paired-sample design", Statistics in Medicine 17 (1998). Unlike Wald's it holds with few or no flips: with
-    none it is -z^2 / (N + z^2) to z^2 / (N + z^2).
+    Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
     """
-    z = float(norm.ppf((1 + confidence) / 2))
-    edge = 1 - 1e-12
-
-    def excess(delta: float, bound: float) -> float:
-        return _tango_statistic(won, lost, pictures, delta) - bound
-
-    estimate = (won - lost) / pictures
-    low = -1.0 if estimate <= -edge else brentq(excess, -edge, max(estimate, -edge + 1e-15), args=(z,))
-    high = 1.0 if estimate >= edge else brentq(excess, min(estimate, edge - 1e-15), edge, args=(-z,))
-    return float(low), float(high)
+    confidence = scores.max(axis=1)
+    right = scores.argmax(axis=1) == targets
+    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
+    gaps = np.bincount(bins, right - confidence, _BINS)
+    return float(np.abs(gaps).sum() / len(targets))
 
 
-def _tango_statistic(first: float, second: float, pictures: int, delta: float) -> float:
-    """Return the score statistic of "the first share of flips exceeds the second by delta"."""
-    gap = first - second - pictures * delta
-    a = 2 * pictures
-    b = -first - second + (2 * pictures - first + second) * delta
-    c = -second * delta * (1 - delta)
-    rate = (np.sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
-    variance = pictures * (2 * rate + delta * (1 - delta))
-    if variance <= 0:
-        return 0.0 if gap == 0 else float(np.copysign(1e12, gap))
-    return float(gap / np.sqrt(variance))
+def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """Return the mean over pictures of the summed squared error of all scores, 0-2.
 
-
-def _wilson(right: NDArray[np.bool_]) -> Interval:
-    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", 1950.
+    """
+    truth = np.eye(scores.shape[1])[targets]
+    return float(((scores - truth) ** 2).sum(axis=1).mean())

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from exporter.drift import measure_drift, paired_interval
-from exporter.gate import GateState, Verdict, judge, worst
+from edge_runtime.drift import measure_drift
+from edge_runtime.gate import GateState, Verdict, judge, worst
+from edge_runtime.shares import paired_interval
 
 
 def drift(pictures: int, *, lost: int = 0, won: int = 0):

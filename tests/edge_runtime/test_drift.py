@@ -6,9 +6,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from scipy.stats import binom, norm
+from scipy.stats import binom, binomtest, norm
 
-from exporter.drift import DriftReport, measure_drift, measure_drift_by_class, paired_interval
+from edge_runtime.drift import DriftReport, brier_score, calibration_error, measure_drift, measure_drift_by_class
+from edge_runtime.shares import mcnemar_p, paired_interval, wilson_interval
 
 Z = float(norm.ppf(0.975))
 
@@ -164,3 +165,41 @@ def test_mcnemar_agrees_with_the_binomial_distribution():
     exported = scores([0.1] * 7 + [0.9] * 2 + [0.9] * 11)
     tail = sum(binom.pmf(count, 9, 0.5) for count in range(3))
     assert measure_drift(keras, exported, np.ones(20, int)).mcnemar_p == pytest.approx(2 * tail)
+
+
+@pytest.mark.parametrize(("right", "count"), [(0, 5), (1, 1), (37, 100), (2370, 2922), (2922, 2922)])
+def test_wilson_interval_is_scipys(right, count):
+    """The interval of an accuracy is that of SciPy's Wilson method, at both ends of the scale too."""
+    expected = binomtest(right, count).proportion_ci(method="wilson")
+    assert wilson_interval(right, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0, 0), (0, 10), (11, 10), (3, 1), (900, 1100)])
+def test_mcnemar_is_scipys_exact_test(lost, won):
+    """The p-value is that of SciPy's exact binomial test, and 1 without flips."""
+    expected = binomtest(lost, lost + won).pvalue if lost + won else 1.0
+    assert mcnemar_p(lost, won) == pytest.approx(expected, rel=1e-9)
+
+
+def test_calibration_error_of_one_bin():
+    """Ten answers at 0.8 of which six are right: 0.2 too sure."""
+    assert calibration_error(scores([0.8] * 10), np.array([1] * 6 + [0] * 4)) == pytest.approx(0.2)
+
+
+def test_calibration_error_weighs_bins():
+    """Three at 0.95, all right, and one at 0.6, wrong: (3 x 0.05 + 1 x 0.6) / 4."""
+    assert calibration_error(scores([0.95] * 3 + [0.6]), np.array([1, 1, 1, 0])) == pytest.approx(0.1875)
+
+
+def test_calibration_error_lets_gaps_within_a_bin_cancel():
+    """At 0.5 and half right nothing is wrong; certainty, the edge of the last bin, counts too."""
+    assert calibration_error(scores([0.5, 0.5]), np.array([0, 1])) == pytest.approx(0)
+    assert calibration_error(scores([1.0, 0.0]), np.array([1, 1])) == pytest.approx(0.5)
+
+
+def test_brier_score():
+    """(0.2^2 + 0.2^2 + 0.7^2 + 0.7^2) / 2 by hand; 0 at best and 2 at worst; three labels too."""
+    assert brier_score(scores([0.8, 0.7]), np.array([1, 0])) == pytest.approx(0.53)
+    assert brier_score(scores([1.0]), np.array([1])) == 0
+    assert brier_score(scores([1.0]), np.array([0])) == 2
+    assert brier_score(np.array([[0.5, 0.3, 0.2]]), np.array([0])) == pytest.approx(0.25 + 0.09 + 0.04)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from exporter.drift import DriftReport, paired_interval
+from edge_runtime.drift import DriftReport
+from edge_runtime.shares import paired_interval
 
 DEFAULT_MAX_DROP = 0.01
 _MOST_PICTURES = 10_000_000

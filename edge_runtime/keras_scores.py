@@ -1,0 +1,74 @@
+"""The scores that the Keras model gives the test pictures: `keras_scores.csv` of a bundle.
+
+One line a picture: the SHA-256 of its file, its true label, and a score for each label, 0-1, 7 decimals. Pictures
+are known by content, so a device that has them can judge each file again, and no path or picture travels.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BundleError
+
+KERAS_SCORES = "keras_scores.csv"
+_DECIMALS = 7
+
+
+class ScoredPicture(NamedTuple):
+    """A test picture: index of its true label, and what the Keras model scores each label, 0-1."""
+
+    label: int
+    scores: tuple[float, ...]
+
+
+def write_keras_scores(
+    folder: Path, labels: tuple[str, ...], pictures: Sequence[tuple[str, int]], scores: NDArray[np.float64]
+) -> None:
+    """Write the file into a bundle folder.
+
+    Args:
+        folder: the bundle.
+        labels: its labels.
+        pictures: SHA-256 of the file and index of the true label of each test picture.
+        scores: `float64 (N, labels)`, 0-1, of the model that the files were made from.
+    """
+    with (folder / KERAS_SCORES).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["sha256", "label", *labels])
+        for (sha256, label), row in zip(pictures, scores, strict=True):
+            writer.writerow([sha256, labels[label], *(f"{score:.{_DECIMALS}f}" for score in row)])
+
+
+def read_keras_scores(folder: Path, labels: tuple[str, ...]) -> dict[str, ScoredPicture]:
+    """Return the test pictures of a bundle by SHA-256, none when it was exported without them.
+
+    Raises:
+        BundleError: the file is damaged or of other labels.
+    """
+    path = folder / KERAS_SCORES
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, csv.Error) as error:
+        raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
+    try:
+        if rows[0] != ["sha256", "label", *labels]:
+            raise ValueError(f"expected the columns sha256, label, {', '.join(labels)}")
+        return {sha256: _scored(labels, label, scores) for sha256, label, *scores in rows[1:]}
+    except (ValueError, IndexError) as error:
+        raise BundleError(f"{path}: damaged ({error}). Export the bundle again.") from error
+
+
+def _scored(labels: tuple[str, ...], label: str, scores: list[str]) -> ScoredPicture:
+    values = tuple(float(score) for score in scores)
+    if len(values) != len(labels) or not all(0 <= value <= 1 for value in values):
+        raise ValueError(f"expected {len(labels)} scores from 0 to 1, received {scores}")
+    return ScoredPicture(labels.index(label), values)
