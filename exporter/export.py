@@ -14,6 +14,7 @@ from edge_runtime.bundle import Bundle, Precision
 from edge_runtime.gate import DEFAULT_MAX_DROP, GateState, worst
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
+from exporter.answers import choose_threshold
 from exporter.bundle_folder import describe_file, provenance, write_bundle, write_failure
 from exporter.calibration import DEFAULT_COUNT, draw_calibration
 from exporter.confidence import Temperature, divide_logits, fit_temperature, last_layer, temper
@@ -87,6 +88,7 @@ class _Work:
     untempered: NDArray[np.float64]
     baseline: NDArray[np.float64]
     temperature: Temperature
+    threshold: float
     folding: Folding
     converter: Converter
 
@@ -123,6 +125,7 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
             source.preprocessing,
             tuple(file.entry for file in files),
             provenance(record),
+            confidence_threshold=work.threshold,
         )
         observer.on_stage("writing the bundle")
         if record.state is GateState.FAILED:
@@ -144,7 +147,7 @@ def _prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> _Wor
     model = load_keras_model(source)
     untempered = keras_scores(model, test[0], report=observer.on_progress)
     as_trained = keras_scores(model, pixels)
-    temperature = _temper(source, model)
+    temperature, threshold = _judge_confidence(source, model)
     baseline = temper(untempered, temperature.value)
     _require_same(keras_scores(model, pixels), temper(as_trained, temperature.value), "the temperature")
     folding = fold(model)
@@ -161,22 +164,30 @@ def _prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> _Wor
         untempered,
         baseline,
         temperature,
+        threshold,
         folding,
         Converter(even, pixels),
     )
 
 
-def _temper(source: Source, model: keras.Model) -> Temperature:
-    """Fit a temperature on the validation split and fold it into the model's last layer, in place."""
+def _judge_confidence(source: Source, model: keras.Model) -> tuple[Temperature, float]:
+    """Fit a temperature on the validation split and fold it into the model's last layer, in place.
+
+    Returns:
+        The temperature, and the confidence below which an answer is unsure.
+    """
     pictures = source.sides["validation"]
     if len(pictures) < _LEAST_VALIDATION:
-        return Temperature(reason=f"only {len(pictures)} validation pictures, {_LEAST_VALIDATION} are needed")
-    if last_layer(model) is None:
-        return Temperature(reason="the last layer is neither sigmoid nor softmax")
+        reason = f"only {len(pictures)} validation pictures, {_LEAST_VALIDATION} are needed"
+        return Temperature(reason=reason), 0.0
     pixels, targets = load_split_pictures(pictures, source.preprocessing)
-    temperature = fit_temperature(keras_scores(model, pixels), targets)
+    scores = keras_scores(model, pixels)
+    if last_layer(model) is None:
+        reason = "the last layer is neither sigmoid nor softmax"
+        return Temperature(reason=reason), choose_threshold(scores, targets)
+    temperature = fit_temperature(scores, targets)
     divide_logits(model, temperature.value)
-    return temperature
+    return temperature, choose_threshold(temper(scores, temperature.value), targets)
 
 
 def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> None:
@@ -251,6 +262,7 @@ def _record(
         stability=stability,
         layer_errors=layers,
         temperature=work.temperature,
+        threshold=work.threshold,
         folded=work.folding.folded,
         not_folded=work.folding.left,
         test=work.test,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_runtime.bundle import Bundle
+from exporter.answers import NEITHER
 from exporter.record import ExportRecord
 from exporter.report import SAMPLE_WARNING, table
 
@@ -28,8 +29,8 @@ def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
         f"# Model card: {bundle.name}\n",
         SAMPLE_WARNING if record.source.run["data"] == "sample" else "",
         "## What it does\n",
-        f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(bundle.labels)}. It has no other "
-        "answer: a picture of anything else gets one of these labels too, often with confidence.\n",
+        f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(bundle.labels)}. "
+        f"{_anything_else(bundle)}\n",
         "## Data\n",
         f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures; no "
         f"copy or near-copy on two sides. One hash for all of them: {bundle.training['data_sha256']}.\n",
@@ -44,3 +45,13 @@ def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
         f"    catdog-edge classify --model {bundle.name} PICTURE\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _anything_else(bundle: Bundle) -> str:
+    unsure = f"An answer of less than {bundle.confidence_threshold:.3f} confidence is `unsure`."
+    other = (
+        f"`{NEITHER}` was learnt from some kinds of pictures and tested on others; report.md says how well."
+        if NEITHER in bundle.labels
+        else "It has no other answer: a picture of anything else gets one of these labels, often with confidence."
+    )
+    return f"{other} {unsure}" if bundle.confidence_threshold else other

@@ -69,6 +69,7 @@ class ExportRecord:
         stability: of int8 files by name, against a second calibration.
         layer_errors: of int8 files that failed by name, worst first.
         temperature: what the logits are divided by.
+        threshold: confidence below which an answer is unsure, 0-1; 0 when none is.
         folded: layers folded away.
         not_folded: layers that had to stay, each with the reason.
         test: test pictures `uint8 (N, H, W, 3) RGB 0-255` and their label indices `int (N,)`.
@@ -86,6 +87,7 @@ class ExportRecord:
     stability: dict[str, Stability]
     layer_errors: dict[str, tuple[LayerError, ...]]
     temperature: Temperature
+    threshold: float
     folded: tuple[str, ...]
     not_folded: tuple[tuple[str, str], ...]
     test: tuple[Pixels, NDArray[np.intp]]

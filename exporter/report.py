@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_runtime.bundle import Bundle
 from edge_runtime.drift import brier_score, calibration_error
 from edge_runtime.gate import GateState, Verdict
+from exporter.answers import KEPT, answer_rows
 from exporter.conversion import left_in_float
 from exporter.record import ExportRecord, FileRecord
 
@@ -46,6 +47,7 @@ def write_report(bundle: Bundle, record: ExportRecord) -> str:
         "## Confidence\n",
         _confidence(record),
         "![Reliability](reliability.png)\n",
+        _answers(record),
         "## What the files compute in\n",
         _precision_table(record),
         "".join(_operators(file) for file in record.files if file.is_int8 or file.kept_float),
@@ -177,6 +179,17 @@ def _confidence(record: ExportRecord) -> str:
         [(name, f"{error:.4f}", f"{brier:.4f}") for name, error, brier in rows],
     )
     return f"{fitted}\n\n{figures}"
+
+
+def _answers(record: ExportRecord) -> str:
+    if not record.threshold:
+        return "No confidence threshold was set, so no answer is unsure.\n"
+    header = ("file", "class", "pictures", "label right", "right and sure", "right or unsure", "wrong and sure")
+    return (
+        f"### Unsure below {record.threshold:.3f}\n\n"
+        f"Chosen on the validation split so that {KEPT:.0%} of the right answers stay. On the test pictures:\n\n"
+        f"{table(header, answer_rows(record))}"
+    )
 
 
 def _precision_table(record: ExportRecord) -> str:

@@ -11,6 +11,7 @@ import pytest
 from edge_runtime import Classifier, read_bundle
 from edge_runtime.keras_scores import read_keras_scores
 from edge_runtime.preprocessing import load_picture
+from exporter.answers import choose_threshold
 from exporter.confidence import temper
 from exporter.errors import ConversionError, SourceError
 from exporter.export import ExportPlan, export
@@ -154,6 +155,15 @@ def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
         f"{side} {picture.label} {picture.sha256}\n" for side, found in source.sides.items() for picture in found
     ]
     assert training["data_sha256"] == hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def test_the_threshold_is_that_of_the_validation_split(source, bundle_folder):
+    """The manifest's threshold is chosen on validation pictures with the temperature, and the report shows it."""
+    pixels, targets = load_split_pictures(source.sides["validation"], source.preprocessing)
+    bundle = read_bundle(bundle_folder)
+    scores = temper(keras_scores(load_keras_model(source), pixels), bundle.training["temperature"]["value"])
+    assert bundle.confidence_threshold == choose_threshold(scores, targets) >= 0.5
+    assert f"### Unsure below {bundle.confidence_threshold:.3f}" in (bundle_folder / "report.md").read_text()
 
 
 def test_the_manifest_has_the_stability_of_int8(bundle_folder):
