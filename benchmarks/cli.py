@@ -46,6 +46,20 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
     click.echo(json.dumps(comparison, indent=1))
 
 
+@main.command()
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
+@click.option("--data", type=click.Path(path_type=Path), required=True,
+              help="Folder of pictures; the bundle's test pictures among them are known by content.")  # fmt: skip
+@click.option("--pictures", type=click.IntRange(0), default=0, show_default=True, help="Pictures to use; 0 all.")
+def robustness(model: Path | None, data: Path, pictures: int) -> None:
+    """Classify test pictures cropped, dark, blurred, turned and noisy; print the shares answered right."""
+    with one_line_errors("bench"):
+        from benchmarks.robustness import measure_robustness
+
+        answers = measure_robustness(model or newest_bundle(), data, pictures=pictures)
+    click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
+
+
 for command in (run, recommend, compare, edge):
     main.add_command(command)
 
