@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 
 from trainer.config import TrainConfig
@@ -38,6 +39,8 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         "## Data\n",
         _data_table(dataset),
         _left_out_list(dataset),
+        _suspect_list(dataset, state),
+        _kinds(dataset),
         "## Options\n",
         "\n".join(f"- {key}: {value}" for key, value in config.to_dict().items()) + "\n",
     ]
@@ -101,3 +104,25 @@ def _left_out_list(dataset: Dataset) -> str:
     if len(named) > 100:
         lines.append(f"- and {len(named) - 100:,} more in splits.json")
     return "\n".join(lines) + "\n"
+
+
+def _suspect_list(dataset: Dataset, state: FitState) -> str:
+    """List the training pictures that the network itself held to be wrongly labelled."""
+    suspects = [picture for picture in dataset.sides[Side.TRAIN] if picture.row in set(state.suspects)]
+    if not suspects:
+        return ""
+    lines = [f"Not trained on any more once the network doubted their label: {len(suspects):,} pictures.\n"]
+    lines += [f"- `{picture.path}`, filed as {dataset.labels[picture.label]}" for picture in suspects]
+    return "\n".join(lines) + "\n"
+
+
+def _kinds(dataset: Dataset) -> str:
+    """Name the kinds of negatives that were kept for validation and test."""
+    if not dataset.has_negatives:
+        return ""
+    last = len(dataset.labels) - 1
+    return "".join(
+        f"Kinds of `{dataset.labels[last]}` only in {side}: "
+        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == last}))}.\n\n"
+        for side in (Side.VALIDATION, Side.TEST)
+    )

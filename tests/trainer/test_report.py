@@ -54,6 +54,29 @@ def test_sample_says_that_it_is_a_sample(finished: Finished) -> None:
     assert "drawings" not in (finished.folder / "report.md").read_text()
 
 
+def test_suspects_are_listed(finished: Finished) -> None:
+    """Proves that training pictures left out for their label are named with it, and no list is there without."""
+    doubted = finished.dataset.sides[Side.TRAIN][0]
+    state = replace(STATE, suspects=(doubted.row,))
+    text = write_report("x", finished.config, finished.dataset, state, finished.evaluation)
+    label = finished.dataset.labels[doubted.label]
+    assert f"doubted their label: 1 pictures.\n\n- `{doubted.path}`, filed as {label}\n" in text
+    assert "doubted their label" not in written(finished)
+
+
+def test_kinds_held_back_are_named(finished: Finished) -> None:
+    """Proves that a report with negatives says which kinds only validation and test have seen."""
+    sides = {
+        side: (*pictures, replace(pictures[0], path=f"../neither/{side}_kind/1.jpg", label=2))
+        for side, pictures in finished.dataset.sides.items()
+    }
+    labels = (*finished.dataset.labels, "neither")
+    dataset = replace(finished.dataset, labels=labels, sides=sides, has_negatives=True)
+    text = write_report("x", finished.config, dataset, STATE, finished.evaluation)
+    assert "Kinds of `neither` only in validation: validation_kind." in text
+    assert "Kinds of `neither` only in test: test_kind." in text
+
+
 def test_tables_are_tables(finished: Finished) -> None:
     """Proves that every table has the same number of cells in each row."""
     block: list[int] = []
