@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -44,6 +46,26 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
 
         comparison = compare_conversions(run, model or newest_bundle(), rounds=rounds, threads=threads)
     click.echo(json.dumps(comparison, indent=1))
+
+
+@main.command()
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Picture, or folder of pictures.")
+@click.option("--run", type=click.Path(path_type=Path), help="Run folder of the bundle, to time Keras too.")
+@click.option("--rounds", type=click.IntRange(10), default=100, show_default=True, help="Pictures for each.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def peers(model: Path | None, data: Path, run: Path | None, rounds: int, as_json: bool) -> None:
+    """Compare with what a user would write instead: label_image, plain LiteRT, plain ONNX Runtime, Keras."""
+    with one_line_errors("bench"):
+        from benchmarks.peer_comparison import PHASE, compare_peers, describe_peers
+        from benchmarks.progress import Progress
+
+        progress = Progress(sys.stderr, (PHASE,))
+        found = compare_peers(
+            model or newest_bundle(), data, run=run, rounds=rounds, report=partial(progress.step, PHASE)
+        )
+        progress.close()
+    click.echo(json.dumps(found, indent=1) if as_json else describe_peers(found))
 
 
 for command in (run, recommend, compare, edge):
