@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -50,14 +52,40 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
 @click.option("--data", type=click.Path(path_type=Path), required=True,
               help="Folder of pictures; the bundle's test pictures among them are known by content.")  # fmt: skip
-@click.option("--pictures", type=click.IntRange(0), default=0, show_default=True, help="Pictures to use; 0 all.")
-def robustness(model: Path | None, data: Path, pictures: int) -> None:
+@click.option("--pictures", type=click.IntRange(1), help="Pictures to use.  [default: all]")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def robustness(model: Path | None, data: Path, pictures: int | None, as_json: bool) -> None:
     """Classify test pictures cropped, dark, blurred, turned and noisy; print the shares answered right."""
     with one_line_errors("bench"):
-        from benchmarks.robustness import measure_robustness
+        from benchmarks.progress import Progress
+        from benchmarks.robustness import PHASE, describe_answers, measure_robustness
 
-        answers = measure_robustness(model or newest_bundle(), data, pictures=pictures)
-    click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
+        progress = Progress(sys.stderr, (PHASE,))
+        answers = measure_robustness(
+            model or newest_bundle(), data, pictures=pictures or 0, report=partial(progress.step, PHASE)
+        )
+        progress.close()
+    click.echo(json.dumps([answer.to_dict() for answer in answers]) if as_json else describe_answers(answers))
+
+
+@main.command()
+@click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Picture, or folder of pictures.")
+@click.option("--run", type=click.Path(path_type=Path), help="Run folder of the bundle, to time Keras too.")
+@click.option("--rounds", type=click.IntRange(10), default=100, show_default=True, help="Pictures for each.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def peers(model: Path | None, data: Path, run: Path | None, rounds: int, as_json: bool) -> None:
+    """Compare with what a user would write instead: label_image, plain LiteRT, plain ONNX Runtime, Keras."""
+    with one_line_errors("bench"):
+        from benchmarks.peer_comparison import PHASE, compare_peers, describe_peers
+        from benchmarks.progress import Progress
+
+        progress = Progress(sys.stderr, (PHASE,))
+        found = compare_peers(
+            model or newest_bundle(), data, run=run, rounds=rounds, report=partial(progress.step, PHASE)
+        )
+        progress.close()
+    click.echo(json.dumps(found, indent=1) if as_json else describe_peers(found))
 
 
 for command in (run, recommend, compare, edge):

@@ -140,18 +140,19 @@ class LatencySession:
             self._candidates[name].memory_mib.update(process.ask("memory"))
 
     def measured(self) -> tuple[Measured, ...]:
-        """Return the configurations with at least one round, fastest first."""
+        """Return the configurations that could be measured, with the rounds that all have, fastest first."""
+        rounds = min((len(item.stages_ms[STAGES[-1]]) for item in self._candidates.values()), default=0)
         found = [
             Measured(
                 item.configuration,
                 self._sizes[item.configuration.file],
                 item.starts_ms,
-                item.stages_ms,
+                {name: times[:rounds] for name, times in item.stages_ms.items()},
                 item.memory_mib.get("steady_mib"),
                 item.memory_mib.get("peak_mib"),
             )
             for item in self._candidates.values()
-            if item.stages_ms["inference"]
+            if rounds
         ]
         return tuple(sorted(found, key=lambda item: item.total.median_ms))
 

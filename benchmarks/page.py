@@ -18,12 +18,12 @@ _STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --back: #fff; --line: #d0d0d0; --soft: #f3f4f6; --best: #1f7a4a; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6e6; --back: #16181c; --line: #43474f; --soft: #20242a; --best: #6fcf97; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 1.5rem auto; padding: 0 1rem;
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 1.5rem auto; padding: 0 1rem;
   color: var(--ink); background: var(--back); }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.5rem; white-space: nowrap; }
 th { text-align: left; vertical-align: bottom; background: var(--back); }
 th:first-child, td:first-child { position: sticky; left: 0; background: var(--back); }
 td strong { color: var(--best); }

@@ -16,8 +16,8 @@ from benchmarks.record import STAGES, Accuracy, BenchmarkReport, Measured
 # What each plot shows, in words, by name.
 PLOTS = {
     "latency-accuracy": "Accuracy against latency, with the Pareto front",
-    "distributions": "Distribution of the latency of each configuration",
-    "stages": "Where the time of a picture goes",
+    "distributions": "Distribution of the latency, by file and threads",
+    "stages": "Where the time of a picture goes, by file and threads",
     "threads": "Inference time by number of threads",
     "footprint": "Memory and size",
     "confusion": "Confusion matrices",
@@ -164,7 +164,7 @@ def _distributions(report: BenchmarkReport) -> Any:
     axes.set_yticks(-np.arange(len(report.measured)), [_long(item) for item in report.measured])
     axes.set_xscale("log")
     _plain_ticks(axes)
-    axes.set(xlabel="ms from file to label, up to p99; bars: median and p95")
+    axes.set(xlabel="ms, file to label; bars: median, p95")
     return figure
 
 

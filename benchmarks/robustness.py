@@ -22,6 +22,7 @@ from edge_runtime.preprocessing import Pixels
 from edge_runtime.shares import wilson_interval
 
 NEITHER = "neither"
+PHASE = "classifying"
 _NOISE_LEVELS = 25.0
 
 
@@ -87,6 +88,24 @@ def measure_robustness(
             answers += _count(name, found, classifier.bundle.labels, list(predictions))
             report(done, len(DISTORTIONS))
     return answers
+
+
+def describe_answers(answers: list[Answers]) -> str:
+    """Return the shares as a Markdown table."""
+    lines = [
+        "| pictures | of | | label right | right and sure | wrong and sure |",
+        "| --- | --- | ---: |" + " ---: |" * 3,
+    ]
+    for answer in answers:
+        counts = (answer.right, answer.sure, answer.wrong)
+        shares = " | ".join(_share(count, answer.pictures) for count in counts)
+        lines.append(f"| {answer.distortion} | {answer.group} | {answer.pictures:,} | {shares} |")
+    return "\n".join(lines)
+
+
+def _share(count: int, pictures: int) -> str:
+    low, high = wilson_interval(count, pictures)
+    return f"{count / pictures:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def _count(name: str, pictures: Pictures, labels: tuple[str, ...], predictions: list[Any]) -> list[Answers]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,8 @@ from edge_runtime.parallel import usable_cores
 
 PHASES = ("finding pictures", "reading pictures", "starting", "timing", "scoring")
 _START_S = 0.4  # of one process, before any has been started
+
+Step = Callable[[str], Callable[[int, int], None]]  # of a phase to its callback
 
 
 @dataclass(frozen=True)
@@ -57,21 +62,21 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
     bundle = read_bundle(folder)
     configurations = list_configurations(bundle, plan.threads or thread_sweep())
     progress.expect("starting", _START_S * STARTED * len(configurations))
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _stopped_between_steps(progress) as step:
         pixels = Path(scratch, "pixels.npy")
-        found = find_pictures(data, folder, bundle, most=plan.pictures, report=_step(progress, PHASES[0]))
-        pictures = load_all(found, bundle.preprocessing, pixels, report=_step(progress, PHASES[1]))
+        found = find_pictures(data, folder, bundle, most=plan.pictures, report=step(PHASES[0]))
+        pictures = load_all(found, bundle.preprocessing, pixels, report=step(PHASES[1]))
         before = observe()
         session = LatencySession(folder, bundle, configurations, pictures.paths[: plan.rounds])
         with session:
-            timed = _until_stopped(lambda: _time(session, plan, pictures, progress))
+            timed = _until_stopped(lambda: _time(session, plan, pictures, progress, step))
         measured = session.measured()
         if not measured:
             raise KeyboardInterrupt
         scores: dict[Configuration, Scores] = {}
         scored = timed and _until_stopped(
             lambda: scores.update(score_files(folder, _once_a_file(measured), pixels, len(pictures),
-                                              report=_step(progress, PHASES[4])))
+                                              report=step(PHASES[4])))
         )  # fmt: skip
         after = observe()
     kept = dict(sorted(scores.items(), key=lambda item: configurations.index(item[0])))
@@ -80,14 +85,14 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
     return replace(report, before=before, after=after, complete=timed and scored, invalid=faults)
 
 
-def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress) -> None:
-    round_s = session.start(_step(progress, PHASES[2]))
+def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress, step: Step) -> None:
+    round_s = session.start(step(PHASES[2]))
     progress.expect("timing", round_s * plan.rounds)
     # One inference a picture and file, where a round has two of each number of threads.
     sweep = len(plan.threads or thread_sweep())
     progress.expect("scoring", round_s / 2 / sweep * len(pictures) / usable_cores())
     try:
-        session.time(plan.rounds, _step(progress, PHASES[3]))
+        session.time(plan.rounds, step(PHASES[3]))
     finally:
         session.weigh()
 
@@ -101,8 +106,29 @@ def _until_stopped(work: Callable[[], object]) -> bool:
     return True
 
 
-def _step(progress: Progress, phase: str) -> Callable[[int, int], None]:
-    return lambda done, total: progress.step(phase, done, total)
+@contextmanager
+def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
+    """Give what makes the callback of a phase; after Ctrl-C the next step raises, so no question is left open."""
+    stopped = Event()
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():  # the second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        stopped.set()
+
+    def step(phase: str) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            progress.step(phase, done, total)
+            if stopped.is_set():
+                raise KeyboardInterrupt
+
+        return report
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield step
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _once_a_file(measured: tuple[Measured, ...]) -> tuple[Configuration, ...]:

@@ -172,7 +172,6 @@ class Process:
         Raises:
             BenchmarkError: it ended instead; the message is its last words.
         """
-        self._name = module
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         start = time.perf_counter()
         self._process = subprocess.Popen(

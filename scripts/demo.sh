@@ -12,10 +12,11 @@ catdog-export --run runs/demo --quantize int8 --max-drop 0.05 || [ $? -eq 4 ]
 echo "== 3. classify pictures with the int8 file"
 catdog-edge classify --model bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
 echo "== 4. measure every file on this machine"
-catdog-bench run --model bundles/demo --data data/sample --out reports/demo
+catdog-bench run --model bundles/demo --data data/sample --out reports/demo --rounds 100
+catdog-bench recommend reports/demo
 
 echo
 echo "run folder:  demo/runs/demo      (report.md: learning curves, confusion matrix, mistakes)"
 echo "bundle:      demo/bundles/demo   (report.md: drift of each file from Keras)"
-echo "report:      demo/reports/demo   (report.md: latency on this machine)"
+echo "report:      demo/reports/demo   (report.html: which file to ship on this machine)"
 echo "These are drawings: no figure above says anything about accuracy on photographs."

@@ -1,22 +1,28 @@
-"""A small bundle to measure."""
+"""A small bundle to measure, pictures for it, and a report of both."""
 
+import csv
 import hashlib
 import json
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
+from benchmarks.cli import main
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.keras_scores import write_keras_scores
 from edge_runtime.preprocessing import Preprocessing
 
+LABELS = ("blue", "red")
 
-@pytest.fixture
-def bench_bundle(tmp_path, tflite_float32, tflite_int8):
-    """A bundle with a float32 and an int8 TFLite file on 16 x 16 pictures."""
-    folder = tmp_path / "bundle"
+
+def write_bench_bundle(folder, contents):
+    """Write a bundle of TFLite files on 16 x 16 pictures, by precision, and return its folder."""
     folder.mkdir()
     files = []
-    for precision, content in ((Precision.FLOAT32, tflite_float32), (Precision.INT8, tflite_int8)):
+    for precision, content in contents.items():
         name = f"model.{precision}.tflite"
         (folder / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
@@ -24,6 +30,51 @@ def bench_bundle(tmp_path, tflite_float32, tflite_int8):
         files.append(
             ModelFile(name, ModelFormat.TFLITE, precision, len(content), digest, model.input, model.output, "", {})
         )
-    bundle = Bundle("bundle", ("blue", "red"), Preprocessing(16, 16), tuple(files), {})
+    bundle = Bundle("bundle", LABELS, Preprocessing(16, 16), tuple(files), {})
     (folder / MANIFEST).write_text(json.dumps(bundle.to_dict()))
     return folder
+
+
+def write_pictures(folder, count=12):
+    """Write pictures of both colours in folders named for them, and return the folder."""
+    for label in LABELS:
+        (folder / label).mkdir(parents=True)
+    noise = np.random.default_rng(0)
+    for index in range(count):
+        pixels = noise.integers(0, 120, (24, 32, 3)).astype(np.uint8)
+        pixels[..., 0 if index % 2 else 2] += 100
+        Image.fromarray(pixels).save(folder / LABELS[index % 2] / f"{index}.png")
+    return folder
+
+
+def add_keras_scores(bundle, pictures, right=0.9):
+    """Give a bundle the scores of a Keras model that is right everywhere."""
+    paths = sorted(pictures.rglob("*.png"))
+    known = [(hashlib.sha256(path.read_bytes()).hexdigest(), LABELS.index(path.parent.name)) for path in paths]
+    scores = np.array([[1 - right, right] if label else [right, 1 - right] for _, label in known])
+    write_keras_scores(bundle, LABELS, known, scores)
+
+
+@pytest.fixture
+def bench_bundle(tmp_path, tflite_float32, tflite_int8):
+    """A bundle with a float32 and an int8 TFLite file on 16 x 16 pictures."""
+    return write_bench_bundle(tmp_path / "bundle", {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8})
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory, tflite_float32, tflite_int8):
+    """The folder in which `catdog-bench run` has measured a bundle on its test pictures, and what it printed."""
+    folder = tmp_path_factory.mktemp("measured")
+    contents = {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8}
+    bundle = write_bench_bundle(folder / "bundle", contents)
+    add_keras_scores(bundle, write_pictures(folder / "pictures"))
+    arguments = ["--model", bundle, "--data", folder / "pictures", "--out", folder / "report", "--rounds", 12]
+    done = CliRunner().invoke(main, ["run", *map(str, arguments), "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    return folder, done
+
+
+def read_csv(path):
+    """Return the rows of a CSV file as dicts."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

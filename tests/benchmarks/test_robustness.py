@@ -37,8 +37,12 @@ def test_answers_are_counted(bench_bundle, pictures):
 
 
 def test_the_command_prints_shares_with_intervals(bench_bundle, pictures):
-    """The command prints one JSON list, and an interval lies around each share."""
-    done = CliRunner().invoke(main, ["robustness", "--model", str(bench_bundle), "--data", str(pictures)])
+    """The command prints a table, or one JSON list, and an interval lies around each share."""
+    arguments = ["robustness", "--model", str(bench_bundle), "--data", str(pictures)]
+    done = CliRunner().invoke(main, arguments)
+    assert "| as they are | red | 5 | 100.0% [56.6%, 100.0%] | 100.0%" in done.stdout
+    assert len(done.stdout.splitlines()) == 2 + 2 * len(DISTORTIONS)
+    done = CliRunner().invoke(main, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
     first = json.loads(done.stdout)[0]
     assert first["distortion"] == "as they are"
