@@ -178,7 +178,7 @@ def _drift_cells(item: Accuracy) -> tuple[str, ...]:
 def _disagreements(report: BenchmarkReport) -> str:
     if not report.disagreements:
         return "None.\n" if report.accuracy else "Not measured.\n"
-    kinds = list(report.disagreements[0].scores)
+    kinds = [name.removeprefix("model.") for name in report.disagreements[0].scores]
     header = ("picture", "label", *kinds)
     shown = report.disagreements[:SHOWN_DISAGREEMENTS]
     rows = [(f"`{item.picture}`", item.label or "unknown", *_labelled(report, item.scores)) for item in shown]

@@ -28,7 +28,7 @@ def main(bundle: str, precision: str, runtime: str, threads: str, picture: str) 
         classifier = Classifier.open(Path(bundle), runtime, precision=precision, threads=int(threads))
         opened = time.perf_counter()
     except (CatdogError, ImportError) as error:
-        sys.exit(str(error))
+        sys.exit(" ".join(str(error).split()))  # one line, which the parent reads
 
     def times_ms(path: str) -> list[float]:
         found = classifier.classify(path)

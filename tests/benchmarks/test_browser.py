@@ -49,7 +49,7 @@ def test_every_plot_is_drawn(page):
     for name, width, height, shapes, letters in drawn:
         assert width > 300, name
         assert height > 100, name
-        assert shapes > 15, name
+        assert shapes >= 10, name
         assert letters > 20, name
 
 
