@@ -67,6 +67,14 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path, size: tuple[
     assert expected.shape == (16, 16, 3)
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "GIF", "TIFF", "WEBP", "JPEG"])
+def test_open_file_stays_open(file_format: str) -> None:
+    """Proves that a file of the caller's is read and left open, also where the picture has to be converted."""
+    file = io.BytesIO(encoded(Image.new("L", (40, 30), 77), file_format))
+    assert load_picture(file, SMALL)[8, 8].tolist() == [77, 77, 77]
+    assert not file.closed
+
+
 def test_source_is_left_as_it_was(tmp_path: Path) -> None:
     """Proves that neither a PIL image nor an array is changed, and that the image can be used again."""
     pixels = gradient(60, 40)
