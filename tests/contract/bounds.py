@@ -29,11 +29,14 @@ class Bound:
 
 
 SCORE = "largest difference of a score"
+VALUE = "largest difference of a tensor's value, 0-255"
 BOUNDS = {
     "float32": Bound("float32 file and Keras", SCORE, 1e-5, "1e-5"),
     "float16": Bound("float16 file and Keras", SCORE, 5e-3, "5e-3"),
     "dynamic": Bound("dynamic-range file and Keras", SCORE, 2e-2, "2e-2"),
     "int8": Bound("int8 file and Keras", SCORE, 5e-2, "5e-2"),
+    "photographs float32": Bound("float32 file and Keras, 500 photographs", SCORE, 2e-5, "2e-5"),
+    "photographs float16": Bound("float16 file and Keras, 500 photographs", SCORE, 1e-2, "1e-2"),
     "agreement": Bound("any file and Keras", "same label, share of 500 photographs", 0.99, "99 %", at_least=True),
     "runtime float32": Bound("one float32 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
     "runtime float16": Bound("one float16 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
@@ -43,4 +46,8 @@ BOUNDS = {
     "arm float16": Bound("one float16 file, Raspberry Pi and x86-64", SCORE, 1e-5, "1e-5"),
     "arm dynamic": Bound("one dynamic-range file, Raspberry Pi and x86-64", SCORE, 2e-2, "2e-2"),
     "arm int8": Bound("one int8 file, Raspberry Pi and x86-64", SCORE, 0, "0"),
+    "avx2 int8": Bound("int8 ONNX file without and with VNNI", SCORE, 0, "0"),
+    "jpeg": Bound("picture as JPEG of quality 95 and as array", VALUE, 4, "4"),
+    "lossless frame": Bound("picture as frame of a lossless video and as array", VALUE, 0, "0"),
+    "video frame": Bound("picture as frame of MPEG-4 and as array", VALUE, 40, "40"),
 }

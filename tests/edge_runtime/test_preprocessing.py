@@ -93,6 +93,13 @@ def test_target_is_width_by_height() -> None:
     assert load_picture(gradient(50, 20), Preprocessing(24, 8)).shape == (8, 24, 3)
 
 
+def test_resize_goes_across_first() -> None:
+    """Proves that a tall picture too is resized across and then down, whatever order Pillow would take."""
+    noise = np.random.default_rng(1).integers(0, 256, (90, 20, 3)).astype(np.uint8)
+    across = Image.fromarray(noise).resize((16, 90), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(load_picture(noise, SMALL), across.resize((16, 16), Image.Resampling.BILINEAR))
+
+
 def test_picture_of_the_target_size_is_untouched() -> None:
     """Proves that a picture that already fits is passed on bit for bit."""
     pixels = gradient(16, 16)
