@@ -2,13 +2,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photographs.py)
 
 .PHONY: help install demo test test-arm test-wheel parity mutation-check lint format constraints clean
 
 help:
 	@echo "make demo         train, export and classify on drawn pictures, with nothing downloaded but packages"
 	@echo "make test         run the tests"
-	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (Debian 12, downloads 0.2 GB once)"
+	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
 	@echo "make parity       measure every bound of docs/parity.md and write its tables"
 	@echo "make mutation-check  break the project on purpose and see that tests notice"
@@ -37,7 +38,8 @@ test-wheel: $(READY)
 	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
 
 parity: $(READY)
-	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm tests/contract --deselect tests/contract/test_parity_page.py
+	rm -f docs/parity.json
+	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
 	PYTHONPATH=. $(BIN)/python scripts/parity_page.py
 
 mutation-check: $(READY)

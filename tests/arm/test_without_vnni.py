@@ -17,7 +17,7 @@ def haswell() -> Environment:
     """Return this Python on an emulated processor with AVX2 and without VNNI and AVX-512."""
     emulated_pi("base")  # brings qemu
     qemu = str(ROOT / ".cache/arm/qemu/usr/bin/qemu-x86_64")
-    return Environment("Haswell", (qemu, sys.executable), {"QEMU_CPU": "Haswell", "PYTHONPATH": str(ROOT)})
+    return Environment("Haswell", (qemu, sys.executable), {"QEMU_CPU": "Haswell-noTSX", "PYTHONPATH": str(ROOT)})
 
 
 def test_nothing_saturates_without_vnni(bundle_folder: Path, tmp_path: Path, measurements: Measurements) -> None:
