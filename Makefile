@@ -2,12 +2,17 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photographs.py)
 
-.PHONY: help install demo test lint format constraints clean
+.PHONY: help install demo test test-arm test-wheel parity mutation-check lint format constraints clean
 
 help:
 	@echo "make demo         train, export and classify on drawn pictures, with nothing downloaded but packages"
 	@echo "make test         run the tests"
+	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
+	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
+	@echo "make parity       measure every bound of docs/parity.md and write its tables"
+	@echo "make mutation-check  break the project on purpose and see that tests notice"
 	@echo "make lint         check style and types"
 	@echo "make format       put the code into style"
 	@echo "make constraints  pin the versions now installed"
@@ -24,7 +29,21 @@ demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/arm --ignore=tests/distribution
+
+test-arm: $(READY)
+	$(BIN)/python -m pytest tests/arm
+
+test-wheel: $(READY)
+	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
+
+parity: $(READY)
+	rm -f docs/parity.json
+	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
+	PYTHONPATH=. $(BIN)/python scripts/parity_page.py
+
+mutation-check: $(READY)
+	$(BIN)/python scripts/mutation_check.py docs/parity-mutations.json
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -40,4 +59,4 @@ constraints: $(READY)
 	 $(BIN)/pip freeze --exclude-editable) > constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo *.egg-info .cache/arm .cache/environments .pytest_cache .mypy_cache .ruff_cache

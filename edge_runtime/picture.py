@@ -80,8 +80,9 @@ def decode_picture(
             with one_at_a_time(image.width * image.height * cost):
                 image.load()
                 upright = _upright_rgb(image, preprocessing)
+                # Free its pixels. Closing it would close a caller's file, and breaks leaving Pillow 11.0's context.
                 if upright is not image:
-                    image.close()
+                    image.im = Image.new("L", (1, 1)).im
                 return upright
     except PictureError:
         raise

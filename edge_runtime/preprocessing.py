@@ -9,7 +9,8 @@ The contract, version 1, step by step:
 3. Of an animation the first frame is taken. A truncated file is an error.
 4. EXIF orientation is applied; colour profiles are ignored.
 5. 16-bit values keep their high byte, transparency is laid over `background`, everything becomes RGB.
-6. The whole picture is resized to `width` x `height`, not keeping its aspect, with an antialiasing filter.
+6. The whole picture is resized to `width` x `height`, not keeping its aspect, with an antialiasing filter: first
+   across, then down, each rounded to bytes.
 7. The result is `uint8 (height, width, 3) RGB 0-255`; scaling to 0-1 is the model's first layer.
 """
 
@@ -59,9 +60,11 @@ def load_picture(source: PictureSource, preprocessing: Preprocessing, *, max_pix
 
 def resize_picture(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     """Resize an upright RGB image: steps 6 and 7 of the contract."""
-    size = (preprocessing.width, preprocessing.height)
-    if image.size != size:
-        image = image.resize(size, Image.Resampling[preprocessing.resize_filter.name])
+    width, height = preprocessing.width, preprocessing.height
+    # In one call Pillow 13 takes the cheaper order, older ones always this, and a tall picture's pixels differ.
+    for size in ((width, image.height), (width, height)):
+        if image.size != size:
+            image = image.resize(size, Image.Resampling[preprocessing.resize_filter.name])
     return np.asarray(image)
 
 

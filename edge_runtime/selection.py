@@ -106,7 +106,8 @@ def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
 
 def _nothing_loads(folder: Path, backend: str, precision: str, reasons: list[str]) -> str:
     if reasons:
-        return f"{folder}: no file of the bundle loads. " + "; ".join(reasons)
+        tried = "; ".join(reasons)
+        return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."
     installed = ", ".join(backends.installed_backends()) or "none"
     installs = "; ".join(backend.install for backend in backends.BACKENDS.values())
     return (

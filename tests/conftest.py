@@ -1,9 +1,13 @@
-"""Tiny real TFLite models that tests of every package share; each is converted once a session."""
+"""Tiny real TFLite models and a small real export that tests of every package share, each made once a session."""
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.contract.measurements import Measurements
 
 SIDE = 16
 
@@ -75,3 +79,47 @@ def _int8(tf: Any, input_type: Any) -> bytes:
     converter.inference_output_type = tf.uint8
     converted: bytes = converter.convert()
     return converted
+
+
+@pytest.fixture(scope="session")
+def run_folder(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report network at 64 pixels, trained for two epochs on 2 x 64 drawings."""
+    from tests.exporter.conftest import Silent
+    from trainer.config import TrainConfig
+    from trainer.run_folder import start_run
+    from trainer.sample import write_sample
+    from trainer.training import train
+
+    root = tmp_path_factory.mktemp("export")
+    data = write_sample(root / "drawn", count_per_class=64)
+    config = TrainConfig(
+        data=str(data), image_size=64, epochs=2, batch_size=16, test_fraction=0.25, validation_fraction=0.25
+    )
+    start_run(root / "runs", "small", config)
+    folder, _ = train(config, "small", runs=root / "runs", observer=Silent(), cache=root / "cache")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The command `catdog-export --quantize all` with the default limit, finished, and the folder it ran in."""
+    from tests.exporter.conftest import CALIBRATION_COUNT, run_export
+
+    cwd = tmp_path_factory.mktemp("cwd")
+    options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT)
+    return run_export("--run", run_folder, *options, cwd=cwd), cwd
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(exported: Any) -> Path:
+    """The bundle it wrote: every file that an export can write."""
+    folder: Path = exported[1] / "bundles" / "small"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def measurements() -> Iterator[Measurements]:
+    """What this session measures of the bounds in docs/parity.md."""
+    measured = Measurements()
+    yield measured
+    measured.write_where_wanted()

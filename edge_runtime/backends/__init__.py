@@ -69,5 +69,6 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
         raise BackendError(f"{library} cannot be imported ({error}). Install it: {install}") from error
     # IndexError: a file without inputs or outputs.
     except (RuntimeError, ValueError, IndexError) as error:
-        raise BackendError(f"{library} does not load this file: {error}") from error
+        reason = " ".join(str(error).split())  # TFLite's messages have several lines
+        raise BackendError(f"{library} does not load this file: {reason}") from error
     return backend

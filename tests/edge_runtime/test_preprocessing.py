@@ -67,6 +67,14 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path, size: tuple[
     assert expected.shape == (16, 16, 3)
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "GIF", "TIFF", "WEBP", "JPEG"])
+def test_open_file_stays_open(file_format: str) -> None:
+    """Proves that a file of the caller's is read and left open, also where the picture has to be converted."""
+    file = io.BytesIO(encoded(Image.new("L", (40, 30), 77), file_format))
+    assert load_picture(file, SMALL)[8, 8].tolist() == [77, 77, 77]
+    assert not file.closed
+
+
 def test_source_is_left_as_it_was(tmp_path: Path) -> None:
     """Proves that neither a PIL image nor an array is changed, and that the image can be used again."""
     pixels = gradient(60, 40)
@@ -83,6 +91,13 @@ def test_source_is_left_as_it_was(tmp_path: Path) -> None:
 def test_target_is_width_by_height() -> None:
     """Proves that the tensor is (height, width, 3), whatever the picture's aspect."""
     assert load_picture(gradient(50, 20), Preprocessing(24, 8)).shape == (8, 24, 3)
+
+
+def test_resize_goes_across_first() -> None:
+    """Proves that a tall picture too is resized across and then down, whatever order Pillow would take."""
+    noise = np.random.default_rng(1).integers(0, 256, (90, 20, 3)).astype(np.uint8)
+    across = Image.fromarray(noise).resize((16, 90), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(load_picture(noise, SMALL), across.resize((16, 16), Image.Resampling.BILINEAR))
 
 
 def test_picture_of_the_target_size_is_untouched() -> None:

@@ -20,10 +20,6 @@ from exporter.folding import fold
 from exporter.keras_model import keras_scores, load_keras_model
 from exporter.source import Source, load_split_pictures, read_source
 from exporter.verification import run_file
-from trainer.config import TrainConfig
-from trainer.run_folder import start_run
-from trainer.sample import write_sample
-from trainer.training import train
 
 ROOT = Path(__file__).parents[2]
 CALIBRATION_COUNT = 24
@@ -80,19 +76,6 @@ def file_scores(converted: Converted, pixels, labels=("cat", "dog")) -> np.ndarr
     tensor = TensorInfo("any", "uint8", (1,))
     entry = ModelFile(target.file_name, target.format, target.precision, 1, "", tensor, tensor, "", {})
     return run_file(labels, entry, converted.content, pixels)
-
-
-@pytest.fixture(scope="session")
-def run_folder(tmp_path_factory) -> Path:
-    """A report network at 64 pixels, trained for two epochs on 2 x 64 drawings."""
-    root = tmp_path_factory.mktemp("export")
-    data = write_sample(root / "drawn", count_per_class=64)
-    config = TrainConfig(
-        data=str(data), image_size=64, epochs=2, batch_size=16, test_fraction=0.25, validation_fraction=0.25
-    )
-    start_run(root / "runs", "small", config)
-    folder, _ = train(config, "small", runs=root / "runs", observer=Silent(), cache=root / "cache")
-    return folder
 
 
 @pytest.fixture(scope="session")

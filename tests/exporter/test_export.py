@@ -32,24 +32,11 @@ STAGES = ("reading", "scoring", "converting", "checking", "second calibration", 
 
 
 @pytest.fixture(scope="session")
-def exported(run_folder, tmp_path_factory):
-    """The command with the default limit, finished, and the folder it ran in."""
-    cwd = tmp_path_factory.mktemp("cwd")
-    options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT)
-    return run_export("--run", run_folder, *options, cwd=cwd), cwd
-
-
-@pytest.fixture(scope="session")
 def lenient(run_folder, tmp_path_factory):
-    """The same with a limit that 32 pictures can show to hold, in another process and folder."""
+    """The export of `exported` with a limit that 32 pictures can show to hold, in another process and folder."""
     cwd = tmp_path_factory.mktemp("lenient")
     options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT, "--max-drop", 0.5)
     return run_export("--run", run_folder, *options, cwd=cwd), cwd
-
-
-@pytest.fixture(scope="session")
-def bundle_folder(exported):
-    return exported[1] / "bundles" / "small"
 
 
 @pytest.fixture(scope="session")

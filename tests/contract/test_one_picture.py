@@ -1,0 +1,113 @@
+"""One picture in every form that a device meets it: the same tensor, exactly where the form is lossless."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.preprocessing import Preprocessing, load_picture
+from tests.contract.measurements import Measurements
+
+TARGET = Preprocessing(96, 64)
+ORIENTATION = 0x0112
+# How to store an upright picture, by the EXIF orientation that puts it upright again.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "WEBP": {"lossless": True, "exact": True}, "TIFF": {}, "BMP": {}}
+
+
+@pytest.fixture(scope="module")
+def drawing() -> Image.Image:
+    """A cat of the sample set, as it was drawn."""
+    from trainer.drawing import draw
+
+    return draw("cat", np.random.default_rng(5), 170, 236)
+
+
+@pytest.fixture(scope="module")
+def expected(drawing: Image.Image) -> np.ndarray:
+    return load_picture(np.asarray(drawing), TARGET)
+
+
+def stored(drawing: Image.Image, file_format: str, orientation: int = 1, **options: Any) -> bytes:
+    """Return a file that holds the picture turned and says so."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    method = STORED[orientation]
+    buffer = io.BytesIO()
+    turned = drawing if method is None else drawing.transpose(method)
+    turned.save(buffer, file_format, **({"exif": exif} if orientation > 1 else {}), **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("file_format", LOSSLESS)
+def test_lossless_files_give_the_tensor_of_the_array(
+    drawing: Image.Image, expected: np.ndarray, tmp_path: Path, file_format: str
+) -> None:
+    """Proves that path, bytes, open file and PIL image of each lossless format are the array, to the bit."""
+    content = stored(drawing, file_format, **LOSSLESS[file_format])
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    with path.open("rb") as file, Image.open(path) as image:
+        for source in (path, str(path), content, file, image):
+            np.testing.assert_array_equal(load_picture(source, TARGET), expected)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "TIFF"])
+def test_lying_files_give_the_upright_tensor(
+    drawing: Image.Image, expected: np.ndarray, file_format: str, orientation: int
+) -> None:
+    """Proves that each EXIF orientation of a lossless file gives the upright picture, to the bit."""
+    content = stored(drawing, file_format, orientation, **LOSSLESS[file_format])
+    np.testing.assert_array_equal(load_picture(content, TARGET), expected)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_jpeg_is_near(
+    drawing: Image.Image, expected: np.ndarray, orientation: int, measurements: Measurements
+) -> None:
+    """Proves that a JPEG of quality 95, upright or lying, keeps its bound."""
+    content = stored(drawing, "JPEG", orientation, quality=95, subsampling=0)
+    difference = np.abs(load_picture(content, TARGET).astype(int) - expected)
+    measurements.check("jpeg", "drawing, 8 orientations", float(difference.max()))
+
+
+@pytest.mark.parametrize(("codec", "key"), [("png", "lossless frame"), ("mpeg4", "video frame")])
+def test_video_frame_is_the_picture(
+    drawing: Image.Image, expected: np.ndarray, tmp_path: Path, codec: str, key: str, measurements: Measurements
+) -> None:
+    """Proves that a frame of a lossless video is the array to the bit, and one of MPEG-4 near it."""
+    pytest.importorskip("av")
+    from edge_runtime.video import opened_video
+
+    path = write_frame(tmp_path / "video.mov", np.asarray(drawing), codec)
+    with opened_video(str(path)) as frames:
+        pixels = next(frames).convert()
+    difference = np.abs(load_picture(pixels, TARGET).astype(int) - expected)
+    measurements.check(key, f"drawing, {codec}", float(difference.max()))
+
+
+def write_frame(path: Path, pixels: np.ndarray, codec: str) -> Path:
+    """Write a video of one picture."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=10)
+        stream.height, stream.width = pixels.shape[:2]
+        stream.pix_fmt = "rgb24" if codec == "png" else "yuv420p"
+        stream.bit_rate = 4_000_000
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    return path

@@ -1,0 +1,111 @@
+"""One model, the same answer in every format, runtime and release; the bounds are those of docs/parity.md."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime import read_bundle
+from tests.contract.conftest import OLDEST, TFLITE_RUNTIME, Subject, claimed, make_environment, tensors
+from tests.contract.measurements import Measurements, largest_difference
+from tests.environments import Environment
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+ALL_FILES = {f"model.{precision}.{suffix}" for precision in PRECISIONS for suffix in ("tflite", "onnx")}
+
+
+def precision_of(key: str) -> str:
+    """Return the precision of a key such as `model.int8.onnx onnxruntime`."""
+    return key.split(".")[1]
+
+
+@pytest.fixture(scope="session")
+def keras_answers(run_folder: Path, bundle_folder: Path, pictures: Path) -> np.ndarray:
+    """The trained Keras model's scores with the temperature of the manifest, neither folded nor evened out."""
+    from exporter.confidence import temper
+    from exporter.keras_model import keras_scores, load_keras_model
+    from exporter.source import read_source
+
+    bundle = read_bundle(bundle_folder)
+    scores = keras_scores(load_keras_model(read_source(run_folder)), tensors(pictures, bundle.preprocessing))
+    return temper(scores, bundle.training["temperature"]["value"])
+
+
+def test_every_file_scores_as_keras(
+    subject: Subject, keras_answers: np.ndarray, measurements: Measurements
+) -> None:
+    """Proves that all seven files, run by the edge runtime, keep their bounds against the trained model."""
+    if subject.name != "trained":
+        pytest.skip(f"the Keras model of {subject.name} is not in the repository")
+    assert subject.here["errors"] == {}
+    assert {key.split()[0] for key in subject.here["scores"]} == ALL_FILES - {"model.dynamic.onnx"}
+    for key, scores in subject.here["scores"].items():
+        difference = largest_difference(scores, keras_answers)
+        measurements.check(precision_of(key), key.split()[1], difference)
+
+
+def test_other_releases_score_the_same(
+    environment: Environment, subject: Subject, elsewhere: dict[str, Any], measurements: Measurements
+) -> None:
+    """Proves that every file gives the scores of here with older and newer Python, NumPy and runtime."""
+    assert elsewhere["scores"]
+    for key, scores in elsewhere["scores"].items():
+        backend = key.split()[1]
+        reference = subject.here["scores"][key.replace("tflite-runtime", "litert")]
+        version = elsewhere["versions"].get({"litert": "ai-edge-litert"}.get(backend, backend))
+        where = f"{subject.name}, {backend} {version}, Python {elsewhere['versions']['python']}"
+        measurements.check(f"runtime {precision_of(key)}", where, largest_difference(scores, reference))
+
+
+def test_other_releases_load_every_file(
+    environment: Environment, subject: Subject, elsewhere: dict[str, Any]
+) -> None:
+    """Proves that nothing is refused but the dynamic-range file, and that by tflite-runtime alone."""
+    formats = {"tflite"} if environment.name == "tflite-runtime" else {"tflite", "onnx"}
+    expected = {file.path for file in read_bundle(subject.folder).files if file.format in formats}
+    assert {key.split()[0] for key in elsewhere["scores"] | elsewhere["errors"]} == expected
+    dynamic = "model.dynamic.tflite"
+    refused = (
+        {f"{dynamic} tflite-runtime"} if environment.name == "tflite-runtime" and dynamic in expected else set()
+    )
+    assert elsewhere["errors"].keys() == refused
+
+
+def test_tensors_are_the_same_in_other_releases(subject: Subject, elsewhere: dict[str, Any]) -> None:
+    """Proves that both ends of the claimed ranges of Python, Pillow and NumPy make the same tensors."""
+    assert elsewhere["hashes"] == subject.here["hashes"]
+
+
+@pytest.fixture(scope="session")
+def old_device() -> Environment:
+    return make_environment("tflite-runtime")
+
+
+def test_dynamic_file_is_refused_with_what_to_do(old_device: Environment, bundle_folder: Path) -> None:
+    """Proves that tflite-runtime 2.14 does not compute nonsense from it, and that the user reads one clear line."""
+    picture = bundle_folder / "selftest/large.jpg"
+    done = old_device.command("classify", picture, "--model", bundle_folder, "--precision", "dynamic")
+    assert (done.returncode, done.stdout) == (1, "")
+    [line] = [line for line in done.stderr.splitlines() if line]
+    assert line.startswith("error: ")
+    assert "model.dynamic.tflite" in line
+    assert "version '12'" in line
+    assert "--precision" in line
+
+
+def test_left_alone_an_old_device_takes_the_int8_file(old_device: Environment, bundle_folder: Path) -> None:
+    """Proves that without a choice tflite-runtime 2.14 classifies, and with the int8 file."""
+    picture = bundle_folder / "selftest/large.jpg"
+    done = old_device.command("classify", picture, "--model", bundle_folder)
+    assert done.returncode == 0, done.stderr
+    assert "model.int8.tflite with tflite-runtime" in done.stdout + done.stderr
+
+
+def test_oldest_environment_is_what_is_claimed() -> None:
+    """Proves that the oldest releases tested are the lower bounds of pyproject.toml, to the claimed digit."""
+    tested = dict(re.fullmatch(r"(.+)==(.+)", pin).groups() for pin in (*OLDEST, TFLITE_RUNTIME[-1]))  # type: ignore[union-attr]
+    for requirement in claimed():
+        name, lowest = re.match(r"([\w-]+)>=([\d.]+)", requirement).groups()  # type: ignore[union-attr]
+        assert tested[name].split(".")[:2] == lowest.split("."), requirement

@@ -1,0 +1,89 @@
+"""Real bundles on real photographs, where both are: the same labels as the Keras model; docs/parity.md."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_runtime import Bundle, load_picture, read_bundle
+from edge_runtime.keras_scores import ScoredPicture, read_keras_scores
+from tests.contract.conftest import SHIPPED
+from tests.contract.measurements import Measurements, largest_difference
+from tests.contract.probe import scores_of
+from tests.environments import ROOT
+
+COUNT = 500
+PHOTOGRAPHS = ROOT.parent / "shared/data/petimages"
+# Bundles that were trained on photographs; a local one needs the run of the same name beside it.
+BUNDLES = {"petimages-report": ROOT / "bundles/petimages-report", **SHIPPED}
+
+Compared = tuple[Path, dict[str, Any], np.ndarray]
+
+
+@pytest.fixture(scope="module", params=BUNDLES)
+def compared(request: pytest.FixtureRequest) -> Compared:
+    """A bundle's folder, and its scores by file and backend and those of Keras for test pictures."""
+    folder = BUNDLES[request.param]
+    for needed in (folder / "manifest.json", PHOTOGRAPHS):
+        if not needed.exists():
+            pytest.skip(f"needs {needed.relative_to(ROOT.parent)}")
+    bundle = read_bundle(folder)
+    known = read_keras_scores(folder, bundle.labels)
+    pixels, keras = from_bundle(known, bundle) if known else from_run(ROOT / "runs" / request.param, bundle)
+    return folder, scores_of(folder, list(pixels))["scores"], keras
+
+
+def from_bundle(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
+    """Return test pictures that are here and the Keras scores that the bundle carries for them."""
+    found = {}
+    for path in sorted(PHOTOGRAPHS.glob("*/*")):
+        content = path.read_bytes()
+        picture = known.get(hashlib.sha256(content).hexdigest())
+        if picture is not None:
+            found[path] = picture.scores
+    chosen = [list(found)[index] for index in spread(len(found))]
+    pixels = [load_picture(path, bundle.preprocessing) for path in chosen]
+    return np.stack(pixels), np.array([found[path] for path in chosen])
+
+
+def from_run(run: Path, bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
+    """Return test pictures of a run and the scores that its Keras model gives them."""
+    if not (run / "model.keras").exists():
+        pytest.skip(f"needs keras_scores.csv in the bundle, or {run.relative_to(ROOT)}")
+    pytest.importorskip("tensorflow", reason="TensorFlow runs the Keras model")
+    from exporter.confidence import temper
+    from exporter.keras_model import keras_scores, load_keras_model
+    from exporter.source import load_split_pictures, read_source
+
+    source = read_source(run)
+    test = source.sides["test"]
+    pixels, _ = load_split_pictures(tuple(test[index] for index in spread(len(test))), source.preprocessing)
+    return pixels, temper(keras_scores(load_keras_model(source), pixels), bundle.training["temperature"]["value"])
+
+
+def spread(count: int) -> list[int]:
+    """Return the indices of the pictures to take, from all classes."""
+    assert count >= COUNT
+    return [int(index) for index in np.linspace(0, count - 1, COUNT)]
+
+
+def test_labels_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
+    """Proves that at least 99 % of 500 photographs get the Keras model's label, from every file."""
+    folder, scores, keras = compared
+    assert len(keras) == COUNT
+    for key, found in scores.items():
+        same = (np.argmax(found, axis=1) == keras.argmax(axis=1)).mean()
+        measurements.check("agreement", f"{folder.name}, {key}", float(same))
+
+
+def test_float_scores_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
+    """Proves that float files keep their bounds on photographs too."""
+    folder, scores, keras = compared
+    for key, found in scores.items():
+        precision = key.split(".")[1]
+        if precision.startswith("float"):
+            measurements.check(
+                f"photographs {precision}", f"{folder.name}, {key.split()[1]}", largest_difference(found, keras)
+            )

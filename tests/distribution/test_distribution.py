@@ -1,0 +1,98 @@
+"""The wheel and the sdist as users get them: what each extra brings, and that nothing else comes along."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.environments import CACHE, ROOT, find_python, set_up, virtual_environment
+
+LARGEST_BYTES = 5_000_000
+COMMANDS = ("catdog-train", "catdog-export", "catdog-edge", "catdog-bench")
+# Of these libraries each extra brings exactly the named; a base install brings ai_edge_litert alone.
+WATCHED = ("ai_edge_litert", "av", "keras", "onnx", "onnxruntime", "scipy", "sklearn", "tensorflow", "tf2onnx")
+BRINGS = {
+    "base": (),
+    "onnx": ("onnxruntime",),
+    "camera": ("av",),
+    "bench": ("onnxruntime", "scipy"),
+    "train": ("keras", "scipy", "sklearn", "tensorflow"),
+    "export": ("keras", "onnx", "onnxruntime", "scipy", "tensorflow", "tf2onnx"),
+}
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist of this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    set_up([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions: Path) -> Path:
+    [found] = distributions.glob("*.whl")
+    return found
+
+
+@pytest.fixture(scope="module", params=BRINGS, ids=lambda name: f"extra_{name}")
+def extra(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def installed(extra: str, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts folder of a fresh virtual environment with the wheel and one extra."""
+    folder = tmp_path_factory.mktemp(extra) / "venv"
+    set_up([find_python("3.11"), "-m", "venv", "--without-pip", str(folder)])
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin/python"), "install", "--quiet"]
+    options = ["--no-compile", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
+    set_up([*pip, *options, str(wheel) if extra == "base" else f"{wheel}[{extra}]"])
+    return folder / "bin"
+
+
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    """Run a command away from the checkout, so that only what is installed is found."""
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=CACHE, check=False)
+
+
+def test_wheel_is_small_and_holds_our_packages_alone(wheel: Path) -> None:
+    """Proves that the wheel is below 5 MB and holds no test, picture, data or run."""
+    assert wheel.stat().st_size < LARGEST_BYTES
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    packages = {"benchmarks", "edge_runtime", "exporter", "trainer"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == packages
+    assert {Path(name).suffix for name in names if ".dist-info" not in name} <= {".py", ".typed", ".toml", ""}
+
+
+def test_twine_accepts_both(distributions: Path) -> None:
+    """Proves that the package index would take wheel and sdist with their description."""
+    twine = virtual_environment("twine", "3.11", ("twine",))
+    done = twine.run("-m", "twine", "check", "--strict", *sorted(distributions.iterdir()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
+
+
+def test_extra_brings_what_it_should_and_no_more(installed: Path, extra: str) -> None:
+    """Proves that TensorFlow comes with train and export alone, and every library with its own extra."""
+    script = f"from importlib.util import find_spec; print(*(name for name in {WATCHED} if find_spec(name)))"
+    done = run(installed / "python", "-c", script)
+    assert set(done.stdout.split()) == {"ai_edge_litert", *BRINGS[extra]}, done.stderr
+
+
+def test_extra_fits_together(installed: Path, extra: str) -> None:
+    """Proves that `pip check` finds no conflict and nothing missing."""
+    done = run(sys.executable, "-m", "pip", "--python", installed / "python", "check")
+    assert (done.returncode, done.stdout.strip()) == (0, "No broken requirements found."), done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_has_help(installed: Path, command: str) -> None:
+    """Proves that each command says what it does, whichever extra is missing."""
+    done = run(installed / command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage:")
