@@ -1,0 +1,35 @@
+"""Make edge_runtime/pretrained/, which ships with the package, from the int8 files of models/compact/."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from edge_runtime.atomic_folder import whole_folder
+from edge_runtime.bundle import MANIFEST, SELFTEST, Precision, read_bundle
+
+SOURCE, TARGET = Path("models/compact"), Path("edge_runtime/pretrained")
+
+
+def main(source: Path = SOURCE, target: Path = TARGET) -> None:
+    """Copy what the manifest of the target names, and the model card."""
+    bundle = read_bundle(source)
+    files = tuple(file for file in bundle.files if file.precision is Precision.INT8)
+    names = {file.path for file in files}
+    selftest = tuple(
+        replace(picture, scores={name: scores for name, scores in picture.scores.items() if name in names})
+        for picture in bundle.selftest
+    )
+    shipped = replace(bundle, files=files, selftest=selftest)
+    with whole_folder(target) as folder:
+        (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
+        shutil.copytree(source / SELFTEST, folder / SELFTEST)
+        for name in (*names, "MODEL_CARD.md"):
+            shutil.copy(source / name, folder / name)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
