@@ -11,7 +11,7 @@ import click
 
 from benchmarks.edge_cli import edge
 from benchmarks.report_cli import compare, recommend, run
-from edge_runtime.bundle import newest_bundle
+from edge_runtime.bundle import default_bundle
 from edge_runtime.terminal import one_line_errors
 
 
@@ -44,7 +44,7 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
     with one_line_errors("export"):
         from benchmarks.conversion import compare_conversions
 
-        comparison = compare_conversions(run, model or newest_bundle(), rounds=rounds, threads=threads)
+        comparison = compare_conversions(run, model or default_bundle(), rounds=rounds, threads=threads)
     click.echo(json.dumps(comparison, indent=1))
 
 
@@ -62,7 +62,7 @@ def robustness(model: Path | None, data: Path, pictures: int | None, as_json: bo
 
         progress = Progress(sys.stderr, (PHASE,))
         answers = measure_robustness(
-            model or newest_bundle(), data, pictures=pictures or 0, report=partial(progress.step, PHASE)
+            model or default_bundle(), data, pictures=pictures or 0, report=partial(progress.step, PHASE)
         )
         progress.close()
     click.echo(json.dumps([answer.to_dict() for answer in answers]) if as_json else describe_answers(answers))
@@ -82,7 +82,7 @@ def peers(model: Path | None, data: Path, run: Path | None, rounds: int, as_json
 
         progress = Progress(sys.stderr, (PHASE,))
         found = compare_peers(
-            model or newest_bundle(), data, run=run, rounds=rounds, report=partial(progress.step, PHASE)
+            model or default_bundle(), data, run=run, rounds=rounds, report=partial(progress.step, PHASE)
         )
         progress.close()
     click.echo(json.dumps(found, indent=1) if as_json else describe_peers(found))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.bundle import newest_bundle
+from edge_runtime.bundle import default_bundle
 from edge_runtime.folders import REPORTS, newest_folder
 from edge_runtime.terminal import next_command, one_line_errors, say
 
@@ -40,7 +40,7 @@ def run(model: Path | None, data: Path, out: Path | None, **options: Any) -> Non
     Ctrl-C ends the measuring and writes what is there, marked incomplete.
     """
     with one_line_errors("bench", stopped="stopped before anything was measured"):
-        folder = model or newest_bundle()
+        folder = model or default_bundle()
         target = out or REPORTS / folder.resolve().name
         report = _measured(folder, data, target, options)
         _print_run(report, target)

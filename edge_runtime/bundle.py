@@ -29,24 +29,18 @@ __all__ = [
     "Precision",
     "SelfTestPicture",
     "TensorInfo",
-    "newest_bundle",
+    "default_bundle",
     "read_bundle",
     "read_model_file",
 ]
 
+PRETRAINED = Path(__file__).parent / "pretrained"
 MAX_MANIFEST_BYTES = 10_000_000
 
 
-def newest_bundle() -> Path:
-    """Return the newest bundle below `bundles/`.
-
-    Raises:
-        BundleError: there is none.
-    """
-    folder = newest_folder(BUNDLES, MANIFEST)
-    if folder is None:
-        raise BundleError(f"no bundle in {BUNDLES}/: name one with --model, or make one with: catdog-export")
-    return folder
+def default_bundle() -> Path:
+    """Return the newest bundle below `bundles/`, or where there is none, the one that comes with the package."""
+    return newest_folder(BUNDLES, MANIFEST) or PRETRAINED
 
 
 def read_bundle(folder: Path) -> Bundle:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import backends
-from edge_runtime.bundle import Bundle, read_bundle
+from edge_runtime.bundle import Bundle, default_bundle, read_bundle
 from edge_runtime.errors import PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture import MAX_PIXELS
@@ -96,7 +96,7 @@ class Classifier:
     @classmethod
     def open(
         cls,
-        folder: str | os.PathLike[str],
+        folder: str | os.PathLike[str] | None = None,
         backend: str = "auto",
         *,
         precision: str = "auto",
@@ -107,7 +107,7 @@ class Classifier:
         """Open a bundle folder.
 
         Args:
-            folder: the bundle, `bundles/<name>`.
+            folder: the bundle; default the newest in `bundles/`, or else the one that comes with the package.
             backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
             precision: `auto` or a `Precision`.
             threads: inference threads of `classify`; default one per usable core, at most 4.
@@ -118,9 +118,10 @@ class Classifier:
             BundleError: the bundle is missing, damaged or of an unknown version.
             BackendError: no installed runtime loads a file of the bundle that was asked for.
         """
-        bundle = read_bundle(Path(folder))
+        path = default_bundle() if folder is None else Path(folder)
+        bundle = read_bundle(path)
         threads = threads or usable_cores()
-        selection = select(Path(folder), bundle, backend, precision, threads)
+        selection = select(path, bundle, backend, precision, threads)
         return cls(bundle, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:

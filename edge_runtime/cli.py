@@ -63,11 +63,11 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
         raise click.UsageError("--json and --csv exclude each other")
     with one_line_errors("onnx"):
         from edge_runtime.batch import run_batch
-        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.bundle import default_bundle
         from edge_runtime.listing import list_pictures
         from edge_runtime.parallel import default_workers, usable_cores
 
-        folder = model or newest_bundle()
+        folder = model or default_bundle()
         pictures = list(list_pictures(paths, recursive=recursive))
         # One picture gets every core; of many, each gets a thread.
         threads = (options["threads"] or usable_cores()) if len(pictures) == 1 else 1
@@ -106,11 +106,11 @@ def info(model: Path | None, backend: str, precision: str, as_json: bool) -> Non
     with one_line_errors("onnx"):
         import json
 
-        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.bundle import default_bundle
         from edge_runtime.info import bundle_lines, describe_bundle
 
         with native_output_to(Path(os.devnull)):
-            values = describe_bundle(model or newest_bundle(), backend, precision)
+            values = describe_bundle(model or default_bundle(), backend, precision)
     say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
 
 
@@ -124,11 +124,11 @@ def selftest(model: Path | None, backend: str, precision: str, as_json: bool) ->
     with one_line_errors("onnx"):
         import json
 
-        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.bundle import default_bundle
         from edge_runtime.selftest import run_selftest
 
         with native_output_to(Path(os.devnull)):
-            checks = run_selftest(model or newest_bundle(), backend, precision=precision)
+            checks = run_selftest(model or default_bundle(), backend, precision=precision)
     for check in checks:
         line = f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}"
         say(json.dumps(check.to_dict()) if as_json else line)

@@ -29,7 +29,8 @@ class Verdict:
         state: passed when even the bad end of the interval is within the drop; failed when even the good end is
             not; inconclusive between.
         max_drop: largest drop of accuracy that is allowed, 0-1.
-        pictures_needed: pictures in all that would decide, were the flips as frequent as here; 0 when decided,
+        pictures_needed: pictures in all that would decide, were the flips as frequent as here, and as many won as
+            lost where more were won; 0 when decided,
             or when the drop is so near `max_drop` that no number of pictures in reach would.
     """
 
@@ -63,11 +64,12 @@ def _state(lost: float, won: float, pictures: int, max_drop: float) -> GateState
 
 
 def _pictures_needed(drift: DriftReport, max_drop: float) -> int:
-    """Search the smallest decided number of pictures, to one part in a hundred."""
+    """Search the smallest decided number of pictures, to one part in a hundred; a gain so far is taken for luck."""
+    evenly = (drift.right_to_wrong + drift.wrong_to_right) / 2
 
     def decided(pictures: int) -> bool:
-        share = pictures / drift.pictures
-        lost, won = drift.right_to_wrong * share, drift.wrong_to_right * share  # rounded, they would jump
+        share = pictures / drift.pictures  # of flips that are not rounded, or they would jump
+        lost, won = max(drift.right_to_wrong, evenly) * share, min(drift.wrong_to_right, evenly) * share
         return _state(lost, won, pictures, max_drop) is not GateState.INCONCLUSIVE
 
     enough = drift.pictures

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
 
 MODEL = click.option(
-    "--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]"
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Bundle folder.  [default: newest in bundles/, else the shipped one]",
 )
 BACKEND = click.option(
     "--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."

@@ -128,8 +128,9 @@ def _open(source: str | os.PathLike[str] | bytes | IO[bytes] | Pixels, name: str
     if isinstance(source, str | os.PathLike):
         status = os.stat(source)
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device can block for ever
-            kind = "folder" if stat.S_ISDIR(status.st_mode) else "pipe or device"
-            raise PictureError(name, f"is a {kind}, not a picture")
+            if stat.S_ISDIR(status.st_mode):
+                raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
+            raise PictureError(name, "is a pipe or device, not a picture")
         _refuse_bytes(status.st_size, name)
     return Image.open(source)
 

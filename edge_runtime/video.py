@@ -6,9 +6,11 @@ Why PyAV: docs/decisions/0010-video-library.md.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +46,8 @@ def check_source(source: str) -> None:
     Raises:
         CameraError: a file that is not there, or a kind of address that is not read.
     """
+    if source == PICAMERA and PICAMERA not in sys.modules and find_spec(PICAMERA) is None:
+        raise CameraError("picamera2 is not installed: sudo apt install python3-picamera2")
     if is_file(source) and "://" in source:
         raise CameraError(f"{source}: expected an address that begins with {', '.join(STREAMS)}")
     if is_file(source) and not Path(source).is_file():

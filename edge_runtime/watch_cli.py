@@ -52,12 +52,12 @@ def watch(source: str | None, named: str | None, model: Path | None, **options: 
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
     source = source or named or ""
     with one_line_errors("camera"):
-        from edge_runtime.bundle import newest_bundle
+        from edge_runtime.bundle import default_bundle
         from edge_runtime.parallel import usable_cores
         from edge_runtime.video import check_source
 
         check_source(source)
-        folder = model or newest_bundle()
+        folder = model or default_bundle()
         # One core is left to decode on.
         classifier = open_classifier(folder, options, threads=options["threads"] or max(1, usable_cores() - 1))
         summary = _watch(classifier, source, options)

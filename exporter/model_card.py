@@ -42,7 +42,7 @@ def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
         "- Measured on pictures like those it was trained on; other cameras, light or framing may do worse.\n"
         "- Not for decisions about people, safety or money.\n",
         "## How to run\n",
-        f"    catdog-edge classify --model {bundle.name} PICTURE\n",
+        "In this folder:\n\n    catdog-edge classify --model . PICTURE\n",
     ]
     return "\n".join(part for part in parts if part)
 

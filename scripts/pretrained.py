@@ -1,4 +1,4 @@
-"""Make edge_runtime/pretrained/, which ships with the package, from the int8 files of models/compact/."""
+"""Make edge_runtime/pretrained/, which ships with the package: pretrained.py BUNDLE, of whose files it takes the int8."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from edge_runtime.atomic_folder import whole_folder
 from edge_runtime.bundle import MANIFEST, SELFTEST, Precision, read_bundle
 
-SOURCE, TARGET = Path("models/compact"), Path("edge_runtime/pretrained")
+CARD, TARGET = Path("models/compact/MODEL_CARD.md"), Path("edge_runtime/pretrained")
 
 
-def main(source: Path = SOURCE, target: Path = TARGET) -> None:
+def main(source: Path, target: Path = TARGET) -> None:
     """Copy what the manifest of the target names, and the model card."""
     bundle = read_bundle(source)
     files = tuple(file for file in bundle.files if file.precision is Precision.INT8)
@@ -27,8 +27,8 @@ def main(source: Path = SOURCE, target: Path = TARGET) -> None:
     with whole_folder(target) as folder:
         (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
         shutil.copytree(source / SELFTEST, folder / SELFTEST)
-        for name in (*names, "MODEL_CARD.md"):
-            shutil.copy(source / name, folder / name)
+        for path in (*(source / name for name in names), CARD):
+            shutil.copy(path, folder)
 
 
 if __name__ == "__main__":

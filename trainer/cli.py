@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", help="Folder with a sub-folder per class, or sample, or microsoft.  [default: sample]")
-@click.option("--negatives", help="Folder with a sub-folder per kind of picture of no class; adds `neither`.")
+@click.option(
+    "--negatives",
+    help="Folder with a sub-folder per kind of picture of no class; adds the class neither.  [default: none]",
+)
 @click.option("--architecture", help="Network to train: report or compact.  [default: report]")
 @click.option("--image-size", type=int, help="Side of the model's input, pixels.  [default: 128]")
 @click.option("--epochs", type=int, help="Passes over the training split.  [default: 10]")

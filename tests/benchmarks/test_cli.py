@@ -26,14 +26,6 @@ def run(*arguments):
     return CliRunner().invoke(main, ["run", *map(str, arguments)])
 
 
-def test_no_bundle_is_one_clear_line(tmp_path, monkeypatch):
-    """Exit code 1 and the command that makes a bundle."""
-    monkeypatch.chdir(tmp_path)
-    done = run("--data", tmp_path)
-    assert done.exit_code == 1
-    assert done.stderr.startswith("error: no bundle in bundles/")
-
-
 @pytest.mark.parametrize("name", ["empty", "none"])
 def test_no_picture_is_one_clear_line(tmp_path, bench_bundle, name):
     """A folder without pictures, or that is not there, is named."""

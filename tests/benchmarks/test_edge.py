@@ -59,7 +59,7 @@ def test_watch(bench_bundle):
     pytest.importorskip("av")
     result = edge("watch", "--model", bench_bundle, "--seconds", 1, "--rounds", 2)
     assert result["watch"]["full speed"]["classified"] == 30
-    assert 20 < result["watch"]["own time"]["fps"] < 35
+    assert 5 < result["watch"]["own time"]["fps"] < 35  # 30, on a machine with nothing else to do
     assert result["decode_ms_a_frame"]["PyAV"]["count"] == 2
 
 

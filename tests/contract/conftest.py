@@ -13,7 +13,7 @@ from tests.contract.probe import LIBRARIES, probe
 from tests.environments import ROOT, Environment, virtual_environment
 
 # Bundles that the repository holds, by name. "trained" is made by the tests: a small network, every file.
-SHIPPED: dict[str, Path] = {}
+SHIPPED = {"compact": ROOT / "edge_runtime" / "pretrained"}
 
 # The oldest releases that pyproject.toml claims, and for 32-bit Arm the one TFLite runtime there is.
 OLDEST = ("click==8.1.0", "pillow==11.0.0", "numpy==1.26.0", "ai-edge-litert==2.0.2", "onnxruntime==1.20.0")

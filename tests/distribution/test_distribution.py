@@ -60,13 +60,15 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_wheel_is_small_and_holds_our_packages_alone(wheel: Path) -> None:
-    """Proves that the wheel is below 5 MB and holds no test, picture, data or run."""
+    """Proves that the wheel is below 5 MB and holds code, recipes and the shipped bundle, no test, data or run."""
     assert wheel.stat().st_size < LARGEST_BYTES
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     packages = {"benchmarks", "edge_runtime", "exporter", "trainer"}
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
-    assert {Path(name).suffix for name in names if ".dist-info" not in name} <= {".py", ".typed", ".toml", ""}
+    rest = [name for name in names if ".dist-info" not in name and not name.startswith("edge_runtime/pretrained/")]
+    assert {Path(name).suffix for name in rest} <= {".py", ".typed", ".toml", ""}
+    assert {"edge_runtime/pretrained/manifest.json", "edge_runtime/pretrained/model.int8.tflite"} <= set(names)
 
 
 def test_twine_accepts_both(distributions: Path) -> None:

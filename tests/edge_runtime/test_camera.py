@@ -192,7 +192,7 @@ def test_source_that_can_never_open_is_refused_at_once(source: str) -> None:
 def test_kinds_of_sources() -> None:
     """Proves which names are files that end, and which go on."""
     assert is_file("video.mp4")
-    for source in ("0", "/dev/video3", "rtsp://camera/1", "http://camera/stream", "picamera2"):
+    for source in ("0", "/dev/video3", "rtsp://camera/1", "http://camera/stream"):
         assert not is_file(source)
         check_source(source)
 
@@ -242,7 +242,9 @@ def test_camera_of_the_pi(fake_picamera: None) -> None:
 
 
 def test_missing_picamera_names_its_package() -> None:
-    """Proves that asking for the Pi's camera elsewhere says what to install."""
+    """Proves that asking for the Pi's camera elsewhere says what to install, at once and not again and again."""
+    with pytest.raises(CameraError, match="sudo apt install python3-picamera2"):
+        check_source("picamera2")
     with pytest.raises(CameraError, match="sudo apt install python3-picamera2"), opened_video("picamera2"):
         pass
 

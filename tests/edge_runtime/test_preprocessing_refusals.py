@@ -127,7 +127,7 @@ def test_file_that_is_no_picture(tmp_path: Path, content: bytes, reason: str) ->
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     """Proves that a path to nothing and a path to a folder each have their own words."""
     assert refusal(tmp_path / "none.jpg") == "no such file"
-    assert refusal(tmp_path) == "is a folder, not a picture"
+    assert refusal(tmp_path) == "is a folder, not a picture; --recursive looks in the folders inside it"
 
 
 @pytest.mark.parametrize("source", [None, 5, "a\0b", [1, 2]], ids=["None", "number", "zero byte", "list"])

@@ -72,7 +72,8 @@ def test_kinds_held_back_are_named(finished: Finished) -> None:
     }
     labels = (*finished.dataset.labels, "neither")
     dataset = replace(finished.dataset, labels=labels, sides=sides, has_negatives=True)
-    text = write_report("x", finished.config, dataset, STATE, finished.evaluation)
+    evaluation = evaluate_scores(np.eye(3), np.arange(3), labels)
+    text = write_report("x", finished.config, dataset, STATE, evaluation)
     assert "Kinds of `neither` only in validation: validation_kind." in text
     assert "Kinds of `neither` only in test: test_kind." in text
 

@@ -191,7 +191,7 @@ def test_changed_data_cannot_be_resumed(pets: Path, cache: Path, pets_dataset: D
     epoch = dict.fromkeys(
         ("loss", "accuracy", "validation_loss", "validation_accuracy", "seconds", "waiting_share"), 1
     )
-    (folder / "state.json").write_text(json.dumps({"history": [epoch]}))
+    (folder / "state.json").write_text(json.dumps({"history": [epoch], "suspects": []}))
     keep_splits(folder, pets_dataset)
     with pytest.raises(RunError, match="not those that this run was begun with"):
         keep_splits(folder, changed)
