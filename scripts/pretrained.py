@@ -1,4 +1,4 @@
-"""Make edge_runtime/pretrained/, which ships with the package: pretrained.py BUNDLE, of whose files it takes the int8."""
+"""Make edge_runtime/pretrained/ from the int8 files of a bundle: python scripts/pretrained.py BUNDLE."""
 
 from __future__ import annotations
 
