@@ -21,6 +21,8 @@ class Recommendation:
         configuration: file, runtime and threads.
         p95_ms: 95th percentile of the time from a picture's file to its label, milliseconds.
         gate: what the gate says of the file here.
+        decided: whether the gate has passed the file and the figures can be relied on; otherwise nothing can be
+            shipped yet, and this is the fastest file only.
         reason: one sentence.
         warnings: what to know before believing it, a sentence each.
     """
@@ -28,6 +30,7 @@ class Recommendation:
     configuration: Configuration
     p95_ms: float
     gate: str
+    decided: bool
     reason: str
     warnings: tuple[str, ...]
 
@@ -54,12 +57,16 @@ def recommend(report: BenchmarkReport) -> Recommendation:
         )
     best = (passed or undecided)[0]
     warnings = [] if passed else [_undecided(report, best)]
+    doubts = [*_doubts(report), *warnings]
     return Recommendation(
         best.configuration,
         best.total.p95_ms,
         gate_of(report, best.configuration),
-        _reason(report, best, (passed or undecided)[1:]),
-        (*_doubts(report), *warnings, *_faster(report, best, by_p95), *slow_int8(report)),
+        not doubts,
+        _reason(
+            report, best, (passed or undecided)[1:], "Ship" if not doubts else "Nothing to ship yet; the fastest is"
+        ),
+        (*doubts, *_faster(report, best, by_p95), *slow_int8(report)),
     )
 
 
@@ -112,10 +119,10 @@ def _faster(report: BenchmarkReport, best: Measured, by_p95: list[Measured]) -> 
     return found
 
 
-def _reason(report: BenchmarkReport, best: Measured, slower: list[Measured]) -> str:
+def _reason(report: BenchmarkReport, best: Measured, slower: list[Measured], verdict: str) -> str:
     text = (
-        f"Ship {best.configuration.said()}: 95 of 100 pictures take at most {best.total.p95_ms:.2f} ms from file "
-        "to label"
+        f"{verdict} {best.configuration.said()}: 95 of 100 pictures take at most {best.total.p95_ms:.2f} ms "
+        "from file to label"
     )
     other = next((item for item in slower if item.configuration.file != best.configuration.file), None)
     if other is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.comparison import Change
     from benchmarks.record import BenchmarkReport
 
-REGRESSION = 3  # exit code
+REGRESSION, UNDECIDED = 3, 4  # exit codes
 STOPPED = 130
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 
@@ -90,7 +90,10 @@ def _print_run(report: BenchmarkReport, target: Path) -> None:
 @click.argument("report", type=click.Path(path_type=Path), required=False)
 @_AS_JSON
 def recommend(report: Path | None, as_json: bool) -> None:
-    """Name the fastest file that passes the gate, by p95, from REPORT (default: the newest in reports/)."""
+    """Name the fastest file that passes the gate, by p95, from REPORT (default: the newest in reports/).
+
+    Exit code 4 says that none has passed yet, or that the figures cannot be relied on.
+    """
     with one_line_errors("bench"):
         from benchmarks.recommendation import recommend as choose
         from benchmarks.record import read_report
@@ -98,10 +101,12 @@ def recommend(report: Path | None, as_json: bool) -> None:
         found = choose(read_report(report or _newest_report()))
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
-        return
+        sys.exit(0 if found.decided else UNDECIDED)
     click.echo(found.reason.replace("`", ""))
     for warning in found.warnings:
         say(f"warning: {warning}".replace("`", ""), err=True)
+    if not found.decided:
+        sys.exit(UNDECIDED)
     what = found.configuration
     next_command(f"catdog-edge classify --backend {what.runtime} --precision {what.precision} PICTURE")
 

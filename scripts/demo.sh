@@ -13,7 +13,7 @@ echo "== 3. classify pictures with the int8 file"
 catdog-edge classify --model bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
 echo "== 4. measure every file on this machine"
 catdog-bench run --model bundles/demo --data data/sample --out reports/demo --rounds 100
-catdog-bench recommend reports/demo
+catdog-bench recommend reports/demo || [ $? -eq 4 ]
 
 echo
 echo "run folder:  demo/runs/demo      (report.md: learning curves, confusion matrix, mistakes)"

@@ -102,6 +102,8 @@ def test_no_file_passes():
     with pytest.raises(BenchmarkError, match="no file of pets passes the gate"):
         recommend(failing)
     found = recommend(a_report(measured("int8", 2)))
+    assert not found.decided
+    assert found.reason.startswith("Nothing to ship yet; the fastest is `model.int8.tflite`")
     assert (found.gate, found.warnings) == (
         "unknown",
         ("No gate has judged the files: name the test pictures with --data.",),
@@ -171,6 +173,9 @@ def test_commands_exit_as_scripts_need(tmp_path):
     assert json.loads(run(main, ["compare", str(old), str(old), "--json"]).stdout)["regressions"] == 0
     chosen = json.loads(run(main, ["recommend", str(old), "--json"]).stdout)
     assert chosen["configuration"]["file"] == "model.int8.tflite"
+    new.write_text(to_json(a_report(measured("int8", 5))))
+    for options in ([], ["--json"]):
+        assert run(main, ["recommend", str(new), *options]).exit_code == 4
     new.write_text('{"schema_version": 2}')
     done = run(main, ["recommend", str(new)])
     assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
