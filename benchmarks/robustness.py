@@ -17,11 +17,11 @@ from PIL import Image, ImageEnhance, ImageFilter
 from benchmarks.errors import BenchmarkError
 from benchmarks.pictures import Pictures, find_pictures, load_all
 from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.drift import answer_groups
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
 from edge_runtime.shares import wilson_interval
 
-NEITHER = "neither"
 PHASE = "classifying"
 _NOISE_LEVELS = 25.0
 
@@ -118,9 +118,7 @@ def _count(name: str, pictures: Pictures, labels: tuple[str, ...], predictions: 
         counts = (chosen, right[chosen], right[chosen] & sure[chosen], ~right[chosen] & sure[chosen])
         return Answers(name, group, *(int(count.sum()) for count in counts))
 
-    groups = [(label, pictures.targets == index) for index, label in enumerate(labels)]
-    if NEITHER in labels:
-        groups.append((f"all but {NEITHER}", pictures.targets != labels.index(NEITHER)))
+    groups = answer_groups(labels, pictures.targets)
     return [answers(group, chosen) for group, chosen in groups if chosen.any()]
 
 

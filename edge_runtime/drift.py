@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from edge_runtime.shares import Interval, mcnemar_p, paired_interval, wilson_int
 Scores = NDArray[np.float64]
 Labels = NDArray[np.intp]
 _BINS = 15  # of the calibration error
+
+NEITHER = "neither"  # the label of pictures of none of the classes
 
 
 @dataclass(frozen=True)
@@ -121,3 +124,16 @@ def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float
     """
     truth = np.eye(scores.shape[1])[targets]
     return float(((scores - truth) ** 2).sum(axis=1).mean())
+
+
+def answer_groups(labels: tuple[str, ...], targets: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the groups that answers are counted in, and which of the pictures `(N,)` each holds.
+
+    Args:
+        labels: the labels.
+        targets: true label indices `int (N,)`.
+    """
+    for index, label in enumerate(labels):
+        yield label, targets == index
+    if NEITHER in labels:
+        yield f"all but {NEITHER}", targets != labels.index(NEITHER)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.drift import answer_groups
 from edge_runtime.shares import wilson_interval
 from exporter.record import ExportRecord
 
 KEPT = 0.99  # share of the right answers that the threshold lets through
-NEITHER = "neither"
 
 
 def choose_threshold(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
@@ -30,20 +30,12 @@ def choose_threshold(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> 
 def answer_rows(record: ExportRecord) -> Iterator[tuple[str, ...]]:
     """Yield for each file and class: pictures, label right, right and sure, right or unsure, sure and wrong."""
     for file in record.files:
-        for name, chosen in _groups(record):
+        for name, chosen in answer_groups(record.source.labels, record.test[1]):
             scores, targets = file.check.scores[chosen], record.test[1][chosen]
             right = scores.argmax(axis=1) == targets
             sure = scores.max(axis=1) >= record.threshold
             shares = (right, right & sure, right | ~sure, ~right & sure)
             yield (f"`{file.name}`", name, f"{len(targets):,}", *map(_share, shares))
-
-
-def _groups(record: ExportRecord) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    labels, targets = record.source.labels, record.test[1]
-    for index, label in enumerate(labels):
-        yield label, targets == index
-    if NEITHER in labels:
-        yield f"all but {NEITHER}", targets != labels.index(NEITHER)
 
 
 def _share(found: NDArray[np.bool_]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_runtime.bundle import Bundle
-from exporter.answers import NEITHER
+from edge_runtime.drift import NEITHER
 from exporter.record import ExportRecord
 from exporter.report import SAMPLE_WARNING, table
 

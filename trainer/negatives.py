@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from edge_runtime.drift import NEITHER
 from edge_runtime.preprocessing import Preprocessing
 from trainer.cache import DEFAULT_CACHE, cache_pictures
 from trainer.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
 from trainer.errors import DataError
 from trainer.near_duplicates import group_near_duplicates
 
-NEITHER = "neither"
 # Shares of the pictures, in whole kinds: the rest trains.
 _TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
 
