@@ -24,7 +24,8 @@ class TrainConfig:
         image_size: side of the square input in pixels, 32-512.
         epochs: passes over the training split, 1 or more.
         batch_size: pictures a step, 1 or more.
-        optimizer: `adam`, or `sgd` with Nesterov momentum 0.9.
+        optimizer: `adam`, `sgd` with Nesterov momentum 0.9, or `muon`, which learns from the fewest pictures
+            where most weights are convolutions.
         learning_rate: step size, the largest of a schedule, above 0.
         schedule: `constant`, or `cosine` to zero after a warm-up over the first twentieth.
         weight_decay: share of each weight, in learning rates, taken off at each step; 0 for none.
@@ -107,7 +108,7 @@ class TrainConfig:
 
 
 _STAGES = 4  # of progressive resolution
-_CHOICES = {"optimizer": ("adam", "sgd"), "schedule": ("constant", "cosine")}
+_CHOICES = {"optimizer": ("adam", "sgd", "muon"), "schedule": ("constant", "cosine")}
 _RANGES = (
     ("weight_decay", 0.0, 1.0),
     ("label_smoothing", 0.0, 0.5),

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STATE = "state.json"
 # Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
 _RECALIBRATION_PICTURES = 512
-_NEGATIVE_REPEATS = 3  # times an epoch that each negative is seen
+_NEGATIVE_REPEATS = 4  # times an epoch that each negative is seen
 _DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
 _SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
 
@@ -126,6 +126,10 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
     options = {"weight_decay": decay, "use_ema": average > 0, "ema_momentum": average or 0.99}
     if config.optimizer == "sgd":
         optimizer = optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
+    elif config.optimizer == "muon":
+        from trainer.muon import ConvolutionMuon
+
+        optimizer = ConvolutionMuon(rate, adam_weight_decay=decay, **options)
     else:
         optimizer = optimizers.Adam(rate, **options)
     if decay:
