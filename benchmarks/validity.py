@@ -62,7 +62,7 @@ def _contradictions(measured: tuple[Measured, ...]) -> list[str]:
     faults = []
     if unsure > MOST_UNSURE:
         faults.append(
-            f"the median of the fastest is known to {unsure:.0%} only, {MOST_UNSURE:.0%} is allowed; "
+            f"the median of the fastest is uncertain by {unsure:.0%}, at most {MOST_UNSURE:.0%} is allowed; "
             "more rounds may do"
         )
     turned = [other.configuration.said() for other in measured[1:] if _turned(fastest.total_ms, other.total_ms)]

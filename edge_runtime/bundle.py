@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from edge_runtime.errors import BundleError
-from edge_runtime.folders import BUNDLES, newest_folder
+from edge_runtime.folders import BUNDLES, RUN, newest_folder
 from edge_runtime.manifest import (
     MANIFEST,
     SELFTEST,
@@ -55,13 +55,22 @@ def read_bundle(folder: Path) -> Bundle:
             raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise BundleError(f"{folder}: no {MANIFEST} there. Make a bundle with: catdog-export") from error
+        raise BundleError(f"{folder}: no {MANIFEST} there. {_what_instead(folder)}") from error
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
     try:
         return Bundle.from_dict(values)
     except BundleError as error:
         raise BundleError(f"{folder}: {error}") from error
+
+
+def _what_instead(folder: Path) -> str:
+    """Return what to do about a folder that is no bundle: often it is next to one."""
+    near = folder.parent if (folder.parent / MANIFEST).exists() else newest_folder(folder, MANIFEST)
+    if near:
+        return f"The bundle is {near}"
+    run = f" --run {folder}" if (folder / RUN).exists() else ""
+    return f"Make a bundle with: catdog-export{run}"
 
 
 def read_model_file(folder: Path, file: ModelFile) -> bytes:

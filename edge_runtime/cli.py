@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,6 +80,8 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
         sys.exit(130)
     if tally.failed:
         sys.exit(1)
+    import shlex
+
     data = os.path.dirname(pictures[0]) or "."
     next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {shlex.quote(data)}")
 

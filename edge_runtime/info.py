@@ -51,14 +51,23 @@ def bundle_lines(values: dict[str, Any]) -> list[str]:
         "",
     ]
     for file in values["files"]:
-        accuracy = file["drift"].get("accuracy")
-        measured = f"accuracy {accuracy:.2%}" if isinstance(accuracy, float) else ""
         tensor = f"{file['input']['dtype']} in, {file['output']['dtype']} out"
         lines.append(
-            f"{file['path']:22} {file['size_bytes'] / 1e6:7.2f} MB  {tensor:24} {measured:16} {file['status']}"
+            f"{file['path']:22} {file['size_bytes'] / 1e6:7.2f} MB  {tensor:24} {_measured(file['drift'])} "
+            f"{file['status']}"
         )
     use = values["use"]
     return [*lines, "", f"in use: {use['path']} with {use['backend']}" if use else "in use: none", values["reason"]]
+
+
+def _measured(drift: dict[str, Any]) -> str:
+    """Return the accuracy that the export measured and its gate's verdict; of another's manifest, what it has."""
+    try:
+        low, high = drift["interval"]
+        accuracy = f"accuracy {drift['accuracy']:.2%} [{low:.2%}, {high:.2%}] of {drift['pictures']:,}"
+        return f"{accuracy}, {drift['gate']['state']} "
+    except (KeyError, TypeError, ValueError):
+        return "accuracy unknown "
 
 
 def _training(training: dict[str, Any]) -> list[str]:

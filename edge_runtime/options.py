@@ -5,10 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib import import_module
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,12 +22,14 @@ MODEL = click.option(
     type=click.Path(path_type=Path),
     help="Bundle folder.  [default: newest in bundles/, else the shipped one]",
 )
-BACKEND = click.option(
-    "--backend", default="auto", show_default=True, help="litert, tflite-runtime or onnxruntime."
-)
+# Written out, as the modules that define them take too long to import for a help page; a test compares.
+BACKENDS = ("auto", "litert", "tflite-runtime", "onnxruntime")
+PRECISIONS = ("auto", "int8", "mixed", "dynamic", "float16", "float32")
+BACKEND = click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True, help="Runtime.")
 PRECISION = click.option(
-    "--precision", default="auto", show_default=True, help="int8, dynamic, float16 or float32."
-)
+    "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
+    help="Number format of the file; mixed is int8 with some layers in float.",
+)  # fmt: skip
 THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
 )
@@ -41,16 +41,17 @@ MIN_CONFIDENCE = click.option(
 
 def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> Classifier:
     """Open a bundle as the command's options say, and say which file is in use."""
-    from edge_runtime.bundle import read_bundle
-    from edge_runtime.selection import select
+    # NumPy's OpenBLAS keeps every core busy while it starts; nothing here multiplies matrices with it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with uncollected_start(), native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
+        from edge_runtime.bundle import read_bundle
+        from edge_runtime.selection import select
 
-    # LiteRT announces its delegate. NumPy and Pillow are imported while the model file is read and hashed.
-    quiet = native_output_to(Path(os.devnull))
-    with uncollected_start(), quiet, imported_meanwhile("edge_runtime.classifier"):
         bundle = read_bundle(folder)
         selection = select(folder, bundle, options["backend"], options["precision"], threads)
-    from edge_runtime.classifier import Classifier
-    from edge_runtime.picture import MAX_PIXELS
+
+        from edge_runtime.classifier import Classifier
+        from edge_runtime.picture import MAX_PIXELS
 
     classifier = Classifier(
         bundle,
@@ -75,19 +76,3 @@ def uncollected_start() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@contextmanager
-def imported_meanwhile(module: str) -> Iterator[None]:
-    """Import a module in a thread beside the block; what fails is left for the real import to report."""
-
-    def attempt() -> None:
-        with suppress(Exception):
-            import_module(module)
-
-    thread = Thread(target=attempt)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from edge_runtime import backends
@@ -50,7 +53,7 @@ def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: 
     """
     reasons: list[str] = []
     for file, name in candidates(bundle, backend, precision):
-        content = read_model_file(folder, file)
+        content = _read_meanwhile(folder, file, partial(backends.import_ahead, name))
         try:
             model = backends.open_model(name, content, threads)
         except BackendError as error:
@@ -59,6 +62,25 @@ def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: 
             _refuse_misfit(model, bundle, folder / file.path)
             return Selection(file, content, name, model, tuple(reasons))
     raise BackendError(_nothing_loads(folder, backend, precision, reasons))
+
+
+def _read_meanwhile(folder: Path, file: ModelFile, work: Callable[[], None]) -> bytes:
+    """Read and hash a model file in a thread beside some other work: both take long, and only one needs Python."""
+    results: list[bytes | Exception] = []
+
+    def read() -> None:
+        try:
+            results.append(read_model_file(folder, file))
+        except Exception as error:
+            results.append(error)
+
+    thread = Thread(target=read)
+    thread.start()
+    work()
+    thread.join()
+    if isinstance(results[0], Exception):
+        raise results[0]
+    return results[0]
 
 
 def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
@@ -109,8 +131,10 @@ def _nothing_loads(folder: Path, backend: str, precision: str, reasons: list[str
         tried = "; ".join(reasons)
         return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."
     installed = ", ".join(backends.installed_backends()) or "none"
-    installs = "; ".join(backend.install for backend in backends.BACKENDS.values())
+    installs = "; ".join(library.install for library in backends.BACKENDS.values())
+    wanted = "" if precision == "auto" else f"{precision} "
+    reader = "an installed runtime" if backend == "auto" else f"backend {backend}"
     return (
-        f"{folder}: the bundle has no {precision} file for backend {backend}; installed runtimes: {installed}. "
+        f"{folder}: the bundle has no {wanted}file for {reader}; installed runtimes: {installed}. "
         f"Choose another --precision or --backend, export more formats, or install a runtime: {installs}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-UNSURE = "unsure"
+from edge_runtime.results import UNSURE
 
 
 class Smoothed(NamedTuple):

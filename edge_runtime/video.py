@@ -76,7 +76,8 @@ def opened_video(source: str) -> Iterator[Iterator[Frame]]:
     try:
         container = av.open(**_arguments(source))
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise CameraError(f"{source}: cannot be opened ({error})") from error
+        hint = ". See what is there with: catdog-edge doctor" if _device(source) else ""
+        raise CameraError(f"{source}: cannot be opened ({error}){hint}") from error
     with container:
         yield _frames(container, source)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from edge_runtime.errors import CatdogError
-from edge_runtime.folders import BUNDLES, RUNS, newest_folder
+from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import next_command, one_line_errors, say
 from exporter.errors import SourceError
@@ -97,7 +97,7 @@ def _source(options: dict[str, Any]) -> Source:
         with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
             size = input_size(options["keras"])
         return read_keras_source(options["keras"], options["test"], size=size, input_range=options["input_range"])
-    folder = options["run"] or newest_folder(RUNS, "run.json")
+    folder = options["run"] or newest_folder(RUNS, RUN)
     if folder is None:
         raise SourceError(f"no finished run in {RUNS}/: name one with --run, or train one with: catdog-train")
     return read_source(folder)

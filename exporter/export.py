@@ -279,7 +279,7 @@ def explain(outcome: Outcome) -> list[str]:
 def _line(path: str, size_bytes: int, drift: dict[str, Any]) -> str:
     low, high = drift["difference_interval"]
     return (
-        f"{path:22} {size_bytes / 1e6:6.2f} MB  accuracy {drift['accuracy']:.2%}, Keras "
+        f"{path:22} {size_bytes / 1e6:6.2f} MB  accuracy {drift['accuracy']:.2%} of {drift['pictures']:,}, Keras "
         f"{drift['keras_accuracy']:.2%}, difference {drift['difference']:+.2%} [{low:+.2%}, {high:+.2%}]  "
         f"agreement {drift['agreement']:.2%}  "
         f"{drift['gate']['state']}"

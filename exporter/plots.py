@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edge_runtime.gate import GateState
+from edge_runtime.shares import wilson_interval
 from exporter.record import ExportRecord
 
 _COLOURS = {GateState.PASSED: "#2a7f4f", GateState.INCONCLUSIVE: "#b7791f", GateState.FAILED: "#c0392b"}
-_BEFORE, _AFTER = "#d1603d", "#3b6fb6"
+_BEFORE, _AFTER, _WORST = "#d1603d", "#3b6fb6", "#7a5aa8"
 _BINS = 10
 _MOST_FLIPS = 24
 
@@ -38,19 +38,24 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
 
 
 def plot_reliability(record: ExportRecord, path: Path) -> None:
-    """Draw how often the Keras model is right at each confidence, as trained and with the temperature."""
+    """Draw the share right at each confidence: Keras as trained and with the temperature, and the worst file."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
-    targets = record.test[1]
-    axes.plot(*_reliability(record.untempered, targets), "o-", color=_BEFORE, label="as trained")
+    worst = max(record.files, key=lambda file: file.check.drift.calibration_error)
+    series = [("Keras as trained", record.untempered, _BEFORE)]
     if record.temperature.pictures:
-        label = f"with temperature {record.temperature.value:.2f}"
-        axes.plot(*_reliability(record.baseline, targets), "o-", color=_AFTER, label=label)
+        series.append((f"Keras with temperature {record.temperature.value:.2f}", record.baseline, _AFTER))
+    series.append((f"{worst.name}, the worst file", worst.check.scores, _WORST))
+    for label, scores, colour in series:
+        confidence, share, errors = _reliability(scores, record.test[1])
+        axes.errorbar(confidence, share, errors, fmt="o-", color=colour, label=label, linewidth=1.2, markersize=4)
     lowest = 1 / len(record.source.labels)
-    axes.set(xlabel="confidence", ylabel="share right", xlim=(lowest - 0.02, 1.02), ylim=(lowest - 0.1, 1.02))
+    axes.set(
+        xlabel="confidence", ylabel="share right, with 95 % interval", xlim=(lowest - 0.02, 1.02), ylim=(0, 1.02)
+    )
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right", fontsize="small")
     figure.savefig(path, dpi=120)
 
 
@@ -82,12 +87,15 @@ def _scores(record: ExportRecord, row: int, label: int) -> str:
     return "\n".join(lines)
 
 
-def _reliability(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> tuple[Any, Any]:
-    """Return mean confidence and share right of each bin of confidence that holds a picture."""
+def _reliability(
+    scores: NDArray[np.float64], targets: NDArray[np.intp]
+) -> tuple[list[float], list[float], NDArray[np.float64]]:
+    """Return for each filled bin mean confidence, share right, and distance to both ends of its interval."""
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == targets
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    counts = np.bincount(bins, minlength=_BINS)
-    filled = counts > 0
-    sums = (np.bincount(bins, values, _BINS)[filled] / counts[filled] for values in (confidence, right))
-    return tuple(sums)  # type: ignore[return-value]
+    members = [bins == number for number in np.unique(bins)]
+    shares = [float(right[chosen].mean()) for chosen in members]
+    intervals = [wilson_interval(int(right[chosen].sum()), int(chosen.sum())) for chosen in members]
+    errors = [(share - low, high - share) for share, (low, high) in zip(shares, intervals, strict=True)]
+    return [float(confidence[chosen].mean()) for chosen in members], shares, np.clip(np.array(errors).T, 0, 1)

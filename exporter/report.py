@@ -175,7 +175,7 @@ def _confidence(record: ExportRecord) -> str:
         else f"No temperature was fitted: {record.temperature.reason}."
     )
     figures = table(
-        ("scores of", "expected calibration error", "Brier score"),
+        ("scores of", "expected calibration error (0-1)", "Brier score (0-2)"),
         [(name, f"{error:.4f}", f"{brier:.4f}") for name, error, brier in rows],
     )
     return f"{fitted}\n\n{figures}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import PictureError
+from edge_runtime.folders import RUN
 from edge_runtime.preprocessing import Pixels, Preprocessing, load_pictures
 from exporter.errors import SourceError
 
@@ -70,11 +71,11 @@ def read_source(folder: Path) -> Source:
     Raises:
         SourceError: it is no finished run, is damaged, or of an unknown version.
     """
-    run = _read_json(folder / "run.json")
+    run = _read_json(folder / RUN)
     splits = _read_json(folder / "splits.json")
     if run.get("schema_version") != SCHEMA_VERSION:
         raise SourceError(
-            f"{folder / 'run.json'}: schema version {run.get('schema_version')!r} is unknown, expected "
+            f"{folder / RUN}: schema version {run.get('schema_version')!r} is unknown, expected "
             f"{SCHEMA_VERSION}. Train again with this catdog-edge, or install the one that trained it."
         )
     try:
@@ -88,7 +89,7 @@ def read_source(folder: Path) -> Source:
             sides[file["side"]].append(picture)
         preprocessing = Preprocessing.from_dict(run["preprocessing"])
     except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{folder}: run.json or splits.json is damaged ({error}). Train again.") from error
+        raise SourceError(f"{folder}: {RUN} or splits.json is damaged ({error}). Train again.") from error
     whole = {side: tuple(found) for side, found in sides.items()}
     return Source(folder, folder / "model.keras", run, labels, preprocessing, whole)
 

@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.folders import RUN
 from edge_runtime.preprocessing import Preprocessing
 from trainer.config import TrainConfig, read_config, write_config
 from trainer.dataset import Dataset
@@ -114,7 +115,7 @@ def write_run_json(
 ) -> None:
     """Write `run.json`, what the exporter reads first."""
     _write_json(
-        folder / "run.json",
+        folder / RUN,
         {
             "schema_version": SCHEMA_VERSION,
             "name": name,

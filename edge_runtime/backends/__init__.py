@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -54,6 +55,12 @@ class Backend(Protocol):
 def installed_backends() -> tuple[str, ...]:
     """Return the names of the backends whose library is installed, without importing any."""
     return tuple(name for name, backend in BACKENDS.items() if find_spec(backend.library))
+
+
+def import_ahead(name: str) -> None:
+    """Import the library of the backend `name`; what fails is left for `open_model` to report."""
+    with suppress(Exception):
+        import_module(f"edge_runtime.backends.{BACKENDS[name].module}")
 
 
 def open_model(name: str, content: bytes, threads: int) -> Backend:

@@ -13,7 +13,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_runtime.bundle import MANIFEST
+from edge_runtime.backends import BACKENDS
+from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import main
 
 MAIN = "from edge_runtime.cli import main; main()"
@@ -75,12 +76,23 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     ("options", "words"),
     [
         (["--model", "none"], "error: none: no manifest.json there. Make a bundle with: catdog-export"),
-        (["--model", "bundles", "--backend", "torch"], "error: bundles: no manifest.json there"),
+        (["--model", "bundles"], "error: bundles: no manifest.json there. The bundle is bundles/pets"),
+        (
+            ["--model", "bundles/pets/a.tflite"],
+            "error: bundles/pets/a.tflite: no manifest.json there. The bundle is bundles/pets",
+        ),
+        (
+            ["--model", "runs/pets"],
+            "error: runs/pets: no manifest.json there. Make a bundle with: catdog-export --run runs/pets",
+        ),
     ],
-    ids=["missing bundle", "not a bundle"],
+    ids=["missing", "folder of bundles", "file of a bundle", "run"],
 )
 def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[str], words: str) -> None:
-    """Proves that a missing bundle is one line with what to do, exit code 1 and no traceback."""
+    """Proves that a missing bundle is one line with what to do, or where it is, exit code 1 and no traceback."""
+    for path in ("bundles/pets/manifest.json", "bundles/pets/a.tflite", "runs/pets/run.json"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
     done = run("x.png", *options, folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(words)
@@ -89,10 +101,12 @@ def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[
 
 @pytest.mark.parametrize("option", ["--backend", "--precision"])
 def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
-    """Proves that an unknown runtime or precision is answered with the known ones."""
+    """Proves that an unknown runtime or precision is answered with the known ones, which are all there are."""
     result = classify("x.png", "--model", onnx_bundle, option, "fast")
-    assert result.exit_code == 1
-    assert re.fullmatch(r"error: \w+ 'fast' is unknown: expected auto, [a-z0-9, -]+\n", result.stderr)
+    assert result.exit_code == 2
+    known = ("auto", *(BACKENDS if option == "--backend" else Precision))
+    received = re.findall(r"'([\w-]+)'", result.stderr.splitlines()[-1])
+    assert (received[1], set(received[2:])) == ("fast", set(known))
 
 
 def test_choice_is_passed_on(both_bundle: Path, pictures: dict[str, Path]) -> None:

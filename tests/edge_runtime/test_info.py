@@ -48,5 +48,5 @@ def test_bundle_that_nothing_runs_is_still_described(onnx_bundle: Path) -> None:
     """Proves that what is in a bundle can be read where it cannot run, with the reason."""
     values = json.loads(info(onnx_bundle, "--backend", "litert", "--json").stdout)
     assert values["use"] is None
-    assert "the bundle has no auto file for backend litert" in values["reason"]
+    assert "the bundle has no file for backend litert" in values["reason"]
     assert "in use: none" in info(onnx_bundle, "--backend", "litert").stdout

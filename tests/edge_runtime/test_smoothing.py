@@ -2,7 +2,8 @@
 
 import pytest
 
-from edge_runtime.smoothing import UNSURE, Smoother
+from edge_runtime.results import UNSURE
+from edge_runtime.smoothing import Smoother
 
 
 def labels(smoother: Smoother, dogs: list[float], step_s: float = 0.1) -> list[str]:
