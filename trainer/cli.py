@@ -84,12 +84,12 @@ def _settle(
 
 def _train(config: TrainConfig, name: str, runs: Path, resume: bool) -> tuple[Path, Evaluation]:
     from trainer.errors import ConfigError, DataError
-    from trainer.run_folder import forget_unbegun
+    from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
     try:
         from trainer.training import train
 
-        with Progress(config.epochs) as progress:
+        with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
             return train(config, name, runs=runs, observer=progress)
     except (ConfigError, DataError, ModuleNotFoundError):
         if not resume:

@@ -14,10 +14,14 @@ While training, checkpoints lie in `runs/.<name>.partial/`; the folder gets its 
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import json
+import os
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +66,27 @@ def start_run(runs: Path, name: str, config: TrainConfig) -> Path:
     except OSError as error:
         raise RunError(f"{folder}: cannot be made ({error}). Name another folder with --runs.") from error
     return folder
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainers out of a partial folder: two on one run would spoil each other's checkpoints.
+
+    Raises:
+        RunError: another is at work there.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it with the process
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise RunError(
+            f"{folder}: another catdog-train is at work on this run. Wait for it, or train with another --name."
+        ) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def forget_unbegun(runs: Path, name: str) -> None:

@@ -15,7 +15,15 @@ from trainer.config import TrainConfig, read_config
 from trainer.dataset import Dataset, Side, read_dataset
 from trainer.errors import RunError
 from trainer.fit import predict_scores
-from trainer.run_folder import find_unfinished, finish_run, forget_unbegun, keep_splits, partial_folder, start_run
+from trainer.run_folder import (
+    alone_in,
+    find_unfinished,
+    finish_run,
+    forget_unbegun,
+    keep_splits,
+    partial_folder,
+    start_run,
+)
 
 
 def read(path: Path) -> object:
@@ -144,6 +152,14 @@ def test_find_unfinished(tmp_path: Path) -> None:
     for name in ("whole", "fir*", "absent"):
         with pytest.raises(RunError, match="no unfinished run named"):
             find_unfinished(tmp_path, name)
+
+
+def test_one_trainer_a_run(tmp_path: Path) -> None:
+    """Proves that a second trainer is kept out of a run until the first has left it."""
+    with alone_in(tmp_path), pytest.raises(RunError, match="another catdog-train is at work"), alone_in(tmp_path):
+        pass
+    with alone_in(tmp_path):
+        pass
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
