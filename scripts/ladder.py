@@ -44,8 +44,8 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
 _HEAD = """# What each ingredient of the compact recipe gives
 
 Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml), each without one ingredient, one seed,
-made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of {pets:,} cats and dogs and
-{others:,} pictures of unseen kinds of the validation side, with 95 % intervals; differences are paired. An
+made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of {pets:,} cats and
+dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals; differences are paired. An
 ingredient helps where leaving it out costs points.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
