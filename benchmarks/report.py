@@ -16,7 +16,7 @@ from benchmarks.timing import LatencyStats, describe
 
 SHOWN_DISAGREEMENTS = 24
 _METHOD = """Each configuration runs in a process of its own, which imports what `catdog-edge` imports. After a
-warm-up the processes take turns, A B C A B C: in each turn the same picture is classified twice, and the second
+warm-up the processes take turns, in another order each round: in a turn the same picture is classified twice, and the second
 time counts. Figures are of the way from a picture's file to its label: decode, preprocess and inference.
 Intervals are of 95 %: of a median by order statistics, of an accuracy by Wilson, of a difference from Keras by
 Tango for paired answers. Pictures a second are one after the other. Cold start: from the start of the process

@@ -101,7 +101,9 @@ def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
 def take_turns(
     tasks: Mapping[str, Callable[[], Result]], *, rounds: int, warm_up: int = 0
 ) -> Iterator[dict[str, Result]]:
-    """Run every task once a round, A B C A B C, so that what disturbs the machine disturbs all alike.
+    """Run every task once a round, so that what disturbs the machine disturbs all alike.
+
+    Each round has its own order, so that no task always meets what the same other one leaves behind.
 
     Args:
         tasks: what to run, by name.
@@ -111,10 +113,11 @@ def take_turns(
     Yields:
         After each round what each task returned.
     """
+    generator, names = np.random.default_rng(0), list(tasks)
     for number in range(-warm_up, rounds):
-        results = {name: task() for name, task in tasks.items()}
+        results = {names[index]: tasks[names[index]]() for index in generator.permutation(len(names))}
         if number >= 0:
-            yield results
+            yield {name: results[name] for name in names}
 
 
 def interleave(
