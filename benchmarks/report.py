@@ -16,12 +16,13 @@ from benchmarks.timing import LatencyStats, describe
 
 SHOWN_DISAGREEMENTS = 24
 _METHOD = """Each configuration runs in a process of its own, which imports what `catdog-edge` imports. After a
-warm-up the processes take turns, in another order each round: in a turn the same picture is classified twice, and the second
-time counts. Figures are of the way from a picture's file to its label: decode, preprocess and inference.
-Intervals are of 95 %: of a median by order statistics, of an accuracy by Wilson, of a difference from Keras by
-Tango for paired answers. Pictures a second are one after the other. Cold start: from the start of the process
-to the first label, with the file in the disk cache. Memory: resident, of the whole process; steady: after all
-rounds. The best values are in bold.
+warm-up the processes take turns, in another order each round: in a turn the same picture is
+classified twice, and the second time counts. Figures are of the way from a picture's file to its
+label: decode, preprocess and inference. Intervals are of 95 %: of a median by order statistics, of an
+accuracy by Wilson, of a difference from Keras by Tango for paired answers. Pictures a second are one
+after the other. Cold start: from the start of the process to the first label, with the file in the
+disk cache. Memory: resident, of the whole process; steady: after all rounds. The best values are in
+bold.
 """
 
 
