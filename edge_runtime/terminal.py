@@ -46,6 +46,11 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
         fail(str(error))
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed. Install what this command needs: pip install 'catdog-edge[{extra}]'")
+    except BrokenPipeError:
+        raise  # the reader has seen enough; Click ends quietly
+    except OSError as error:
+        what = f"{error.filename or 'the output'}: {error.strerror or error}"
+        fail(f"{what}. Make room or give rights there, or name another place.")
     except KeyboardInterrupt:
         say(f"\n{stopped}", err=True)
         sys.exit(130)

@@ -48,7 +48,7 @@ class Environment:
 
     def command(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `catdog-edge`."""
-        return self.run("-c", "from edge_runtime.cli import main; main()", *arguments)
+        return self.run("-c", "from edge_runtime.cli import run; run()", *arguments)
 
     def probe(self, *arguments: object) -> dict[str, Any]:
         """Return what `probe.py` prints with these arguments."""

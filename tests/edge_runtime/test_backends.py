@@ -150,7 +150,7 @@ def test_missing_library_names_its_install_line(
     """Proves that a device without any runtime gets one line that says what to install."""
     site = tmp_path / "site"
     site.mkdir()
-    script = "from edge_runtime.cli import main; main()"
+    script = "from edge_runtime.cli import run; run()"
     command = [sys.executable, "-S", "-c", script, "classify", "x.png", "--model", str(onnx_bundle), *options]
     done = subprocess.run(command, capture_output=True, text=True, env=bare_site(site), cwd=tmp_path)
     assert done.returncode == 1, done.stderr

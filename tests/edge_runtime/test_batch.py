@@ -19,7 +19,7 @@ from PIL import Image
 
 from edge_runtime.cli import main
 
-COMMAND = [sys.executable, "-c", "from edge_runtime.cli import main; main()", "classify"]
+COMMAND = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "classify"]
 ODD = Path(__file__).parents[3] / "shared/data/odd"
 
 

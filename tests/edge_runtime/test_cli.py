@@ -17,7 +17,7 @@ from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import main
 
-MAIN = "from edge_runtime.cli import main; main()"
+MAIN = "from edge_runtime.cli import run; run()"
 
 
 def classify(*arguments: str | Path) -> Result:
@@ -97,6 +97,18 @@ def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(words)
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
+@pytest.mark.parametrize("arguments", [["classify", "--help"], ["info"], ["classify", "red"]], ids=" ".join)
+def test_full_disk_is_one_line(arguments: list[str], pictures: dict[str, Path]) -> None:
+    """Proves that results which cannot be written end in one line and exit code 1, not in a traceback."""
+    paths = [str(pictures.get(word, word)) for word in arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", MAIN, *paths], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: the output: No space left on device")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--backend", "--precision"])

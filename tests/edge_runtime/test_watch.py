@@ -20,7 +20,7 @@ from tests.edge_runtime.test_batch import read_all
 from tests.edge_runtime.video_source import on_air, wait_until, write_video
 
 pytest.importorskip("av", reason="PyAV reads the videos of these tests")
-COMMAND = [sys.executable, "-c", "from edge_runtime.cli import main; main()", "watch"]
+COMMAND = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "watch"]
 
 
 def watch(*arguments: str | Path) -> Result:
