@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.timing import describe, interleave
+from benchmarks.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import Backend, open_model
 from edge_runtime.bundle import Precision, read_bundle, read_model_file
 from edge_runtime.preprocessing import Pixels, load_pictures
@@ -52,7 +52,8 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
         for format_ in _RUNTIMES:
             files[f"stock {format_}"] = (format_, Path(scratch, f"stock.int8.{format_}").read_bytes())
     models = {name: open_model(_RUNTIMES[format_], content, threads) for name, (format_, content) in files.items()}
-    times = interleave({name: _task(model, pixels) for name, model in models.items()}, rounds=rounds, warm_up=10)
+    tasks = {name: _task(model, pixels) for name, model in models.items()}
+    times = interleave(tasks, rounds=rounds, warm_up=10, settle_s=SETTLE_S if threads > 1 else 0.0)
     return {
         format_: _compared(
             *(describe(times[f"{side} {format_}"]).median_ms for side in ("ours", "stock")),

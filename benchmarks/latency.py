@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 from benchmarks.conditions import available_memory_mib
 from benchmarks.errors import BenchmarkError
 from benchmarks.record import STAGES, STARTS, Configuration, Measured
-from benchmarks.timing import Process, take_turns
+from benchmarks.timing import SETTLE_S, Process, take_turns
 from edge_runtime.bundle import Bundle
 from edge_runtime.parallel import usable_cores
 from edge_runtime.selection import candidates
@@ -85,6 +85,11 @@ class LatencySession:
         """End all processes."""
         self._stack.close()
 
+    @property
+    def pauses_s(self) -> float:
+        """Seconds of a round that are pauses."""
+        return SETTLE_S * len(self._candidates)
+
     def start(self, report: Report) -> float:
         """Start every configuration's process several times in turns, and keep the last one of each.
 
@@ -92,7 +97,7 @@ class LatencySession:
             report: called with starts done and in all.
 
         Returns:
-            About how long a timed round will take, seconds.
+            About how long the classifications of a round will take, seconds.
 
         Raises:
             BenchmarkError: none of them starts.
@@ -127,7 +132,8 @@ class LatencySession:
             return times
 
         tasks = {name: partial(task, process) for name, process in self._processes.items()}
-        for number, results in enumerate(take_turns(tasks, rounds=rounds, warm_up=WARM_UP), 1):
+        turns = take_turns(tasks, rounds=rounds, warm_up=WARM_UP, settle_s=SETTLE_S)
+        for number, results in enumerate(turns, 1):
             for name, times in results.items():
                 for stage, time_ms in zip(STAGES, times, strict=True):
                     self._candidates[name].stages_ms[stage].append(time_ms)

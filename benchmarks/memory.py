@@ -11,11 +11,13 @@ from benchmarks.errors import BenchmarkError
 _STATUS = Path("/proc/self/status")
 # Counted by the process itself: what wait4 says includes the parent's memory before exec.
 _COUNTED = (
-    "import atexit, runpy, sys\n"
+    "import atexit, os, runpy, sys\n"
     "def tell():\n"
     "    text = open('/proc/self/status').read()\n"
     "    sys.stderr.write('VmHWM ' + text.split('VmHWM:')[1].split()[0])\n"
     "atexit.register(tell)\n"
+    "leave = os._exit\n"  # as catdog-edge does, past atexit
+    "os._exit = lambda code: (tell(), sys.stderr.flush(), leave(code))\n"
     "sys.argv = sys.argv[1:]\n"
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )

@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.errors import BenchmarkError
 from benchmarks.pictures import Pictures, find_pictures
 from benchmarks.report import table
-from benchmarks.timing import Process, describe, interleave, paired_ratio
+from benchmarks.timing import SETTLE_S, Process, describe, interleave, paired_ratio
 from edge_runtime.bundle import Bundle, ModelFormat, Precision, read_bundle
 from edge_runtime.shares import wilson_interval
 
@@ -119,7 +119,7 @@ def _pictures(
         for name, peer in peers.items():
             process = stack.enter_context(Process(f"benchmarks.peers.{peer.module}", *peer.arguments))
             tasks[name] = partial(_ask, process, cycle(_in_turn(pictures)), answers[name])
-        times = interleave(tasks, rounds=rounds, warm_up=_WARM_UP, report=report)
+        times = interleave(tasks, rounds=rounds, warm_up=_WARM_UP, settle_s=SETTLE_S, report=report)
     return times, {name: found[_WARM_UP:] for name, found in answers.items()}
 
 

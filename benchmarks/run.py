@@ -87,7 +87,7 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
 
 def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress, step: Step) -> None:
     round_s = session.start(step(PHASES[2]))
-    progress.expect("timing", round_s * plan.rounds)
+    progress.expect("timing", (round_s + session.pauses_s) * plan.rounds)
     # One inference a picture and file, where a round has two of each number of threads.
     sweep = len(plan.threads or thread_sweep())
     progress.expect("scoring", round_s / 2 / sweep * len(pictures) / usable_cores())

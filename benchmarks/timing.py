@@ -20,6 +20,10 @@ from benchmarks.errors import BenchmarkError
 Result = TypeVar("Result")
 Interval = tuple[float, float]
 
+# Threads of ONNX Runtime spin on after an inference, and two such processes kept both cores from the next one:
+# 10.5 ms instead of 6.5 for a file, 6.5 again after this pause.
+SETTLE_S = 0.025
+
 
 @dataclass(frozen=True)
 class LatencyStats:
@@ -99,7 +103,7 @@ def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
 
 
 def take_turns(
-    tasks: Mapping[str, Callable[[], Result]], *, rounds: int, warm_up: int = 0
+    tasks: Mapping[str, Callable[[], Result]], *, rounds: int, warm_up: int = 0, settle_s: float = 0.0
 ) -> Iterator[dict[str, Result]]:
     """Run every task once a round, so that what disturbs the machine disturbs all alike.
 
@@ -109,13 +113,17 @@ def take_turns(
         tasks: what to run, by name.
         rounds: rounds to yield.
         warm_up: rounds before, whose results are dropped.
+        settle_s: pause before each task, seconds, for what the one before leaves running.
 
     Yields:
         After each round what each task returned.
     """
     generator, names = np.random.default_rng(0), list(tasks)
     for number in range(-warm_up, rounds):
-        results = {names[index]: tasks[names[index]]() for index in generator.permutation(len(names))}
+        results = {}
+        for index in generator.permutation(len(names)):
+            time.sleep(settle_s)
+            results[names[index]] = tasks[names[index]]()
         if number >= 0:
             yield {name: results[name] for name in names}
 
@@ -125,6 +133,7 @@ def interleave(
     *,
     rounds: int,
     warm_up: int = 3,
+    settle_s: float = 0.0,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, NDArray[np.float64]]:
     """Time every task once a round.
@@ -133,6 +142,7 @@ def interleave(
         tasks: what to run, by name.
         rounds: timed runs of each task.
         warm_up: untimed rounds before.
+        settle_s: pause before each task, seconds.
         report: called with rounds done and in all.
 
     Returns:
@@ -140,7 +150,7 @@ def interleave(
     """
     clocked = {name: clock(task) for name, task in tasks.items()}
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    for number, results in enumerate(take_turns(clocked, rounds=rounds, warm_up=warm_up), 1):
+    for number, results in enumerate(take_turns(clocked, rounds=rounds, warm_up=warm_up, settle_s=settle_s), 1):
         for name, time_ms in results.items():
             times[name].append(time_ms)
         report(number, rounds)
