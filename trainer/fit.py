@@ -257,6 +257,28 @@ def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDA
     return rows, targets.astype(np.float32)
 
 
+def right_prior(model: keras.Model, dataset: Dataset) -> None:
+    """Take back, in place, what `neither` gains by being trained on more often than its pictures are there.
+
+    Adds the logarithm of its odds' correction to its logit.
+
+    Source: M. Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", 2002.
+    """
+    if not dataset.has_negatives:
+        return
+    layer = [layer for layer in model.layers if layer.get_weights()][-1]
+    kernel, bias = layer.get_weights()
+    bias[-1] += math.log(_odds_of_neither(dataset))
+    layer.set_weights([kernel, bias])
+
+
+def _odds_of_neither(dataset: Dataset) -> float:
+    """Return the pictures of `neither`, the last label, over its training rows, which overstate its odds."""
+    neither = len(dataset.labels) - 1
+    pictures = (dataset.targets(Side.TRAIN) == neither).sum()
+    return float(pictures / (training_rows(dataset)[1] == neither).sum())
+
+
 def _change(config: TrainConfig, side: int) -> Change:
     """Return what is done to a training picture so that it is `side` pixels high and wide."""
     return (
@@ -275,6 +297,9 @@ def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
     """Return the rows of the training pictures whose label the network hardly believes."""
     with _averaged(model):
         scores = predict_scores(model, dataset, Side.TRAIN)
+    if dataset.has_negatives:  # or hundreds of hard cats and dogs would be left out as neither
+        scores[:, -1] *= _odds_of_neither(dataset)
+        scores /= scores.sum(axis=1, keepdims=True)
     targets = dataset.targets(Side.TRAIN)
     doubted = scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE
     return tuple(dataset.rows(Side.TRAIN)[doubted].tolist())

@@ -17,6 +17,7 @@ from edge_runtime.preprocessing import Preprocessing
 from trainer.cache import DEFAULT_CACHE, cache_pictures
 from trainer.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
 from trainer.errors import DataError
+from trainer.matching import match_files
 from trainer.near_duplicates import group_near_duplicates
 
 # Shares of the pictures, in whole kinds: the rest trains.
@@ -35,6 +36,7 @@ def add_negatives(
     """Return the data set with the pictures of a folder as one more class, `neither`.
 
     A kind lies whole on one side of the split, so that validation and test ask about kinds never seen in training.
+    Those that train are trained on as copies of the size and compression of the classes' pictures (`trainer.matching`).
 
     Args:
         dataset: the classes, split.
@@ -65,6 +67,14 @@ def add_negatives(
         raise DataError(
             f"{folder}: {len(kinds)} kinds are too few to keep some for validation and test. Add kinds."
         )
+    trained = sides[Side.TRAIN]
+    copies = match_files(
+        trained, dataset.sides[Side.TRAIN], dataset.folder, preprocessing, seed,
+        folder=cache / "matched", report=lambda done: report(done, len(trained)),
+    )  # fmt: skip
+    cached = cache_pictures(copies, preprocessing, cache=cache)
+    rows = [entry.row for entry in cached.entries]
+    sides[Side.TRAIN] = tuple(replace(picture, row=row) for picture, row in zip(trained, rows, strict=True))
     return replace(
         dataset,
         labels=(*dataset.labels, NEITHER),

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, JpegImagePlugin
 
+from edge_runtime.preprocessing import load_picture
 from tests.trainer.conftest import PLAN, SMALL, TINTS, Silent, draw_blocks, write_class, write_pets
 from trainer.batches import DRAWN
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side, read_dataset
+from trainer.dataset import Dataset, Picture, Side, read_dataset
 from trainer.drawn_negatives import draw_negative
 from trainer.errors import ConfigError, DataError
-from trainer.fit import training_rows
+from trainer.fit import right_prior, training_rows
+from trainer.matching import match_files
 from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
 
@@ -66,14 +69,39 @@ def test_paths_lead_to_the_files(dataset: Dataset) -> None:
     assert all((dataset.folder / picture.path).is_file() for picture in negatives)
 
 
+def test_trained_negatives_are_saved_as_the_classes_are(dataset: Dataset, cache: Path) -> None:
+    """Proves that training sees copies of a class picture's size, and validation and test the files as they are."""
+    for side in Side:
+        for picture in dataset.sides[side]:
+            if picture.label == 2:
+                own = load_picture(dataset.folder / picture.path, SMALL)
+                assert np.array_equal(dataset.pixels[picture.row], own) == (side != Side.TRAIN)
+    sizes = {Image.open(path).size for path in (cache / "matched").iterdir()}
+    assert sizes <= {Image.open(dataset.folder / picture.path).size for picture in dataset.sides[Side.TRAIN]}
+
+
+@pytest.mark.parametrize("side", [40, 90])
+def test_copy_has_size_and_compression_of_its_model(tmp_path: Path, side: int) -> None:
+    """Proves that a copy is compressed like its model and squashed to its size, but never enlarged."""
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "negative.png")
+    Image.new("RGB", (side, side)).save(tmp_path / "model.jpg", quality=31, subsampling=1)
+    negative, model = (Picture(name, 0, name, "", 0) for name in ("negative.png", "model.jpg"))
+    [copy] = match_files([negative], [model], tmp_path, SMALL, 0, folder=tmp_path / "matched")
+    with Image.open(copy) as made, Image.open(tmp_path / "model.jpg") as like:
+        assert made.size == ((40, 40) if side == 40 else (60, 60))
+        assert made.quantization == like.quantization
+        assert JpegImagePlugin.get_sampling(made) == JpegImagePlugin.get_sampling(like) == 1
+
+
 def test_epoch_has_more_negatives(dataset: Dataset) -> None:
-    """Proves that an epoch holds each class picture once, each negative three times and drawn ones beside."""
+    """Proves that an epoch holds each class picture once, each negative four times and drawn ones beside."""
     rows, targets = training_rows(dataset)
     counts = Counter(rows.tolist())
     drawn = counts.pop(DRAWN)
     of_negatives = {picture.row for picture in dataset.sides[Side.TRAIN] if picture.label == 2}
     assert drawn == round(0.04 * len(counts))
-    assert all(count == (3 if row in of_negatives else 1) for row, count in counts.items())
+    assert all(count == (4 if row in of_negatives else 1) for row, count in counts.items())
     assert set(targets[rows == DRAWN]) == {2.0}
 
 
@@ -82,7 +110,23 @@ def test_suspects_are_not_trained_on(dataset: Dataset) -> None:
     suspects = (dataset.sides[Side.TRAIN][0].row, dataset.sides[Side.TRAIN][-1].row)
     rows, targets = training_rows(dataset, suspects)
     assert not set(suspects) & set(rows.tolist())
-    assert len(rows) == len(targets) == len(training_rows(dataset)[0]) - 4
+    assert len(rows) == len(targets) == len(training_rows(dataset)[0]) - 5
+
+
+def test_prior_of_neither_is_put_right(dataset: Dataset) -> None:
+    """Proves that the odds of neither are scaled by pictures over training rows, those of the classes not."""
+    from trainer.architectures import compact_network
+
+    model = compact_network(32, 3)
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
+    before = np.asarray(model(pictures))
+    right_prior(model, dataset)
+    after = np.asarray(model(pictures))
+    there = sum(picture.label == 2 for picture in dataset.sides[Side.TRAIN])
+    rows = int((training_rows(dataset)[1] == 2).sum())
+    assert rows > 4 * there
+    np.testing.assert_allclose(after[:, 1] / after[:, 0], before[:, 1] / before[:, 0], rtol=1e-4)
+    np.testing.assert_allclose(after[:, 2] / after[:, 0], before[:, 2] / before[:, 0] * there / rows, rtol=1e-4)
 
 
 def test_own_class_neither_is_refused(tmp_path: Path, folder: Path, cache: Path) -> None:
