@@ -25,7 +25,7 @@ def measure_throughput(
     pictures: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Classify a folder in turns both ways, then go on with ours and watch its memory.
+    """Watch the memory of a long run, then classify a folder in turns both ways.
 
     Args:
         folder: a bundle with an int8 TFLite file.
@@ -44,6 +44,7 @@ def measure_throughput(
     if paths == [str(data)]:
         raise BenchmarkError(f"{data}: no pictures there. Name a folder of pictures with --data.")
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
+    memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory of its own behind
     plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
 
     def ours() -> None:
@@ -57,14 +58,21 @@ def measure_throughput(
         warm_up=1,
         report=report,
     )
-    before_mib = memory_mib()
-    for _ in classifier.classify_many(islice(cycle(paths), pictures)):
-        pass
-    gc.collect()
     each = {name: describe(values / len(paths)).to_dict() for name, values in times.items()}
     return {
         "pictures": len(paths),
         "ms_a_picture": each,
         "ratio": each["plain loop"]["median_ms"] / each["classify_many"]["median_ms"],
-        "memory_mib": {str(len(paths)): before_mib, str(pictures): memory_mib()},
+        "memory_mib": memory,
     }
+
+
+def _memory_mib(classifier: Classifier, paths: list[str], pictures: int) -> dict[str, float]:
+    """Return MiB after one pass over the paths and after so many pictures."""
+    found = {}
+    for count in (len(paths), pictures):
+        for _ in classifier.classify_many(islice(cycle(paths), count)):
+            pass
+        gc.collect()
+        found[str(count)] = memory_mib()
+    return found

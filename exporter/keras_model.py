@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
+from exporter.confidence import last_layer
 from exporter.errors import SourceError
 from exporter.source import Source
 
@@ -116,13 +117,42 @@ def is_chain(model: keras.Model) -> bool:
 def keras_scores(
     model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
 ) -> NDArray[np.float64]:
-    """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1."""
+    """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+
+    Where they are the sigmoid or softmax of a dense layer, that layer is worked out in float64: a float32 score
+    near 1 cannot be taken back to its logit, and with a temperature would be up to 1e-4 off.
+    """
+    import keras
+
+    dense = _logits_layer(model)
+    body = keras.Model(model.inputs, dense.input) if dense else model
     parts = []
     for start in range(0, len(pixels), _BATCH):
-        parts.append(np.asarray(model.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
+        parts.append(np.asarray(body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
         report(min(start + _BATCH, len(pixels)), len(pixels))
     outputs = np.concatenate(parts)
+    if dense:
+        kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
+        outputs = _shares(outputs @ kernel + sum(bias))
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+
+def _logits_layer(model: keras.Model) -> Any | None:
+    """Return the dense layer whose softmax, or sigmoid of one output, the scores are; None for other endings."""
+    layer = last_layer(model)
+    if layer is None or type(layer).__name__ != "Dense" or len(layer._inbound_nodes) != 1:
+        return None
+    ending = model.layers[-1]
+    name = getattr(getattr(ending, "activation", None), "__name__", type(ending).__name__.lower())
+    return layer if (name == "sigmoid") == (layer.units == 1) else None
+
+
+def _shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the softmax `(N, labels)`; a single logit is that of the second of two labels."""
+    padded = np.hstack([np.zeros_like(logits), logits]) if logits.shape[1] == 1 else logits
+    raised = np.exp(padded - padded.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    return shares
 
 
 def traced(model: keras.Model) -> tuple[Any, Any]:

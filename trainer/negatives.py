@@ -36,7 +36,7 @@ def add_negatives(
     """Return the data set with the pictures of a folder as one more class, `neither`.
 
     A kind lies whole on one side of the split, so that validation and test ask about kinds never seen in training.
-    Those that train are trained on as copies of the size and compression of the classes' pictures (`trainer.matching`).
+    Training sees copies of the size and compression of the classes' pictures (`trainer.matching`).
 
     Args:
         dataset: the classes, split.
@@ -68,10 +68,8 @@ def add_negatives(
             f"{folder}: {len(kinds)} kinds are too few to keep some for validation and test. Add kinds."
         )
     trained = sides[Side.TRAIN]
-    copies = match_files(
-        trained, dataset.sides[Side.TRAIN], dataset.folder, preprocessing, seed,
-        folder=cache / "matched", report=lambda done: report(done, len(trained)),
-    )  # fmt: skip
+    models = dataset.sides[Side.TRAIN]
+    copies = match_files(trained, models, dataset.folder, preprocessing, seed, folder=cache / "matched")
     cached = cache_pictures(copies, preprocessing, cache=cache)
     rows = [entry.row for entry in cached.entries]
     sides[Side.TRAIN] = tuple(replace(picture, row=row) for picture, row in zip(trained, rows, strict=True))
