@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
@@ -53,7 +51,7 @@ def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: 
     """
     reasons: list[str] = []
     for file, name in candidates(bundle, backend, precision):
-        content = _read_meanwhile(folder, file, partial(backends.import_ahead, name))
+        content = _read_and_import(folder, file, name)
         try:
             model = backends.open_model(name, content, threads)
         except BackendError as error:
@@ -64,8 +62,8 @@ def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: 
     raise BackendError(_nothing_loads(folder, backend, precision, reasons))
 
 
-def _read_meanwhile(folder: Path, file: ModelFile, work: Callable[[], None]) -> bytes:
-    """Read and hash a model file in a thread beside some other work: both take long, and only one needs Python."""
+def _read_and_import(folder: Path, file: ModelFile, backend: str) -> bytes:
+    """Read and hash a model file in a thread while its runtime is imported: only one of them needs Python."""
     results: list[bytes | Exception] = []
 
     def read() -> None:
@@ -76,7 +74,7 @@ def _read_meanwhile(folder: Path, file: ModelFile, work: Callable[[], None]) -> 
 
     thread = Thread(target=read)
     thread.start()
-    work()
+    backends.import_ahead(backend)
     thread.join()
     if isinstance(results[0], Exception):
         raise results[0]
