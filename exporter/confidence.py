@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 if TYPE_CHECKING:
     import keras
@@ -46,10 +47,8 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
     logits = np.log(np.clip(scores, 1e-7, 1))
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        largest = scaled.max(axis=1, keepdims=True)
-        total = np.log(np.exp(scaled - largest).sum(axis=1)) + largest[:, 0]
-        return float((total - scaled[np.arange(len(targets)), targets]).mean())
+        shares = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-shares[np.arange(len(targets)), targets].mean())
 
     found = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded")
     return Temperature(float(np.exp(found.x)), len(targets))
@@ -57,9 +56,7 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
 
 def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Return the scores `(N, labels)` that the model gives when its logits are divided by the temperature."""
-    logits = np.log(np.clip(scores, 1e-12, 1)) / temperature
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = softmax(np.log(np.clip(scores, 1e-12, 1)) / temperature, axis=1)
     return shares
 
 
@@ -77,12 +74,16 @@ def divide_logits(model: keras.Model, temperature: float) -> None:
 def last_layer(model: keras.Model) -> Any | None:
     """Return the layer that makes the logits, or None when anything but sigmoid or softmax follows."""
     layers = list(model.layers)
-    activation = getattr(layers[-1], "activation", None)
-    name = getattr(activation, "__name__", type(layers[-1]).__name__.lower())
-    if name not in ("sigmoid", "softmax"):
+    if last_activation(model) not in ("sigmoid", "softmax"):
         return None
     if layers[-1].get_weights():
         return layers[-1]
     before = layers[-2]
     linear = getattr(getattr(before, "activation", None), "__name__", "") == "linear"
     return before if linear and before.get_weights() else None
+
+
+def last_activation(model: keras.Model) -> str:
+    """Return the name of the function that makes the scores, such as `softmax`; a layer's if it has none."""
+    layer = model.layers[-1]
+    return str(getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower()))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
 from edge_runtime.preprocessing import Pixels
-from exporter.confidence import last_layer
+from exporter.confidence import last_activation, last_layer
 from exporter.errors import SourceError
 from exporter.source import Source
 
@@ -133,7 +134,8 @@ def keras_scores(
     outputs = np.concatenate(parts)
     if dense:
         kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
-        outputs = _shares(outputs @ kernel + sum(bias))
+        logits = outputs @ kernel + sum(bias)
+        outputs = expit(logits) if dense.units == 1 else softmax(logits, axis=1)
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
@@ -142,17 +144,7 @@ def _logits_layer(model: keras.Model) -> Any | None:
     layer = last_layer(model)
     if layer is None or type(layer).__name__ != "Dense" or len(layer._inbound_nodes) != 1:
         return None
-    ending = model.layers[-1]
-    name = getattr(getattr(ending, "activation", None), "__name__", type(ending).__name__.lower())
-    return layer if (name == "sigmoid") == (layer.units == 1) else None
-
-
-def _shares(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the softmax `(N, labels)`; a single logit is that of the second of two labels."""
-    padded = np.hstack([np.zeros_like(logits), logits]) if logits.shape[1] == 1 else logits
-    raised = np.exp(padded - padded.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = raised / raised.sum(axis=1, keepdims=True)
-    return shares
+    return layer if (last_activation(model) == "sigmoid") == (layer.units == 1) else None
 
 
 def traced(model: keras.Model) -> tuple[Any, Any]:
