@@ -165,5 +165,7 @@ class Camera:
         if self._pace.max_fps:
             if now_s < self._due_s:
                 return False
-            self._due_s = max(self._due_s + 1 / self._pace.max_fps, now_s)
+            interval_s = 1 / self._pace.max_fps
+            # A frame that comes a little late does not move those after it, or fewer would come than are allowed.
+            self._due_s = (self._due_s if now_s - self._due_s < interval_s else now_s) + interval_s
         return True

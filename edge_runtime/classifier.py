@@ -62,7 +62,7 @@ class Classifier:
         bundle: the manifest.
         file: the model file in use.
         backend: name of the runtime in use.
-        passed_over: why faster files of the bundle are not in use, one reason each.
+        passed_over: why preferred files of the bundle are not in use, one reason each.
         threads: inference threads of `classify`.
         min_confidence: a prediction of less confidence is not confident, 0-1.
         max_pixels: larger pictures are refused before they are decoded.

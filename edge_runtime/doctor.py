@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from glob import glob
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ class Finding:
 
     Args:
         name: what was looked at.
-        state: `ok`, `missing` for what some commands need, or `bad` for what all need.
+        state: `ok`, `missing` for what can be done without, or `bad` when nothing runs for it.
         value: what was found.
         fix: the line to type when it is not ok.
     """
@@ -47,7 +47,11 @@ def examine() -> tuple[Finding, ...]:
     if runtimes[0].state == "ok" and runtimes[1].state == "missing":  # both run TFLite files, the first better
         value = f"{runtimes[1].value}, not needed beside {runtimes[0].name}"
         runtimes[1] = Finding(runtimes[1].name, "ok", value)
-    if not any(finding.state == "ok" for finding in runtimes):
+    if any(finding.state == "ok" for finding in runtimes):  # one that works is enough
+        runtimes = [
+            replace(finding, state="missing") if finding.state == "bad" else finding for finding in runtimes
+        ]
+    else:
         fix = next(library.install for library in BACKENDS.values())
         runtimes.append(Finding("runtimes", "bad", "none can be imported", fix))
     return (

@@ -83,7 +83,8 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
     return (
-        f"It is the fastest kind of {len(pairs)} that can be run here (--backend, --precision to choose).{failed}"
+        f"It comes first of the {len(pairs)} that can be run here: int8 before float, LiteRT before ONNX Runtime, "
+        f"which starts later. `catdog-bench run` times them all; --backend and --precision choose.{failed}"
     )
 
 

@@ -30,7 +30,7 @@ STRIP_PIXELS = 1_000_000
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 # Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
 PLAIN_BYTES = 4
-DECODER_BYTES = {"WEBP": 16, "AVIF": 16, "JPEG2000": 24}
+DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
 PROGRESSIVE_BYTES = 6  # a JPEG's coefficients, two bytes each, which are kept at any scale
 
 ORIENTATION = 0x0112  # EXIF tag; a number here, because importing PIL.ExifTags takes 5 ms

@@ -10,7 +10,8 @@ from edge_runtime import backends
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
 from edge_runtime.errors import BackendError, BundleError
 
-# Tried in this order when the user does not choose: what most processors run fastest. catdog-bench measures it.
+# Tried in this order when the user does not choose: int8 is fastest, LiteRT gives the first label soonest, in the
+# least memory. On x86-64 ONNX Runtime computes the labels after it sooner: docs/benchmark/report.md.
 PREFERENCE = (
     (Precision.INT8, ModelFormat.TFLITE),
     (Precision.MIXED, ModelFormat.TFLITE),
@@ -26,7 +27,7 @@ PREFERENCE = (
 
 
 class Selection(NamedTuple):
-    """A file that runs: the record, its content, the backend's name, the loaded model, why faster ones do not."""
+    """A file that runs: the record, its content, the backend's name, the loaded model, what it replaces and why."""
 
     file: ModelFile
     content: bytes
@@ -36,7 +37,7 @@ class Selection(NamedTuple):
 
 
 def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
-    """Load the fastest file that the user's choice allows and an installed runtime loads.
+    """Load the first file of `PREFERENCE` that the user's choice allows and an installed runtime loads.
 
     Args:
         folder: the bundle's folder.

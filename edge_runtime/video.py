@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +19,7 @@ from edge_runtime.picture import Pixels
 
 PICAMERA = "picamera2"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
-TIMEOUT_S = 10.0  # of opening a stream, and of each read
+TIMEOUT_S = 10.0  # of opening a stream, and of each read of a stream or the Pi's camera
 DEVICE_SIZE = (640, 480)  # asked of cameras; models take much smaller pictures
 
 
@@ -126,29 +126,37 @@ def _device(source: str) -> str:
 
 @contextmanager
 def _opened_picamera() -> Iterator[Iterator[Frame]]:
-    try:
-        from picamera2 import Picamera2
-    except ImportError as error:
-        raise CameraError(f"picamera2 is not installed: sudo apt install python3-picamera2 ({error})") from error
-    try:
-        camera = Picamera2()
-        # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
-        camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
-        camera.start()
-    # libcamera's errors come as RuntimeError, IndexError and others.
-    except Exception as error:
-        raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            from picamera2 import Picamera2
+
+            camera = Picamera2()
+            stack.callback(_close, camera)
+            # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
+            camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
+            camera.start()
+        except ImportError as error:
+            install = "sudo apt install python3-picamera2"
+            raise CameraError(f"{PICAMERA} is not installed: {install} ({error})") from error
+        # libcamera's errors come as RuntimeError, IndexError and others.
+        except Exception as error:
+            raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error
         yield _picamera_frames(camera)
-    finally:
-        camera.stop()
+
+
+def _close(camera: Any) -> None:
+    """Stop and close a camera; its stop() alone would wait for ever behind a capture that timed out."""
+    with suppress(Exception):  # it would hide why the camera is closed
         camera.close()
 
 
 def _picamera_frames(camera: Any) -> Iterator[Frame]:
     while True:
         try:
-            pixels = camera.capture_array("main")
+            # Releases before July 2024 (its pull request 1069) take a number for True and wait without a limit.
+            pixels = camera.capture_array("main", wait=TIMEOUT_S)
+        except TimeoutError as error:
+            raise CameraError(f"{PICAMERA}: no frame in {TIMEOUT_S:g} s") from error
         except Exception as error:
             raise CameraError(f"{PICAMERA}: reading failed ({error})") from error
         yield Frame(None, partial(_itself, pixels))

@@ -1,4 +1,4 @@
-"""Inference runtimes, each library in exactly one module; `BACKENDS` is the list of them, fastest first."""
+"""Inference runtimes, each library in exactly one module; `BACKENDS` is the list of them, preferred first."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime import backends
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, TensorInfo
 from edge_runtime.preprocessing import Preprocessing
 
@@ -99,6 +100,20 @@ def _model_file(path: str, content: bytes) -> ModelFile:
         oldest_runtime="",
         drift={},
     )
+
+
+@pytest.fixture
+def threads_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of inference threads of each model that is opened, as it is asked for."""
+    asked: list[int] = []
+    open_model = backends.open_model
+
+    def open_and_note(name: str, content: bytes, threads: int) -> backends.Backend:
+        asked.append(threads)
+        return open_model(name, content, threads)
+
+    monkeypatch.setattr(backends, "open_model", open_and_note)
+    return asked
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import backends
-from edge_runtime.backends import BACKENDS, installed_backends
+from edge_runtime.backends import BACKENDS, installed_backends, onnx_runtime
 from edge_runtime.errors import BackendError
 
 NOISE = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
@@ -93,6 +93,13 @@ def test_file_that_is_no_model(name: str, content: bytes) -> None:
     pytest.importorskip(BACKENDS[name].library)
     with pytest.raises(BackendError, match=f"{BACKENDS[name].library} does not load this file"):
         backends.open_model(name, content, 1)
+
+
+def test_threads_sleep_between_pictures(onnx_file: Callable[..., bytes]) -> None:
+    """Proves that ONNX Runtime is told to let no thread spin between the pictures of a camera."""
+    options = onnx_runtime.open_model(onnx_file("sigmoid"), 2)._session.get_session_options()
+    assert options.intra_op_num_threads == 2
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
 
 
 def test_truncated_onnx_file(onnx_file: Callable[..., bytes]) -> None:

@@ -198,26 +198,41 @@ def test_kinds_of_sources() -> None:
 
 
 FAKE = """
+import time
 import numpy as np
 class Picamera2:
-    calls = []
+    calls, trouble, is_open = [], None, False
+    def __init__(self):
+        if Picamera2.is_open: raise RuntimeError("busy")
+        Picamera2.is_open, self.left = True, 5
     def create_video_configuration(self, main):
         assert main == {"size": (640, 480), "format": "BGR888"}
         return main
-    def configure(self, configuration): self.calls.append("configure")
-    def start(self): self.calls.append("start")
-    def capture_array(self, name):
-        if len(self.calls) > 6: raise RuntimeError("unplugged")
-        self.calls.append(name)
+    def configure(self, configuration): self.call("configure")
+    def start(self): self.call("start")
+    def capture_array(self, name, wait):
+        if Picamera2.trouble == "stall":
+            Picamera2.trouble = None
+            time.sleep(wait)
+            raise TimeoutError
+        if not self.left: raise RuntimeError("unplugged")
+        self.left -= 1
+        self.call(name)
         return np.full((480, 640, 3), (255, 0, 0), np.uint8)
-    def stop(self): self.calls.append("stop")
-    def close(self): self.calls.append("close")
+    def close(self):
+        Picamera2.is_open = False
+        self.call("close")
+    def call(self, name):
+        self.calls.append(name)
+        if Picamera2.trouble == name:
+            Picamera2.trouble = None
+            raise RuntimeError(f"{name} failed")
 """
 
 
 @pytest.fixture
 def fake_picamera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A module with the interface of picamera2, as its manual has it."""
+    """A module with the interface of picamera2, as its manual has it, whose camera is unplugged after 5 frames."""
     (tmp_path / "picamera2.py").write_text(FAKE)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
@@ -238,7 +253,33 @@ def test_camera_of_the_pi(fake_picamera: None) -> None:
     with pytest.raises(CameraError, match=r"picamera2: reading failed \(unplugged\)"):
         read()
     assert {colour_of(frame.convert()) for frame in seen} == {"red"}
-    assert picamera2.Picamera2.calls[-2:] == ["stop", "close"]
+    assert picamera2.Picamera2.calls == ["configure", "start", *["main"] * 5, "close"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "connections"),
+    [
+        ("configure", "cannot be opened (configure failed)", 1),
+        ("start", "cannot be opened (start failed)", 1),
+        ("stall", "no frame in 0.05 s", 1),
+        ("close", "reading failed (unplugged)", 2),
+    ],
+)
+def test_camera_of_the_pi_comes_back(
+    fake_picamera: None, monkeypatch: pytest.MonkeyPatch, trouble: str, reason: str, connections: int
+) -> None:
+    """Proves that whatever fails once, the camera is closed, the reason told, and frames come from it again."""
+    import picamera2
+
+    monkeypatch.setattr(camera_module, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.05)
+    picamera2.Picamera2.trouble = trouble
+    said: list[str] = []
+    camera = Camera("picamera2", Pace(), said.append)
+    wait_until(lambda: camera.connections == connections)
+    assert colour_of(next_shot(camera).pixels) == "red"
+    camera.close()
+    assert said[0] == f"picamera2: {reason}; trying again in 0.05 s"
 
 
 def test_missing_picamera_names_its_package() -> None:

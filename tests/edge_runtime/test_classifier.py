@@ -244,7 +244,7 @@ def test_picture_limit_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]
 
 
 def test_reasons_for_passing_over_a_file_are_kept(write_bundle: WriteBundle, onnx_file: OnnxFile) -> None:
-    """Proves that a classifier can say why it does not run the fastest kind of file."""
+    """Proves that a classifier can say why it does not run the file it would prefer."""
     folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
     [reason] = Classifier.open(folder).passed_over
     assert reason.startswith("int8.onnx: onnxruntime does not load this file")

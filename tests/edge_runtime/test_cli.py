@@ -122,11 +122,33 @@ def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
 
 
 def test_choice_is_passed_on(both_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that --backend, --precision and --threads reach the classifier."""
-    options = ["--backend", "litert", "--precision", "float32", "--threads", "1"]
+    """Proves that --backend and --precision reach the classifier."""
+    options = ["--backend", "litert", "--precision", "float32"]
     result = classify(pictures["red"], "--model", both_bundle, *options)
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines()[0].endswith("float32.tflite with litert")
+
+
+def test_threads_are_passed_on(onnx_bundle: Path, pictures: dict[str, Path], threads_asked: list[int]) -> None:
+    """Proves that --threads 3 is one model of three threads for one picture, and three models of one for two."""
+    options = ("--model", onnx_bundle, "--threads", "3")
+    assert classify(pictures["red"], *options).exit_code == 0
+    assert threads_asked == [3]
+    assert classify(pictures["red"], pictures["blue"], *options).exit_code == 0
+    assert threads_asked[1:] == [1, 1, 1]
+
+
+def test_top_k_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that --top-k chooses how many labels are shown, best first, and what is shown without it."""
+
+    def shown(*options: str) -> list[str]:
+        text = classify(pictures["red"], "--model", onnx_bundle, *options).stdout
+        return list(json.loads(text)["scores"]) if "--json" in options else re.findall(r"  (red|blue) ", text)
+
+    assert shown() == ["red"]
+    assert shown("--top-k", "2") == ["red", "blue"]
+    assert shown("--json") == ["blue", "red"]
+    assert shown("--json", "--top-k", "1") == ["red"]
 
 
 def test_newest_bundle_is_the_default(

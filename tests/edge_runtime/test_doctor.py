@@ -58,8 +58,27 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("litert ")]
-    assert line.startswith("litert bad cannot be imported: ended by signal 4, so built for another processor")
+    assert line.startswith("litert missing cannot be imported: ended by signal 4, so built for another processor")
     assert "pip install ai-edge-litert" in line
+
+
+@pytest.mark.parametrize("broken", [["onnxruntime"], ["ai_edge_litert", "tflite_runtime", "onnxruntime"]])
+def test_broken_runtime_is_bad_only_when_none_works(tmp_path: Path, broken: list[str]) -> None:
+    """Proves that a runtime which cannot be imported is told with its fix, and ends with 1 if it was the last."""
+    pytest.importorskip("ai_edge_litert", reason="one runtime has to work beside the broken one")
+    for name in broken:
+        (tmp_path / f"{name}.py").write_text("raise ImportError('built for something else')")
+    script = "from edge_runtime.cli import run; run()"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(doctor.__file__).parents[1]}"}
+    command = [sys.executable, "-c", script, "doctor", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    found = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    last = len(broken) > 1
+    assert done.returncode == int(last), done.stdout
+    assert found["onnxruntime"]["state"] == ("bad" if last else "missing")
+    assert found["onnxruntime"]["value"] == "cannot be imported: ImportError: built for something else"
+    assert found["onnxruntime"]["fix"] == "pip install 'catdog-edge[onnx]' --force-reinstall"
+    assert ("runtimes" in found) is last
 
 
 def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_every_file_has_a_status(both_bundle: Path) -> None:
     assert statuses["int8.tflite"].endswith("in use with litert")
     assert statuses["float32.onnx"].endswith("runs with onnxruntime")
     assert lines[-2] == "in use: int8.tflite with litert"
-    assert lines[-1].startswith("It is the fastest kind of 4")
+    assert lines[-1].startswith("It comes first of the 4 that can be run here")
 
 
 def test_choice_changes_the_file_in_use(both_bundle: Path) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import itertools
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -222,6 +224,22 @@ def test_16_bit_png_keeps_high_byte_and_transparent_grey(grey: int) -> None:
     pixels = load_picture(encoded(Image.fromarray(values), transparency=grey), SMALL)
     assert set(pixels[:, :8].ravel().tolist()) == {255}
     assert set(pixels[:, 8:].ravel().tolist()) == {0x56}
+
+
+@pytest.mark.parametrize(("channels", "colour_type"), [(3, 2), (4, 6)], ids=["RGB", "RGBA"])
+def test_16_bit_colour_png_keeps_high_byte(channels: int, colour_type: int) -> None:
+    """Proves that a colour PNG of 16 bits, which Pillow reads and cannot write, keeps the high byte."""
+    pixel = struct.pack(">4H", 0x12FF, 0x3400, 0x5680, 0xFFFF)[: 2 * channels]
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, colour_type, 0, 0, 0)),
+        (b"IDAT", zlib.compress((b"\0" + pixel * 16) * 16)),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    assert load_picture(content, SMALL)[8, 8].tolist() == [0x12, 0x34, 0x56]
 
 
 def test_palette_with_transparency_lies_over_the_background() -> None:

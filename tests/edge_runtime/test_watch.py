@@ -69,6 +69,45 @@ def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -
     assert log.read_text() == "{}\n" + result.stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [(("--every", "50"), [0, 50, 100]), (("--max-fps", "0.001"), [0])],
+    ids=["every", "max-fps"],
+)
+def test_chosen_frames_are_classified(
+    onnx_bundle: Path, video: Path, options: tuple[str, str], frames: list[int]
+) -> None:
+    """Proves that --every and --max-fps choose the frames that are classified."""
+    result = watch(video, "--all-frames", "--each-frame", "--json", "--model", onnx_bundle, *options)
+    assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == frames
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        (["--half-life", "0"], {0: "red", 60: "blue"}),
+        (["--half-life", "1000"], {0: "red"}),
+        (["--half-life", "0", "--margin", "1"], {0: "red"}),
+        (["--half-life", "0", "--min-confidence", "1"], {0: "unsure"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_smoothing_is_passed_on(
+    onnx_bundle: Path, video: Path, options: list[str], changes: dict[int, str]
+) -> None:
+    """Proves that --half-life, --margin and --min-confidence decide when a change is told."""
+    result = watch(video, "--all-frames", "--json", "--model", onnx_bundle, *options)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["frame"]: row["label"] for row in rows} == changes
+
+
+def test_threads_are_passed_on(onnx_bundle: Path, tmp_path: Path, threads_asked: list[int]) -> None:
+    """Proves that --threads is the number of inference threads."""
+    video = write_video(tmp_path / "video.mp4", ["red"])
+    assert watch(video, "--threads", "3", "--model", onnx_bundle).exit_code == 0
+    assert threads_asked == [3]
+
+
 def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
     """Proves that --save writes one picture a change, under a name that sorts by time, and says where."""
     folder = tmp_path / "new" / "kept"
