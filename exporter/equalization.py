@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
-from exporter.folding import Chain
+from exporter.folding import Graph
 
 if TYPE_CHECKING:
     import keras
@@ -32,22 +32,22 @@ def equalize(model: keras.Model, calibration: Pixels) -> keras.Model:
     """Return the same function with even channels.
 
     Args:
-        model: a folded model; one that is not a plain chain of layers is returned as it is.
+        model: a folded model; one whose layers cannot be told apart is returned as it is.
         calibration: `uint8 (N, H, W, 3) RGB 0-255` to measure the channels on.
     """
-    chain = Chain(model)
-    pairs = [(layer, chain.weighted_after(layer)) for layer in chain.layers if _is_rectified(layer)]
+    graph = Graph(model)
+    pairs = [(layer, graph.weighted_after(layer)) for layer in graph.layers if _is_rectified(layer)]
     pairs = [(layer, following) for layer, following in pairs if following is not None]
     if not pairs:
         return model
     largest = _largest_outputs(model, [layer for layer, _ in pairs], calibration)
     for (layer, following), outputs in zip(pairs, largest, strict=True):
-        weights = chain.largest_weights(following, len(outputs))
+        weights = graph.largest_weights(following, len(outputs))
         factors = np.sqrt(_floored(outputs) / _floored(weights))
         factors /= np.exp(np.log(factors).mean())
-        chain.scale_outputs(layer, 1 / factors, np.zeros_like(factors))
-        chain.scale_inputs(following, factors, np.zeros_like(factors))
-    return chain.rebuilt(model)
+        graph.scale_outputs(layer, 1 / factors, np.zeros_like(factors))
+        graph.scale_inputs(following, factors, np.zeros_like(factors))
+    return graph.rebuilt()
 
 
 def _is_rectified(layer: Any) -> bool:

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporter.keras_model import is_chain
-
 if TYPE_CHECKING:
     import keras
 
@@ -46,63 +44,65 @@ def fold(model: keras.Model) -> Folding:
     """Return the model with rescaling, batch normalisation and dropout folded away where that is exact.
 
     Args:
-        model: any Keras model; one that is not a plain chain of layers is returned as it is.
+        model: any Keras model; one whose layers cannot be told apart is returned as it is.
     """
-    chain = Chain(model)
-    if not chain.layers:
-        return Folding(model, (), ((model.name, "not a chain of layers"),))
+    graph = Graph(model)
+    if not graph.layers:
+        return Folding(model, (), ((model.name, "a layer is used twice, or is a model itself"),))
     folded: list[str] = []
     left: list[tuple[str, str]] = []
-    for layer in list(chain.layers):
-        reason = _fold_layer(chain, layer)
+    for layer in list(graph.layers):
+        reason = _fold_layer(graph, layer)
         if reason is None:
-            chain.remove(layer)
+            graph.remove(layer)
             folded.append(layer.name)
         elif reason:
             left.append((layer.name, reason))
-    return Folding(chain.rebuilt(model), tuple(folded), tuple(left))
+    return Folding(graph.rebuilt(), tuple(folded), tuple(left))
 
 
-def _fold_layer(chain: Chain, layer: Any) -> str | None:
+def _fold_layer(graph: Graph, layer: Any) -> str | None:
     """Move the layer's work to its neighbours; return None if done, a reason if not, "" if not concerned."""
     kind = type(layer).__name__
     if kind in ("Dropout", "SpatialDropout2D"):
         return None
     if kind == "Rescaling":
         scale, offset = np.atleast_1d(np.float64(layer.scale)), np.atleast_1d(np.float64(layer.offset))
-        return _fold_forward(chain, layer, scale, offset)
+        return _fold_forward(graph, layer, scale, offset)
     if kind == "BatchNormalization":
-        return _fold_normalisation(chain, layer)
+        return _fold_normalisation(graph, layer)
     return ""
 
 
-def _fold_normalisation(chain: Chain, layer: Any) -> str | None:
+def _fold_normalisation(graph: Graph, layer: Any) -> str | None:
     scale, shift = _affine(layer)
-    before = chain.weighted_before(layer)
+    before = graph.weighted_before(layer)
     if before is None:
-        return "no convolution or dense layer before it"
+        return "no convolution or dense layer before it alone"
     source, activation = before
     if activation == "linear":
-        chain.scale_outputs(source, scale, shift)
+        graph.scale_outputs(source, scale, shift)
         return None
     if activation != "relu":
         return f"comes after {activation}"
     if not (scale > 0).all():
         return "a scale is not positive"
-    reason = _fold_forward(chain, layer, np.ones_like(scale), shift)
+    reason = _fold_forward(graph, layer, np.ones_like(scale), shift)
     if reason is None:
-        chain.scale_outputs(source, scale, np.zeros_like(shift))
+        graph.scale_outputs(source, scale, np.zeros_like(shift))
     return reason
 
 
-def _fold_forward(chain: Chain, layer: Any, scale: Array, shift: Array) -> str | None:
+def _fold_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str | None:
     """Make the next convolution or dense layer take `x` where it took `scale x + shift`."""
-    target = chain.weighted_after(layer)
+    target = graph.weighted_after(layer)
     if target is None:
-        return "no convolution or dense layer after it"
+        return "no convolution or dense layer after it alone"
+    if not (scale > 0).all() and graph.pools_before(target, layer):
+        return "a scale is not positive"
     if type(target).__name__ == "Conv2D" and target.padding != "valid" and shift.any():
         return "the next convolution pads with zeros"
-    chain.scale_inputs(target, scale, shift)
+    graph.scale_inputs(target, scale, shift)
     return None
 
 
@@ -115,48 +115,67 @@ def _affine(layer: Any) -> tuple[Array, Array]:
     return scale, beta - mean * scale
 
 
-class Chain:
-    """The layers of a chain-shaped model and their weights, which the folding changes in copies.
+class Graph:
+    """The layers of a model and their weights, which the folding changes in copies.
 
     Attributes:
-        layers: the layers after the input, in order; empty for a model of another shape.
+        layers: the layers after the input, each after those it reads; empty for a model with several inputs or
+            outputs, a layer that is used twice, or a model for a layer.
     """
 
     _PASSES_SHIFT = ("MaxPooling2D", "Flatten", "Dropout", "SpatialDropout2D")
 
     def __init__(self, model: keras.Model) -> None:
-        """Copy the weights of a chain-shaped model."""
+        """Copy the weights of the model."""
+        import keras
+
         self.layers: list[Any] = []
         self._weights: dict[str, tuple[Array, Array]] = {}
-        if not is_chain(model):
+        self._reads: dict[str, list[str]] = {}
+        if not _can_be_told_apart(model):
             return
+        self._model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)  # of a Sequential, its layers
         self.layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
         for layer in self.layers:
+            self._reads[layer.name] = [node.operation.name for node in layer._inbound_nodes[0].parent_nodes]
             if type(layer).__name__ in ("Conv2D", "Dense") and getattr(layer, "groups", 1) == 1:
                 kernel = np.asarray(layer.kernel, np.float64)
                 bias = np.asarray(layer.bias, np.float64) if layer.use_bias else np.zeros(kernel.shape[-1])
                 self._weights[layer.name] = (kernel, bias)
 
+    def _before(self, layer: Any) -> Any | None:
+        """Return the layer that this one alone reads, if it reads no other."""
+        found = [other for other in self.layers if other.name in self._reads[layer.name]]
+        return found[0] if len(self._reads[layer.name]) == 1 and found and self._after(found[0]) is layer else None
+
+    def _after(self, layer: Any) -> Any | None:
+        """Return the layer that alone reads this one, and no other than it."""
+        readers = [other for other in self.layers if layer.name in self._reads[other.name]]
+        return readers[0] if len(readers) == 1 and len(self._reads[readers[0].name]) == 1 else None
+
     def weighted_before(self, layer: Any) -> tuple[Any, str] | None:
         """Return the layer whose output this one normalises, and the activation between them."""
-        index = self.layers.index(layer) - 1
-        activation = "linear"
-        if index >= 0 and type(self.layers[index]).__name__ in ("ReLU", "Activation"):
-            activation = _activation_name(self.layers[index])
-            index -= 1
-        if index < 0 or self.layers[index].name not in self._weights:
+        before, activation = self._before(layer), "linear"
+        if type(before).__name__ in ("ReLU", "Activation"):
+            before, activation = self._before(before), _activation_name(before)
+        if before is None or before.name not in self._weights:
             return None
-        own = self.layers[index].activation.__name__
-        return self.layers[index], activation if own == "linear" else own
+        own = before.activation.__name__
+        return before, activation if own == "linear" else own
 
     def weighted_after(self, layer: Any) -> Any | None:
         """Return the next convolution or dense layer if only layers that pass a shift on lie between."""
-        for following in self.layers[self.layers.index(layer) + 1 :]:
-            if following.name in self._weights:
-                return following
-            if type(following).__name__ not in self._PASSES_SHIFT:
-                return None
-        return None
+        following = self._after(layer)
+        while following is not None and following.name not in self._weights:
+            following = self._after(following) if type(following).__name__ in self._PASSES_SHIFT else None
+        return following
+
+    def pools_before(self, target: Any, layer: Any) -> bool:
+        """Tell whether a maximum is taken between the layer and the target after it."""
+        following = self._after(layer)
+        while following is not target and type(following).__name__ != "MaxPooling2D":
+            following = self._after(following)
+        return following is not target
 
     def largest_weights(self, layer: Any, channels: int) -> Array:
         """Return the largest weight that reads each of the channels before the layer, `float64 (channels,)`."""
@@ -180,23 +199,43 @@ class Chain:
         self._weights[layer.name] = (kernel * scale[:, None], bias)
 
     def remove(self, layer: Any) -> None:
-        """Take the layer out of the chain."""
+        """Take out a layer that reads one other; those that read it read that one."""
         self.layers.remove(layer)
+        [before] = self._reads.pop(layer.name)
+        for reads in self._reads.values():
+            reads[:] = [before if name == layer.name else name for name in reads]
 
-    def rebuilt(self, model: keras.Model) -> keras.Model:
+    def rebuilt(self) -> keras.Model:
         """Return a new model of the remaining layers with the changed weights."""
         import keras
 
-        image = keras.Input(model.input_shape[1:], name="image")
-        outputs = image
-        for layer in self.layers:
-            changed = layer.name in self._weights
-            config = layer.get_config() | ({"use_bias": True} if changed else {})
-            fresh = type(layer).from_config(config)
-            outputs = fresh(outputs)
-            weights = self._weights[layer.name] if changed else layer.get_weights()
-            fresh.set_weights([np.asarray(value, np.float32) for value in weights])
-        return keras.Model(image, outputs, name=model.name)
+        kept = {layer.name: layer for layer in self.layers}
+
+        def copied(layer: Any) -> Any:
+            changed = {"use_bias": True} if layer.name in self._weights else {}
+            return type(layer).from_config(layer.get_config() | changed)
+
+        def called(layer: Any, inputs: Any, *others: Any, **named: Any) -> Any:
+            return layer(inputs, *others, **named) if layer.name in kept else inputs
+
+        image = keras.Input(self._model.input_shape[1:], name="image")
+        model = keras.models.clone_model(
+            self._model, input_tensors=image, clone_function=copied, call_function=called
+        )
+        for layer in model.layers:
+            if layer.name in kept:
+                weights = self._weights.get(layer.name) or kept[layer.name].get_weights()
+                layer.set_weights([np.asarray(value, np.float32) for value in weights])
+        return model
+
+
+def _can_be_told_apart(model: keras.Model) -> bool:
+    """Whether one input goes to one output through layers that are each used once."""
+    import keras
+
+    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        return False
+    return not any(isinstance(layer, keras.Model) or len(layer._inbound_nodes) != 1 for layer in model.layers)
 
 
 def _activation_name(layer: Any) -> str:

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from exporter.folding import fold
+from trainer.architectures import compact_network
 
 RNG = np.random.default_rng(0)
 PICTURES = RNG.integers(0, 256, (64, 32, 32, 3)).astype(np.float32)
@@ -157,11 +158,55 @@ def test_other_activations_stay():
     assert largest_difference(model, folding.model) < 1e-3  # linear output, in the hundreds
 
 
-def test_a_branching_model_is_returned_as_it_is():
-    """A residual model is no chain; it comes back unchanged, with the reason."""
+def test_a_residual_network_folds_too():
+    """The compact network keeps no rescaling and no normalisation, and its branches meet as they did."""
+    model = unsettled(compact_network(32, 3))
+    folding = fold(model)
+    assert not {"Rescaling", "BatchNormalization"} & set(kinds(folding.model))
+    assert kinds(folding.model).count("Add") == 4
+    assert folding.left == ()
+    assert folding.model.input.name == "image"
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_what_two_layers_read_stays():
+    """A rescaling or a normalisation whose result goes two ways cannot be put into one of them."""
     image = keras.Input((32, 32, 3))
-    x = layers.Conv2D(3, 3, padding="same")(image)
-    model = keras.Model(image, layers.Add()([x, image]))
+    rescaled = layers.Rescaling(1 / 255)(image)
+    convolved = layers.Conv2D(3, 3, padding="same", activation="relu")(rescaled)
+    normal = layers.BatchNormalization()(convolved)
+    both = layers.Add()([layers.Conv2D(3, 1)(normal), layers.Conv2D(3, 1)(normal)])
+    outputs = layers.Dense(1, activation="sigmoid")(layers.Flatten()(layers.Add()([both, rescaled])))
+    model = unsettled(keras.Model(image, outputs))
+    folding = fold(model)
+    assert [kind for kind in kinds(folding.model) if kind in ("Rescaling", "BatchNormalization")] == [
+        "Rescaling",
+        "BatchNormalization",
+    ]
+    assert len(folding.left) == 2
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+@pytest.mark.parametrize("pools", [True, False])
+def test_a_falling_rescaling_stays_before_a_maximum(pools):
+    """The largest of negated values is not the negated largest; without pooling the rescaling folds."""
+    model = chain(
+        layers.Rescaling(-1 / 255, 1),
+        *([layers.MaxPooling2D()] if pools else []),
+        layers.Conv2D(4, 3),
+        layers.Flatten(),
+        layers.Dense(1, activation="sigmoid"),
+    )
+    folding = fold(model)
+    assert folding.left == (((model.layers[0].name, "a scale is not positive"),) if pools else ())
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_a_layer_used_twice_is_left_alone():
+    """A model that calls a layer twice comes back unchanged, with the reason."""
+    image = keras.Input((32, 32, 3))
+    twice = layers.Conv2D(3, 3, padding="same")
+    model = keras.Model(image, twice(twice(image)))
     folding = fold(model)
     assert folding.model is model
-    assert folding.left == ((model.name, "not a chain of layers"),)
+    assert folding.left == ((model.name, "a layer is used twice, or is a model itself"),)
