@@ -26,11 +26,16 @@ def whole_folder(target: Path) -> Iterator[Path]:
 def partial_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside `target` that is gone after the block, unless it was renamed.
 
-    What killed processes left of earlier ones is deleted.
+    What killed processes left of earlier ones is deleted, but for an old `target` that one had moved away and not
+    yet replaced: that is put back.
     """
     name = glob.escape(target.name)
-    for left in (*target.parent.glob(f".{name}.*.partial"), *target.parent.glob(f".{name}.*.old")):
-        if not _is_another_running(left.name.split(".")[-2]):
+    for left in (*target.parent.glob(f".{name}.*.old"), *target.parent.glob(f".{name}.*.partial")):
+        if _is_another_running(left.name.split(".")[-2]):
+            continue
+        if left.suffix == ".old" and not target.exists():
+            left.rename(target)
+        else:
             shutil.rmtree(left, ignore_errors=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)

@@ -100,7 +100,7 @@ class ModelFile:
         sha256: hash of the file in hex.
         input: the picture's tensor.
         output: the scores' tensor.
-        oldest_runtime: the oldest release known to load the file, such as `onnxruntime 1.12`; empty when unknown.
+        oldest_runtime: the oldest release known to load the file, such as `onnxruntime 1.20`; empty when unknown.
         drift: comparison with the Keras model on the test split, as the exporter measured it.
     """
 

@@ -5,7 +5,7 @@ The contract, version 1, step by step:
 1. A picture of more than `MAX_PIXELS` pixels, fewer in formats whose decoders take more memory, is refused
    before it is decoded.
 2. A JPEG is decoded at 1/2, 1/4 or 1/8 scale when that still covers the target size. (A PIL image comes
-   decoded whole, so the pixels of a large JPEG opened by the caller differ slightly: pass its path.)
+   decoded whole, so the pixels of a large JPEG opened by the caller differ, edges by up to 46: pass its path.)
 3. Of an animation the first frame is taken. A truncated file is an error.
 4. EXIF orientation is applied; colour profiles are ignored.
 5. 16-bit values keep their high byte, transparency is laid over `background`, everything becomes RGB.

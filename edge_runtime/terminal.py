@@ -51,6 +51,8 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     except OSError as error:
         what = f"{error.filename or 'the output'}: {error.strerror or error}"
         fail(f"{what}. Make room or give rights there, or name another place.")
+    except MemoryError as error:
+        fail(f"not enough memory ({error or 'none left'}). Close other programs, or take a larger machine.")
     except KeyboardInterrupt:
         say(f"\n{stopped}", err=True)
         sys.exit(130)

@@ -6,6 +6,8 @@ import hashlib
 import json
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +22,7 @@ from exporter.calibration import calibration_record
 from exporter.conversion import Converted
 from exporter.errors import ConversionError
 from exporter.model_card import write_model_card
-from exporter.plots import plot_differences, plot_flips, plot_reliability
+from exporter.plots import flips_name, plot_differences, plot_flips, plot_reliability
 from exporter.record import ExportRecord
 from exporter.report import write_html, write_report
 from exporter.selftest import write_selftest
@@ -39,9 +41,10 @@ _VERSIONED = (
     "numpy",
     "pillow",
 )
-# The oldest release seen to load the file and score as the newest does; docs/decisions/0008.
+# The oldest releases in which tests/contract/test_parity.py loads the files and finds the scores of the newest.
 _OLDEST_TFLITE = "tflite-runtime 2.14"
-_OLDEST_ONNX = "onnxruntime 1.12"
+_OLDEST_DYNAMIC = "ai-edge-litert 2.0"  # tflite-runtime 2.14 refuses it, docs/decisions/0008
+_OLDEST_ONNX = "onnxruntime 1.20"
 
 
 def describe_file(converted: Converted, source: Source) -> ModelFile:
@@ -101,10 +104,8 @@ def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecor
         (folder / file.name).write_bytes(file.converted.content)
     opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
     bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
-    _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
     write_keras_scores(folder, bundle.labels, pictures, record.baseline)
-    _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
     _write_reports(folder, bundle, record)
     (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
     _write_json(folder / MANIFEST, bundle.to_dict())
@@ -113,10 +114,26 @@ def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecor
     return bundle
 
 
+@contextmanager
+def log_kept(log: Path, target: Path) -> Iterator[None]:
+    """Keep the folder of `log` where a failed export's report would be when a conversion fails in the block.
+
+    Raises:
+        ConversionError: the one of the block, naming the log.
+    """
+    try:
+        yield
+    except ConversionError as error:  # comes before any file is written, so there is the log alone
+        replace_folder(log.parent, _failed(target))
+        raise ConversionError(f"{error} What the converters printed: {_failed(target) / log.name}") from error
+
+
 def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Path:
     """Write the report of an export that failed beside where the bundle would be; return its folder."""
+    for file in record.files:
+        if file.failed:
+            plot_flips(record, file, folder / flips_name(file))
     _write_reports(folder, bundle, record)
-    plot_flips(record, folder / "flips.png")
     errors = {name: [error.to_dict() for error in found] for name, found in record.layer_errors.items()}
     _write_json(folder / "layer_errors.json", errors)
     replace_folder(folder, _failed(target))
@@ -124,6 +141,9 @@ def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportReco
 
 
 def _write_reports(folder: Path, bundle: Bundle, record: ExportRecord) -> None:
+    """Write the report with all that it shows and names."""
+    _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
+    _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
     plot_differences(record, folder / "differences.png")
     plot_reliability(record, folder / "reliability.png")
     text = write_report(bundle, record)
@@ -138,7 +158,7 @@ def _failed(target: Path) -> Path:
 def _oldest_runtime(format_: ModelFormat, precision: Precision) -> str:
     if format_ == ModelFormat.ONNX:
         return _OLDEST_ONNX
-    return "" if precision == Precision.DYNAMIC else _OLDEST_TFLITE
+    return _OLDEST_DYNAMIC if precision == Precision.DYNAMIC else _OLDEST_TFLITE
 
 
 def _data_hash(source: Source) -> str:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import PictureError
-from edge_runtime.preprocessing import decode_picture
 from exporter.errors import SourceError
-from exporter.source import Source, SplitPicture
+from exporter.source import Source, SplitPicture, read_pictures
 
 DEFAULT_COUNT = 256
+LEAST_COUNT = 8  # below, ranges are those of single pictures, and most others are clipped
 # Bits of 256 in which difference hashes of near-identical pictures may differ: docs/decisions/0004.
 MAX_DISTANCE = 10
 
@@ -36,7 +34,7 @@ def draw_calibration(
         The calibration set and the second set, which is empty where too few pictures are left.
 
     Raises:
-        SourceError: there is no picture, or one is in the test split too, by content or nearly so.
+        SourceError: there are less than `LEAST_COUNT`, or one is in the test split too, by content or nearly so.
     """
     candidates = pictures_below(folder, source) if folder else source.sides["train"]
     generator = np.random.default_rng(seed)
@@ -49,6 +47,11 @@ def draw_calibration(
     for pictures in by_class.values():
         generator.shuffle(pictures)
     count = min(count, len(candidates))
+    if count < LEAST_COUNT:
+        raise SourceError(
+            f"{folder or source.folder}: expected {LEAST_COUNT} calibration pictures or more, received {count}. "
+            "Name a folder of more pictures with --calibration, and no smaller --calibration-count."
+        )
     dealt = [picture for row in range(2 * count) for picture in _row(by_class, row)]
     first = _shuffled(dealt[:count], generator)
     second = _shuffled(dealt[count : 2 * count], generator)
@@ -71,24 +74,14 @@ def pictures_below(folder: Path, source: Source) -> tuple[SplitPicture, ...]:
     """Return the files below a folder; where a sub-folder has a label's name, so have its pictures.
 
     Raises:
-        SourceError: there is none, or one cannot be decoded.
+        SourceError: there is none, or one cannot be read or decoded.
     """
     labels = {name.lower(): index for index, name in enumerate(source.labels)}
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not paths:
         raise SourceError(f"{folder}: no pictures there. Name a folder of pictures with --calibration.")
-    return tuple(_read(path, labels.get(path.parent.name.lower(), -1), source) for path in paths)
-
-
-def _read(path: Path, label: int, source: Source) -> SplitPicture:
-    content = path.read_bytes()
-    try:
-        image = decode_picture(content, source.preprocessing)
-    except PictureError as error:
-        raise SourceError(f"{path}: {error.reason}. Take it out of the calibration folder.") from error
-    import imagehash
-
-    return SplitPicture(path, label, hashlib.sha256(content).hexdigest(), str(imagehash.dhash(image, hash_size=16)))
+    files = [(path, labels.get(path.parent.name.lower(), -1)) for path in paths]
+    return read_pictures(files, source.preprocessing, role="calibration")
 
 
 def _row(by_class: dict[int, list[SplitPicture]], row: int) -> list[SplitPicture]:
@@ -108,20 +101,19 @@ def _refuse_test_pictures(pictures: tuple[SplitPicture, ...], source: Source) ->
                 f"{picture.path}: is in the test split too ({known[picture.sha256].path}), so it must not "
                 "calibrate. Calibrate with other pictures."
             )
-    test = [picture for picture in source.sides["test"] if picture.difference_hash]
-    hashed = [picture for picture in pictures if picture.difference_hash]
-    if not test or not hashed:
+    test = source.sides["test"]
+    if not test:
         return
-    distances = _distances(hashed, test)
+    distances = _distances(pictures, test)
     row, column = np.unravel_index(distances.argmin(), distances.shape)
     if distances[row, column] <= MAX_DISTANCE:
         raise SourceError(
-            f"{hashed[row].path}: is nearly the same picture as {test[column].path} of the test split, so it "
+            f"{pictures[row].path}: is nearly the same picture as {test[column].path} of the test split, so it "
             "must not calibrate. Calibrate with other pictures."
         )
 
 
-def _distances(first: list[SplitPicture], second: list[SplitPicture]) -> NDArray[np.int64]:
+def _distances(first: tuple[SplitPicture, ...], second: tuple[SplitPicture, ...]) -> NDArray[np.int64]:
     """Return the number of differing bits of every pair of hashes, `int (first, second)`."""
     words = [
         np.frombuffer(bytes.fromhex("".join(picture.difference_hash for picture in side)), np.uint64).reshape(-1, 4)

@@ -19,6 +19,7 @@ from edge_runtime.terminal import next_command, one_line_errors, say
 from exporter.errors import SourceError
 
 if TYPE_CHECKING:
+    from exporter.conversion import ExportTarget
     from exporter.export import Outcome
     from exporter.source import Source
 
@@ -36,7 +37,7 @@ _PRECISIONS = {
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong usage, 3 a file failed, "
-    "4 too few test pictures to tell.",
+    "4 too few test pictures to tell, 130 stopped by Ctrl-C.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
@@ -104,14 +105,10 @@ def _source(options: dict[str, Any]) -> Source:
 
 
 def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
-    from edge_runtime.bundle import ModelFormat, Precision
-    from exporter.conversion import plan_targets
     from exporter.export import ExportPlan, export
 
-    formats = tuple(ModelFormat) if options["format_"] == "all" else (ModelFormat(options["format_"]),)
-    precisions = tuple(Precision(name) for name in _PRECISIONS[options["quantize"]])
     plan = ExportPlan(
-        plan_targets(formats, precisions),
+        wanted_targets(options["quantize"], options["format_"]),
         calibration_count=options["calibration_count"],
         seed=options["seed"],
         calibration=options["calibration"],
@@ -127,6 +124,15 @@ def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
             f"{target}: cannot be written ({error.strerror}). Make room there and in "
             f"{tempfile.gettempdir()}, or name another folder with --bundles."
         ) from error
+
+
+def wanted_targets(quantize: str, format_: str) -> tuple[ExportTarget, ...]:
+    """Return the files that a choice of `--quantize` and `--format` asks for."""
+    from edge_runtime.bundle import ModelFormat, Precision
+    from exporter.conversion import plan_targets
+
+    formats = tuple(ModelFormat) if format_ == "all" else (ModelFormat(format_),)
+    return plan_targets(formats, tuple(Precision(name) for name in _PRECISIONS[quantize]))
 
 
 def _finish(outcome: Outcome) -> None:

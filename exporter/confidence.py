@@ -39,12 +39,12 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
     """Return the temperature with the lowest cross-entropy of the scores with their logits divided by it.
 
     Args:
-        scores: `float64 (N, labels)`, 0-1; their logarithms are logits but for a constant that cancels.
+        scores: `float64 (N, labels)`, 0-1, as `keras_scores` gives them.
         targets: label indices `int (N,)`.
 
     Source: C. Guo et al., as above, section 4.2.
     """
-    logits = np.log(np.clip(scores, 1e-7, 1))
+    logits = _logits(scores)
 
     def loss(log_temperature: float) -> float:
         shares = log_softmax(logits / np.exp(log_temperature), axis=1)
@@ -56,8 +56,18 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
 
 def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Return the scores `(N, labels)` that the model gives when its logits are divided by the temperature."""
-    shares: NDArray[np.float64] = softmax(np.log(np.clip(scores, 1e-12, 1)) / temperature, axis=1)
+    shares: NDArray[np.float64] = softmax(_logits(scores) / temperature, axis=1)
     return shares
+
+
+def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithms of scores, which are their logits but for a constant that cancels.
+
+    Scores that are float64 throughout keep differences of logits up to 708; one that is 0 stays below 1e-15 at any
+    temperature tried.
+    """
+    logits: NDArray[np.float64] = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
+    return logits
 
 
 def divide_logits(model: keras.Model, temperature: float) -> None:
@@ -72,18 +82,23 @@ def divide_logits(model: keras.Model, temperature: float) -> None:
 
 
 def last_layer(model: keras.Model) -> Any | None:
-    """Return the layer that makes the logits, or None when anything but sigmoid or softmax follows."""
-    layers = list(model.layers)
-    if last_activation(model) not in ("sigmoid", "softmax"):
+    """Return the dense layer whose softmax, or sigmoid of one output, the scores are; None for other endings."""
+    layers: list[Any] = [None, *model.layers]
+    before, last = layers[-2:]
+    name = last_activation(model)
+    if name not in ("sigmoid", "softmax") or model.outputs[0] is not last.output:
         return None
-    if layers[-1].get_weights():
-        return layers[-1]
-    before = layers[-2]
-    linear = getattr(getattr(before, "activation", None), "__name__", "") == "linear"
-    return before if linear and before.get_weights() else None
+    dense = last if last.get_weights() else before
+    if type(dense).__name__ != "Dense" or len(dense._inbound_nodes) != 1:
+        return None
+    if dense is before and (dense.activation.__name__ != "linear" or last.input is not dense.output):
+        return None
+    return dense if (name == "sigmoid") == (dense.units == 1) else None
 
 
 def last_activation(model: keras.Model) -> str:
     """Return the name of the function that makes the scores, such as `softmax`; a layer's if it has none."""
-    layer = model.layers[-1]
-    return str(getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower()))
+    last: Any = model
+    while hasattr(last, "outputs"):  # a model within a model
+        last = last.outputs[0]._keras_history.operation
+    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower()))

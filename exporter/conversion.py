@@ -14,9 +14,6 @@ from exporter.operators import Graph, Operator, read_graph
 if TYPE_CHECKING:
     import keras
 
-# What may follow the last layer of an int8 file: the scores leave it as float32 in ONNX.
-_SCORE_OPERATORS = ("DequantizeLinear", "Sigmoid", "Softmax")
-
 
 @dataclass(frozen=True)
 class ExportTarget:
@@ -129,11 +126,11 @@ class Converter:
 
 
 def left_in_float(graph: Graph) -> tuple[Operator, ...]:
-    """Return the operators that compute in float, but for those that hand out the scores."""
-    operators = list(graph.operators)
-    while operators and operators[-1].kind in _SCORE_OPERATORS:
-        operators.pop()
-    return tuple(operator for operator in operators if operator.computes_in_float)
+    """Return the operators that compute in float, but for a last one that only hands out the scores as float32."""
+    last = graph.operators[-1]
+    return tuple(
+        operator for operator in graph.float_operators() if operator is not last or last.kind != "DequantizeLinear"
+    )
 
 
 def _require_integer(graph: Graph, name: str) -> None:

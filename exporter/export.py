@@ -15,7 +15,7 @@ from edge_runtime.gate import DEFAULT_MAX_DROP, GateState, worst
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Pixels
 from exporter.answers import choose_threshold
-from exporter.bundle_folder import describe_file, provenance, write_bundle, write_failure
+from exporter.bundle_folder import describe_file, log_kept, provenance, write_bundle, write_failure
 from exporter.calibration import DEFAULT_COUNT, draw_calibration
 from exporter.confidence import Temperature, divide_logits, fit_temperature, last_layer, temper
 from exporter.conversion import Converted, Converter, ExportObserver, ExportTarget
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import keras
 
 LOG = "conversion.log"
-MAX_FOLDING_DIFFERENCE = 1e-5  # on the calibration pictures, of scores 0-1
+MAX_FOLDING_DIFFERENCE = 1e-5  # of scores 0-1
+FOLDING_PICTURES = 256  # training pictures on which it is proven, where there are so many
 _LEAST_VALIDATION = 30  # pictures, below which a temperature would be a guess
 _STABILITY_PICTURES = 1000
 _LAYER_PICTURES = 32
@@ -90,6 +91,8 @@ class _Work:
     temperature: Temperature
     threshold: float
     folding: Folding
+    folding_difference: float
+    folding_pictures: int
     converter: Converter
 
 
@@ -107,9 +110,10 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
 
     Raises:
         SourceError: the model or its pictures cannot be used.
-        ConversionError: a converter failed, or an int8 file computes in float.
+        ConversionError: a converter failed, or an int8 file computes in float; what the converters printed is kept
+            in `<target>.failed`.
     """
-    with partial_folder(target) as folder, native_output_to(folder / LOG):
+    with partial_folder(target) as folder, native_output_to(folder / LOG), log_kept(folder / LOG, target):
         work = _prepare(source, plan, observer)
         files = [_exported(work, target) for target in plan.targets]
         layers = {file.name: _layer_errors(work, file) for file in files if file.is_int8 and file.failed}
@@ -146,13 +150,16 @@ def _prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> _Wor
     observer.on_stage("scoring with Keras")
     model = load_keras_model(source)
     untempered = keras_scores(model, test[0], report=observer.on_progress)
-    as_trained = keras_scores(model, pixels)
+    _require_finite(untempered, source)
+    proof = _proof_pixels(source, plan, pixels)
+    as_trained = keras_scores(model, proof)
     temperature, threshold = _judge_confidence(source, model)
     baseline = temper(untempered, temperature.value)
-    _require_same(keras_scores(model, pixels), temper(as_trained, temperature.value), "the temperature")
+    divided = keras_scores(model, proof)
+    _require_same(divided, temper(as_trained, temperature.value), "the temperature")
     folding = fold(model)
     even = equalize(folding.model, pixels)
-    _require_same(keras_scores(even, pixels), keras_scores(model, pixels), f"folding {', '.join(folding.folded)}")
+    difference = _require_same(keras_scores(even, proof), divided, f"folding {', '.join(folding.folded)}")
     return _Work(
         source,
         plan,
@@ -166,8 +173,23 @@ def _prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> _Wor
         temperature,
         threshold,
         folding,
+        difference,
+        len(proof),
         Converter(even, pixels),
     )
+
+
+def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels) -> Pixels:
+    """Return the pictures on which folding is proven: those of the calibration, or more where they are few."""
+    if plan.calibration_count >= FOLDING_PICTURES:
+        return calibration
+    drawn, _ = draw_calibration(source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration)
+    return load_split_pictures(drawn, source.preprocessing)[0]
+
+
+def _require_finite(scores: NDArray[np.float64], source: Source) -> None:
+    if not np.isfinite(scores).all():
+        raise SourceError(f"{source.model_path}: some test pictures have no finite score. Train it again.")
 
 
 def _judge_confidence(source: Source, model: keras.Model) -> tuple[Temperature, float]:
@@ -183,20 +205,22 @@ def _judge_confidence(source: Source, model: keras.Model) -> tuple[Temperature, 
     pixels, targets = load_split_pictures(pictures, source.preprocessing)
     scores = keras_scores(model, pixels)
     if last_layer(model) is None:
-        reason = "the last layer is neither sigmoid nor softmax"
+        reason = "the scores are not the softmax, or the sigmoid of one output, of a dense layer"
         return Temperature(reason=reason), choose_threshold(scores, targets)
     temperature = fit_temperature(scores, targets)
     divide_logits(model, temperature.value)
     return temperature, choose_threshold(temper(scores, temperature.value), targets)
 
 
-def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> None:
+def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> float:
+    """Return the largest difference of a score, when it is small enough."""
     difference = float(np.abs(first - second).max())
-    if difference > MAX_FOLDING_DIFFERENCE:
+    if not difference <= MAX_FOLDING_DIFFERENCE:  # nan is neither
         raise ConversionError(
             f"{what} changed a score by {difference:.2g}, expected at most {MAX_FOLDING_DIFFERENCE:.0g}. "
             "Please report this with the model's layers."
         )
+    return difference
 
 
 def _exported(work: _Work, target: ExportTarget) -> FileRecord:
@@ -265,6 +289,8 @@ def _record(
         threshold=work.threshold,
         folded=work.folding.folded,
         not_folded=work.folding.left,
+        folding_difference=work.folding_difference,
+        folding_pictures=work.folding_pictures,
         test=work.test,
         untempered=work.untempered,
         baseline=work.baseline,

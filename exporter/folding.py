@@ -48,7 +48,9 @@ def fold(model: keras.Model) -> Folding:
     """
     graph = Graph(model)
     if not graph.layers:
-        return Folding(model, (), ((model.name, "a layer is used twice, or is a model itself"),))
+        return Folding(
+            model, (), ((model.name, "a layer is used twice, or is a model itself, or something is no layer"),)
+        )
     folded: list[str] = []
     left: list[tuple[str, str]] = []
     for layer in list(graph.layers):
@@ -120,7 +122,7 @@ class Graph:
 
     Attributes:
         layers: the layers after the input, each after those it reads; empty for a model with several inputs or
-            outputs, a layer that is used twice, or a model for a layer.
+            outputs, a layer that is used twice, a model for a layer, or operations that are no layers.
     """
 
     _PASSES_SHIFT = ("MaxPooling2D", "Flatten", "Dropout", "SpatialDropout2D")
@@ -234,6 +236,9 @@ def _can_be_told_apart(model: keras.Model) -> bool:
     import keras
 
     if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        return False
+    whole = keras.Model(model.inputs[0], model.outputs[0])
+    if len(whole.operations) != len(whole.layers):  # something between layers that is no layer, such as a sum
         return False
     return not any(isinstance(layer, keras.Model) or len(layer._inbound_nodes) != 1 for layer in model.layers)
 

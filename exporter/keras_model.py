@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,7 @@ def load_keras_model(source: Source) -> keras.Model:
     """Load the model and check that it takes what the run says and scores as many labels.
 
     Raises:
-        SourceError: the file cannot be loaded or does not match the run.
+        SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
     """
     model = _load(source.model_path)
     if not source.run["architecture"]:
@@ -42,7 +43,29 @@ def load_keras_model(source: Source) -> keras.Model:
             f"{', '.join(source.labels)}, received {model.input_shape} and {model.output_shape[-1]}. "
             "Name the model of these labels."
         )
+    _require_shares(model, source.model_path)
     return model
+
+
+def _require_shares(model: keras.Model, path: Path) -> None:
+    """Refuse logits and independent sigmoids, which look like scores by their shape alone."""
+    import keras
+
+    name, outputs = last_activation(model), model.output_shape[-1]
+    if name in ("sigmoid", "softmax") and (name == "sigmoid") == (outputs == 1):
+        return
+    # An activation of Keras is known by its name; what else ends a model, by what it gives for noise.
+    if hasattr(keras.activations, name) or not _gives_shares(model):
+        raise SourceError(
+            f"{path}: expected scores from 0 to 1 that sum to 1, received {outputs} outputs of {name}. End the "
+            "model in a softmax, or in a sigmoid of one output, and save it again."
+        )
+
+
+def _gives_shares(model: keras.Model) -> bool:
+    noise = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
+    scores = keras_scores(model, noise)
+    return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
 
 
 def input_size(path: Path) -> tuple[int, int]:
@@ -68,11 +91,21 @@ def _load(path: Path) -> keras.Model:
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError) as error:
+        model = keras.saving.load_model(path, compile=False)
+    except MemoryError:
+        raise
+    # Damaged files raise almost anything (KeyError, BadZipFile, zlib.error, RuntimeError, ...), in many lines.
+    except Exception as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
         raise SourceError(
-            f"{path}: Keras cannot load it ({error}). Train it again, or save it as .keras."
+            f"{path}: Keras cannot load it ({reason}). Train it again, or save it as .keras."
         ) from error
+    if not isinstance(model, keras.Sequential):
+        return model
+    # Loading calls each layer once for every layer after it, so that none could be told to be a link of a chain.
+    fresh = keras.models.clone_model(model)
+    fresh.set_weights(model.get_weights())
+    return fresh
 
 
 def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
@@ -112,7 +145,8 @@ def is_chain(model: keras.Model) -> bool:
         isinstance(layer, keras.Model) for layer in layers
     ):
         return False
-    return all(following.input is layer.output for layer, following in pairwise(layers))
+    links = all(following.input is layer.output for layer, following in pairwise(layers))
+    return links and model.outputs[0] is layers[-1].output
 
 
 def keras_scores(
@@ -125,7 +159,7 @@ def keras_scores(
     """
     import keras
 
-    dense = _logits_layer(model)
+    dense = last_layer(model)
     body = keras.Model(model.inputs, dense.input) if dense else model
     parts = []
     for start in range(0, len(pixels), _BATCH):
@@ -135,16 +169,9 @@ def keras_scores(
     if dense:
         kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
         logits = outputs @ kernel + sum(bias)
-        outputs = expit(logits) if dense.units == 1 else softmax(logits, axis=1)
+        # 1 - expit(40) is 0, which no temperature takes back to its logit
+        return np.hstack([expit(-logits), expit(logits)]) if dense.units == 1 else softmax(logits, axis=1)
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
-
-
-def _logits_layer(model: keras.Model) -> Any | None:
-    """Return the dense layer whose softmax, or sigmoid of one output, the scores are; None for other endings."""
-    layer = last_layer(model)
-    if layer is None or type(layer).__name__ != "Dense" or len(layer._inbound_nodes) != 1:
-        return None
-    return layer if (last_activation(model) == "sigmoid") == (layer.units == 1) else None
 
 
 def traced(model: keras.Model) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.gate import GateState
 from edge_runtime.shares import wilson_interval
-from exporter.record import ExportRecord
+from exporter.record import ExportRecord, FileRecord
 
 _COLOURS = {GateState.PASSED: "#2a7f4f", GateState.INCONCLUSIVE: "#b7791f", GateState.FAILED: "#c0392b"}
 _BEFORE, _AFTER, _WORST = "#d1603d", "#3b6fb6", "#7a5aa8"
@@ -59,19 +59,31 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def plot_flips(record: ExportRecord, path: Path) -> None:
-    """Draw test pictures that Keras classifies right and the worst file wrong, with the scores of every file."""
-    worst = min(record.files, key=lambda file: file.check.drift.difference)
+def flips_name(file: FileRecord) -> str:
+    """Return the name of the picture that `plot_flips` draws of a file, such as `flips.int8.tflite.png`."""
+    return f"flips.{file.entry.precision}.{file.entry.format}.png"
+
+
+def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows, in scores `(N, labels)` of both, to which a file gives another label than Keras.
+
+    Those whose true label lost most of its score come first, so right to wrong before wrong to right.
+    """
+    rows = np.flatnonzero(keras.argmax(axis=1) != scores.argmax(axis=1))
+    lost = keras[rows, targets[rows]] - scores[rows, targets[rows]]
+    return rows[np.argsort(-lost, kind="stable")]
+
+
+def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
+    """Draw up to 24 of a file's `flipped` pictures, with the scores of every file."""
     pixels, targets = record.test
-    right = record.baseline.argmax(axis=1) == targets
-    wrong = worst.check.scores.argmax(axis=1) != targets
-    rows = np.flatnonzero(right & wrong)
-    lost = record.baseline[rows, targets[rows]] - worst.check.scores[rows, targets[rows]]
-    rows = rows[np.argsort(-lost)][:_MOST_FLIPS]
+    found = flipped(record.baseline, file.check.scores, targets)
+    rows = found[:_MOST_FLIPS]
     columns = 4
     height = max(1, -(-len(rows) // columns))
     figure = Figure(figsize=(columns * 2.6, height * (2.4 + 0.16 * len(record.files))), layout="constrained")
-    figure.suptitle(f"right in Keras, wrong in {worst.name}: score of the true label", parse_math=False)
+    title = f"{len(rows)} of {len(found):,} flips of {file.name}: score of the true label"
+    figure.suptitle(title, parse_math=False)
     for axes, row in zip(figure.subplots(height, columns, squeeze=False).flat, rows, strict=False):
         axes.imshow(pixels[row])
         axes.set_title(_scores(record, int(row), int(targets[row])), fontsize=7, loc="left", parse_math=False)

@@ -72,6 +72,8 @@ class ExportRecord:
         threshold: confidence below which an answer is unsure, 0-1; 0 when none is.
         folded: layers folded away.
         not_folded: layers that had to stay, each with the reason.
+        folding_difference: largest difference that folding and evening out made to a score, 0-1.
+        folding_pictures: training pictures that it was measured on.
         test: test pictures `uint8 (N, H, W, 3) RGB 0-255` and their label indices `int (N,)`.
         untempered: scores of the Keras model as trained, `float64 (N, labels)`.
         baseline: the same with the temperature, which the files are compared with.
@@ -90,6 +92,8 @@ class ExportRecord:
     threshold: float
     folded: tuple[str, ...]
     not_folded: tuple[tuple[str, str], ...]
+    folding_difference: float
+    folding_pictures: int
     test: tuple[Pixels, NDArray[np.intp]]
     untempered: NDArray[np.float64]
     baseline: NDArray[np.float64]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edge_runtime.errors import PictureError
 from edge_runtime.folders import RUN
-from edge_runtime.preprocessing import Pixels, Preprocessing, load_pictures
+from edge_runtime.parallel import map_in_order
+from edge_runtime.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from exporter.errors import SourceError
 
 SCHEMA_VERSION = 1
@@ -22,19 +25,19 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class SplitPicture:
-    """A picture of the run's data set.
+    """A picture of the run's data set, or of a folder of the user's own.
 
     Args:
         path: the file.
-        label: index into the labels.
-        sha256: hash that its bytes had in training, hex.
-        difference_hash: 256-bit perceptual hash, hex; "" when unknown.
+        label: index into the labels; -1 when unknown.
+        sha256: hash that its bytes had when it was read first, in training where it is the run's, hex.
+        difference_hash: 256-bit perceptual hash of its preprocessed pixels, 64 hex digits.
     """
 
     path: Path
     label: int
     sha256: str
-    difference_hash: str = ""
+    difference_hash: str
 
 
 @dataclass(frozen=True)
@@ -106,17 +109,20 @@ def read_keras_source(
         input_range: what it takes for black and white, when it does not rescale 0-255 itself.
 
     Raises:
-        SourceError: there are no two classes of pictures there.
+        SourceError: there are no two classes of pictures there, or a file is no picture.
     """
     folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
     if len(folders) < 2:
         raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
-    pictures = tuple(
-        SplitPicture(path, label, hashlib.sha256(path.read_bytes()).hexdigest())
+    files = [
+        (path, label)
         for label, folder in enumerate(folders)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
-    )
+    ]
+    height, width = size
+    preprocessing = Preprocessing(width=width, height=height)
+    pictures = read_pictures(files, preprocessing, role="test")
     run: dict[str, Any] = {
         "name": model_path.stem,
         "architecture": "",
@@ -124,11 +130,50 @@ def read_keras_source(
         "seed": None,
         "versions": {},
     }
-    height, width = size
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
     labels = tuple(folder.name.lower() for folder in folders)
-    preprocessing = Preprocessing(width=width, height=height)
     return Source(test, model_path, run, labels, preprocessing, sides, input_range)
+
+
+def read_pictures(
+    files: Iterable[tuple[Path, int]], preprocessing: Preprocessing, *, role: str
+) -> tuple[SplitPicture, ...]:
+    """Describe picture files that are not a run's.
+
+    Args:
+        files: each file with its label's index.
+        preprocessing: the contract to decode by.
+        role: what their folder is for, `test` or `calibration`; an error names it.
+
+    Raises:
+        SourceError: a file cannot be read or decoded.
+    """
+
+    def describe(file: tuple[Path, int]) -> SplitPicture:
+        path, label = file
+        try:
+            content = path.read_bytes()
+            digest = difference_hash(load_picture(content, preprocessing))
+        except OSError as error:
+            raise SourceError(
+                f"{path}: cannot be read ({error.strerror}). See to its permissions, or take it out of the {role} "
+                "folder."
+            ) from error
+        except PictureError as error:
+            raise SourceError(f"{path}: {error.reason}. Take it out of the {role} folder.") from error
+        return SplitPicture(path, label, hashlib.sha256(content).hexdigest(), digest)
+
+    return tuple(map_in_order(describe, files, workers=os.cpu_count() or 1))
+
+
+def difference_hash(pixels: Pixels) -> str:
+    """Return the hash that training keeps of a picture's `uint8 (H, W, 3) RGB`: 256 bits, as 64 hex digits.
+
+    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
+    """
+    import imagehash
+
+    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=16))
 
 
 def load_split_pictures(
@@ -137,7 +182,7 @@ def load_split_pictures(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Pixels, NDArray[np.intp]]:
-    """Decode pictures of a split, after making sure that they are the files of the training run.
+    """Decode pictures of a split, after making sure that they have not changed.
 
     Args:
         pictures: one or more pictures.
@@ -148,13 +193,16 @@ def load_split_pictures(
         `uint8 (N, height, width, 3) RGB 0-255` and label indices `int (N,)`.
 
     Raises:
-        SourceError: a file is missing, has changed since training, or cannot be decoded.
+        SourceError: a file is missing, has changed, or cannot be decoded.
     """
     contents = (_read_unchanged(picture) for picture in pictures)
     pixels = np.empty((len(pictures), preprocessing.height, preprocessing.width, 3), np.uint8)
     for index, loaded in enumerate(load_pictures(contents, preprocessing)):
         if isinstance(loaded, PictureError):
-            raise SourceError(f"{pictures[index].path}: {loaded.reason}, though it was used in training.")
+            raise SourceError(
+                f"{pictures[index].path}: {loaded.reason}, though it is as it was in training. "
+                "Install the Pillow that it was trained with, or train again."
+            )
         pixels[index] = loaded
         report(index + 1, len(pictures))
     return pixels, np.array([picture.label for picture in pictures], np.intp)

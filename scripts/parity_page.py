@@ -30,14 +30,20 @@ def furthest(bound: Bound, values: dict[str, float]) -> str:
     if not bound.at_least and worst == 0:
         return f"0, in all of {len(values)}" if len(values) > 1 else f"0: {next(iter(values))}"
     where = "; ".join(sorted(name for name, value in values.items() if value == worst))
-    return f"{f'{100 * worst:.1f} %' if bound.at_least else f'{worst:.2g}'}: {where}"
+    return f"{shown(bound, worst)}: {where}"
+
+
+def shown(bound: Bound, value: float) -> str:
+    """Return a measured value as the page prints it."""
+    return f"{100 * value:.1f} %" if bound.at_least else f"{value:.2g}"
 
 
 def every_value(measured: dict[str, Any]) -> str:
     """Return a row for each measured value."""
     rows = ["| what is compared | where | measured |", "| --- | --- | ---: |"]
     for key, bound in BOUNDS.items():
-        rows += [f"| {bound.compared} | {where} | {value:.2g} |" for where, value in measured.get(key, {}).items()]
+        values = measured.get(key, {}).items()
+        rows += [f"| {bound.compared} | {where} | {shown(bound, value)} |" for where, value in values]
     return "\n".join(rows)
 
 

@@ -29,6 +29,7 @@ STATE = "state.json"
 # Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
 _RECALIBRATION_PICTURES = 512
 _NEGATIVE_REPEATS = 4  # times an epoch that each negative is seen
+_NEGATIVES_TO_FIT = 30  # on the validation side
 _DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
 _SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
 
@@ -257,19 +258,40 @@ def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDA
     return rows, targets.astype(np.float32)
 
 
-def right_prior(model: keras.Model, dataset: Dataset) -> None:
-    """Take back, in place, what `neither` gains by being trained on more often than its pictures are there.
+def right_odds(model: keras.Model, dataset: Dataset) -> None:
+    """Move the logit of `neither`, in place, so that it is answered as readily as new kinds of it ask for.
 
-    Adds the logarithm of its odds' correction to its logit.
+    Training shows `neither` more often than it is there, and kinds that the network then knows. The bias, fitted
+    together with a temperature, is the one with which the validation side, whose kinds are new, is most likely.
+    With few negatives there, the odds are multiplied by pictures over training rows instead.
 
-    Source: M. Saerens et al., "Adjusting the outputs of a classifier to new a priori probabilities", 2002.
+    Sources: A. Alexandari et al., "Maximum likelihood with bias-corrected calibration is hard-to-beat at label
+    shift adaptation", 2020; M. Saerens et al., "Adjusting the outputs of a classifier to new a priori
+    probabilities", 2002.
     """
     if not dataset.has_negatives:
         return
+    scores, targets = predict_scores(model, dataset, Side.VALIDATION), dataset.targets(Side.VALIDATION)
+    enough = (targets == len(dataset.labels) - 1).sum() >= _NEGATIVES_TO_FIT
     layer = [layer for layer in model.layers if layer.get_weights()][-1]
     kernel, bias = layer.get_weights()
-    bias[-1] += math.log(_odds_of_neither(dataset))
+    bias[-1] += _fitted_bias(scores, targets) if enough else math.log(_odds_of_neither(dataset))
     layer.set_weights([kernel, bias])
+
+
+def _fitted_bias(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """Return what to add to the last label's logit for the highest likelihood at the best temperature."""
+    from scipy.optimize import minimize
+    from scipy.special import log_softmax
+
+    logits = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        moved = logits + np.array([*[0.0] * (logits.shape[1] - 1), parameters[1]])
+        shares = log_softmax(moved / np.exp(parameters[0]), axis=1)
+        return float(-shares[np.arange(len(targets)), targets.astype(np.intp)].mean())
+
+    return float(minimize(loss, [0.0, 0.0], method="Nelder-Mead").x[1])
 
 
 def _odds_of_neither(dataset: Dataset) -> float:

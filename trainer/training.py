@@ -15,7 +15,7 @@ from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, SplitPlan, read_dataset
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
-from trainer.fit import Observer, compile_network, fit, predict_scores, right_prior, training_rows
+from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds, training_rows
 from trainer.microsoft import fetch
 from trainer.negatives import add_negatives
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
@@ -80,7 +80,7 @@ def train(
     compile_network(model, config, steps)
     trained, state = fit(model, dataset, config, folder=folder, observer=observer)
     model = _bare(trained, build, config.image_size)
-    right_prior(model, dataset)
+    right_odds(model, dataset)
 
     scores, targets = predict_scores(model, dataset, Side.TEST), dataset.targets(Side.TEST)
     evaluation = evaluate_scores(scores, targets, dataset.labels)

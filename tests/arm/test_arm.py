@@ -26,12 +26,14 @@ class Outcome:
 
     Args:
         probe: what `probe.py` found with LiteRT and ONNX Runtime.
+        package: where a base install imports `edge_runtime` from.
         has_onnx: whether a base install can import ONNX Runtime.
         selftest: `catdog-edge selftest` from a base install, finished.
         classify: `catdog-edge classify` from a base install, finished.
     """
 
     probe: dict[str, Any]
+    package: str
     has_onnx: bool
     selftest: subprocess.CompletedProcess[str]
     classify: subprocess.CompletedProcess[str]
@@ -49,6 +51,7 @@ def run_board(board: str, bundle: Path, pictures: Path) -> Outcome:
     picture = sorted(pictures.glob("Cat-*.jpg"))[0]
     return Outcome(
         probe=on(board, "onnx").probe(bundle, pictures, FLOAT_PICTURES),
+        package=base.run("-c", "import edge_runtime; print(edge_runtime.__file__)").stdout,
         has_onnx=base.run("-c", "import onnxruntime").returncode == 0,
         selftest=base.command("selftest", "--model", bundle, "--json", "--precision", "int8"),
         classify=base.command("classify", picture, "--model", bundle, "--json"),
@@ -61,17 +64,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def here(bundle_folder: Path, pictures: Path) -> dict[str, Any]:
+def here(folder: Path, pictures: Path) -> dict[str, Any]:
     """What this machine makes of the bundle."""
-    return probe(bundle_folder, pictures, FLOAT_PICTURES)
+    return probe(folder, pictures, FLOAT_PICTURES)
 
 
 @pytest.fixture(scope="module")
-def outcomes(bundle_folder: Path, pictures: Path) -> dict[str, Outcome]:
+def outcomes(folder: Path, pictures: Path) -> dict[str, Outcome]:
     """What each board makes of it, both at a time."""
     emulated_pi("base")
     with ThreadPoolExecutor() as pool:
-        found = pool.map(lambda board: run_board(board, bundle_folder, pictures), BOARDS)
+        found = pool.map(lambda board: run_board(board, folder, pictures), BOARDS)
         return dict(zip(BOARDS, found, strict=True))
 
 
@@ -95,7 +98,7 @@ def test_preprocessing_is_the_same_to_the_bit(here: dict[str, Any], there: Outco
 
 
 def test_scores_are_those_of_x86(
-    here: dict[str, Any], there: Outcome, board: str, measurements: Measurements
+    name: str, here: dict[str, Any], there: Outcome, board: str, measurements: Measurements
 ) -> None:
     """Proves that every file scores as here with both runtimes: int8 equal, float32 within its bound."""
     assert there.probe["errors"] == {}
@@ -104,23 +107,31 @@ def test_scores_are_those_of_x86(
     for key, scores in there.probe["scores"].items():
         file, backend = key.split()
         difference = largest_difference(scores, here["scores"][key])
-        measurements.check(f"arm {file.split('.')[1]}", f"{board}, {backend}", difference)
+        measurements.check(f"arm {file.split('.')[1]}", f"{name}, {board}, {backend}", difference)
 
 
-def test_base_install_proves_itself(bundle_folder: Path, there: Outcome) -> None:
+def test_base_install_proves_itself(folder: Path, there: Outcome) -> None:
     """Proves that the wheel with its base dependencies alone passes the bundle's self-test on a Pi."""
+    assert ".cache/arm/base/" in there.package
     assert not there.has_onnx
     assert there.selftest.returncode == 0, there.selftest.stdout + there.selftest.stderr
     checks = [json.loads(line) for line in there.selftest.stdout.splitlines()]
-    bundle = read_bundle(bundle_folder)
+    bundle = read_bundle(folder)
     named = {file.path for file in bundle.files} | {picture.path for picture in bundle.selftest}
     assert {check["name"] for check in checks} == named | {"model.int8.tflite with litert"}
     assert all(check["passed"] for check in checks)
 
 
-def test_base_install_classifies(bundle_folder: Path, pictures: Path, there: Outcome) -> None:
+def test_base_install_classifies(folder: Path, pictures: Path, there: Outcome) -> None:
     """Proves that `catdog-edge classify` from a base install gives the label and score of this machine."""
     assert there.classify.returncode == 0, there.classify.stderr
     answer = json.loads(there.classify.stdout)
-    expected = Classifier.open(bundle_folder, "litert", precision="int8").classify(answer["path"]).to_dict()
+    expected = Classifier.open(folder, "litert", precision="int8").classify(answer["path"]).to_dict()
     assert (answer["label"], answer["scores"]) == (expected["label"], expected["scores"])
+
+
+def test_packaged_network_proves_itself(board: str) -> None:
+    """Proves that the network in the wheel passes its self-test on a Pi, with nothing else at hand."""
+    done = on(board, "base").command("selftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "model.int8.tflite with litert" in done.stdout

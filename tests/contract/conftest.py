@@ -12,8 +12,9 @@ from tests.contract.pictures import write_pictures
 from tests.contract.probe import LIBRARIES, probe
 from tests.environments import ROOT, Environment, virtual_environment
 
-# Bundles that the repository holds, by name. "trained" is made by the tests: a small network, every file.
-SHIPPED = {"compact": ROOT / "edge_runtime" / "pretrained"}
+# Bundles that the repository holds, by name, each beside the Keras model it was made of. "trained" is made by the
+# tests: a small network, every file.
+SHIPPED = {"compact": ROOT / "models" / "compact" / "bundle"}
 
 # The oldest releases that pyproject.toml claims, and for 32-bit Arm the one TFLite runtime there is.
 OLDEST = ("click==8.1.0", "pillow==11.0.0", "numpy==1.26.0", "ai-edge-litert==2.0.2", "onnxruntime==1.20.0")
@@ -27,12 +28,14 @@ class Subject:
     Args:
         name: what the table in docs/parity.md calls it.
         folder: the bundle.
+        keras_model: what it was made of.
         pictures: a folder of pictures to compare on.
         here: what `probe.py` finds in this environment.
     """
 
     name: str
     folder: Path
+    keras_model: Path
     pictures: Path
     here: dict[str, Any]
 
@@ -65,10 +68,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("parity") / "pictures", count_per_class=20)
 
 
+def bundle_and_run(name: str, request: pytest.FixtureRequest) -> tuple[Path, Path]:
+    """Return the bundle of a name, `trained` or one of `SHIPPED`, and the folder of its Keras model."""
+    if name in SHIPPED:
+        return SHIPPED[name], SHIPPED[name].parent
+    return request.getfixturevalue("bundle_folder"), request.getfixturevalue("run_folder")
+
+
 @pytest.fixture(scope="session", params=["trained", *SHIPPED])
 def subject(request: pytest.FixtureRequest, pictures: Path) -> Subject:
-    folder = SHIPPED.get(request.param) or request.getfixturevalue("bundle_folder")
-    return Subject(request.param, folder, pictures, probe(folder, pictures))
+    folder, run = bundle_and_run(request.param, request)
+    return Subject(request.param, folder, run / "model.keras", pictures, probe(folder, pictures))
 
 
 @pytest.fixture(scope="session", params=["oldest", "newest", "tflite-runtime"])

@@ -39,7 +39,7 @@ class Measurements:
         """Add to what the file has from other sessions."""
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         for key, values in self.values.items():
-            known[key] = known.get(key, {}) | {name: float(f"{value:.2g}") for name, value in values.items()}
+            known[key] = known.get(key, {}) | {name: float(f"{value:.4g}") for name, value in values.items()}
         path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def write_where_wanted(self) -> None:

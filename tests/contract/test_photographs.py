@@ -1,7 +1,6 @@
 """Real bundles on real photographs, where both are: the same labels as the Keras model; docs/parity.md."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,26 +16,25 @@ from tests.environments import ROOT
 COUNT = 500
 PHOTOGRAPHS = ROOT.parent / "shared/data/petimages"
 ORIGINALS = ROOT.parent / "shared/data/originals"
-# Bundles that were trained on photographs; a local one needs the run of the same name beside it.
+# Bundles that were trained on photographs.
 BUNDLES = {"petimages-report": ROOT / "bundles/petimages-report", **SHIPPED}
 
-Compared = tuple[Path, dict[str, Any], np.ndarray]
+Compared = tuple[str, dict[str, Any], np.ndarray]
 
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def compared(request: pytest.FixtureRequest) -> Compared:
-    """A bundle's folder, and its scores by file and backend and those of Keras for test pictures."""
+    """A bundle's name, and its scores by file and backend and those of Keras for test pictures."""
     folder = BUNDLES[request.param]
     for needed in (folder / "manifest.json", PHOTOGRAPHS):
         if not needed.exists():
             pytest.skip(f"needs {needed.relative_to(ROOT.parent)}")
     bundle = read_bundle(folder)
-    known = read_keras_scores(folder, bundle.labels)
-    pixels, keras = from_bundle(known, bundle) if known else from_run(ROOT / "runs" / request.param, bundle)
-    return folder, scores_of(folder, list(pixels))["scores"], keras
+    pixels, keras = known_pictures(read_keras_scores(folder, bundle.labels), bundle)
+    return request.param, scores_of(folder, list(pixels))["scores"], keras
 
 
-def from_bundle(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
+def known_pictures(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     """Return test pictures that are here and the Keras scores that the bundle carries for them."""
     found = {}
     for path in sorted(PHOTOGRAPHS.glob("*/*")):
@@ -49,21 +47,6 @@ def from_bundle(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.nda
     return np.stack(pixels), np.array([found[path] for path in chosen])
 
 
-def from_run(run: Path, bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """Return test pictures of a run and the scores that its Keras model gives them."""
-    if not (run / "model.keras").exists():
-        pytest.skip(f"needs keras_scores.csv in the bundle, or {run.relative_to(ROOT)}")
-    pytest.importorskip("tensorflow", reason="TensorFlow runs the Keras model")
-    from exporter.confidence import temper
-    from exporter.keras_model import keras_scores, load_keras_model
-    from exporter.source import load_split_pictures, read_source
-
-    source = read_source(run)
-    test = source.sides["test"]
-    pixels, _ = load_split_pictures(tuple(test[index] for index in spread(len(test))), source.preprocessing)
-    return pixels, temper(keras_scores(load_keras_model(source), pixels), bundle.training["temperature"]["value"])
-
-
 def spread(count: int) -> list[int]:
     """Return the indices of the pictures to take, from all classes."""
     assert count >= COUNT
@@ -72,24 +55,25 @@ def spread(count: int) -> list[int]:
 
 def test_labels_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
     """Proves that at least 99 % of 500 photographs get the Keras model's label, from every file."""
-    folder, scores, keras = compared
+    name, scores, keras = compared
     assert len(keras) == COUNT
     for key, found in scores.items():
         same = (np.argmax(found, axis=1) == keras.argmax(axis=1)).mean()
-        measurements.check("agreement", f"{folder.name}, {key}", float(same))
+        measurements.check("agreement", f"{name}, {key}", float(same))
 
 
 def test_float_scores_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
-    """Proves that float32 files keep their bound on photographs too."""
-    folder, scores, keras = compared
-    for key in ("model.float32.tflite litert", "model.float32.onnx onnxruntime"):
-        if key in scores:
-            where = f"{folder.name}, {key.split()[1]}"
-            measurements.check("photographs float32", where, largest_difference(scores[key], keras))
+    """Proves that float files keep their bounds on photographs too."""
+    name, scores, keras = compared
+    for key, found in scores.items():
+        precision = key.split(".")[1]
+        if precision.startswith("float"):
+            difference = largest_difference(found, keras)
+            measurements.check(f"photographs {precision}", f"{name}, {key.split()[1]}", difference)
 
 
 def test_shipped_bundle_knows_photographs_as_they_were_taken() -> None:
-    """Proves that the pretrained bundle sees what is on a photograph, and not how the file was made.
+    """Proves that the shipped network sees what is on a photograph, and not how the file was made.
 
     The training photographs are squashed and compressed copies; a network that went by that called 28 % of the
     originals neither.

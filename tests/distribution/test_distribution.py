@@ -1,5 +1,6 @@
 """The wheel and the sdist as users get them: what each extra brings, and that nothing else comes along."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -21,6 +22,16 @@ BRINGS = {
     "train": ("keras", "scipy", "sklearn", "tensorflow"),
     "export": ("keras", "onnx", "onnxruntime", "scipy", "tensorflow", "tf2onnx"),
 }
+SERVES = {"bench": "benchmarks", "train": "trainer", "export": "exporter"}  # each besides edge_runtime
+# What modules name beyond the extra that they belong to: another extra's, or none of ours.
+BEYOND = {
+    "benchmarks.browser": {"selenium"},
+    "benchmarks.edge_video": {"av", "cv2"},
+    "edge_runtime.backends.onnx_runtime": {"onnxruntime"},
+    "edge_runtime.backends.tflite_runtime": {"tflite_runtime"},
+    "edge_runtime.video": {"av", "picamera2"},
+}
+IMPORTS = Path(__file__).with_name("imports.py")
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +95,31 @@ def test_extra_brings_what_it_should_and_no_more(installed: Path, extra: str) ->
     script = f"from importlib.util import find_spec; print(*(name for name in {WATCHED} if find_spec(name)))"
     done = run(installed / "python", "-c", script)
     assert set(done.stdout.split()) == {"ai_edge_litert", *BRINGS[extra]}, done.stderr
+
+
+def test_modules_import_what_their_extra_brings(installed: Path, extra: str) -> None:
+    """Proves that all a package imports, in its functions too, comes with its extra, but for the named few.
+
+    Of those the backends alone cannot be imported without their library. And TensorFlow is in memory with train and
+    export alone, whatever of the others runs.
+    """
+    packages = ["edge_runtime", *([SERVES[extra]] if extra in SERVES else [])]
+    done = run(installed / "python", IMPORTS, *packages)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    left = {name: sorted(libraries - set(BRINGS[extra])) for name, libraries in BEYOND.items()}
+    expected = {name: left[name] for name in left if left[name] and name.partition(".")[0] in packages}
+    assert found["named"] == expected
+    assert found["at_import"] == [name for name in expected if ".backends." in name]
+    assert set(found["loaded"]) & set(WATCHED) == {"ai_edge_litert", *BRINGS[extra]}
+
+
+def test_device_side_runs(installed: Path, extra: str) -> None:
+    """Proves that with any extra, or none, the shipped bundle gives the scores of its export."""
+    done = run(installed / "catdog-edge", "selftest")
+    assert done.returncode == 0, done.stdout + done.stderr
+    runtimes = {"litert"} | ({"onnxruntime"} & set(BRINGS[extra]))
+    assert {name for name in ("litert", "onnxruntime") if f" with {name}: " in done.stdout} == runtimes
 
 
 def test_extra_fits_together(installed: Path, extra: str) -> None:

@@ -86,6 +86,19 @@ def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
+def test_old_folder_comes_back_when_its_replacement_was_killed(tmp_path: Path) -> None:
+    """Proves that a process killed between moving the old folder away and the new one in loses nothing.
+
+    Where the system cannot exchange two folders, that moment leaves no folder of that name.
+    """
+    marked(tmp_path, ".target.999999999.partial", 0)
+    marked(tmp_path, ".target.999999999.old", 0)
+    with pytest.raises(KeyboardInterrupt):
+        write_and_raise(tmp_path / "target", KeyboardInterrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert (tmp_path / "target" / "marker").read_text() == ".target.999999999.old"
+
+
 def test_old_folder_comes_back_when_the_new_one_cannot_be_moved(tmp_path: Path) -> None:
     """Proves that the old result is never lost to a failing rename."""
     old = marked(tmp_path, "target", 0)

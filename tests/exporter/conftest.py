@@ -128,10 +128,14 @@ def spoiled_run(run_folder, tmp_path_factory) -> Path:
     the layer share one int8 scale, so the others become 0. Between the two layers is no ReLU, so nothing can be
     evened out.
     """
-    folder = shutil.copytree(run_folder, tmp_path_factory.mktemp("spoiled") / "spoiled")
+    return run_of(spoiled_network(), run_folder, tmp_path_factory.mktemp("spoiled") / "spoiled")
+
+
+def run_of(model, run_folder: Path, folder: Path) -> Path:
+    """Copy a run with another network, balanced between its two answers, on pictures labelled by these answers."""
+    shutil.copytree(run_folder, folder)
     source = read_source(folder)
     pixels = {side: load_split_pictures(found, source.preprocessing)[0] for side, found in source.sides.items()}
-    model = spoiled_network()
     verdict = model.get_layer("verdict")
     kernel, bias = verdict.get_weights()
     verdict.set_weights([kernel, bias - np.median(logits(keras_scores(model, pixels["test"])))])
@@ -147,8 +151,11 @@ def spoiled_run(run_folder, tmp_path_factory) -> Path:
     return folder
 
 
-def spoiled_network():
-    """Return the network of `spoiled_run` on 64 x 64 pictures, not yet balanced between its two answers."""
+def spoiled_network(*, layers_spoiled: int = 1):
+    """Return the network of `spoiled_run` on 64 x 64 pictures, not yet balanced between its two answers.
+
+    With more layers spoiled, each reads the unit that is always 0 with weights of a thousand, and has such a unit.
+    """
     import keras
     from keras import layers
 
@@ -161,16 +168,22 @@ def spoiled_network():
             layers.MaxPooling2D(3),
             layers.Flatten(),
             layers.Dense(8, name="features"),
+            *(layers.Dense(8, name=f"spoiled{number}") for number in range(1, layers_spoiled)),
             layers.Dense(1, activation="sigmoid", name="verdict"),
         ]
     )
-    features, verdict = model.get_layer("features"), model.get_layer("verdict")
+    features = model.get_layer("features")
+    *hidden, verdict = model.layers[model.layers.index(features) :]
     kernel, bias = features.get_weights()
-    kernel[:, 0] = 0
     features.set_weights([3 * kernel, bias])
-    kernel, bias = verdict.get_weights()
-    kernel[0] = 1000
-    verdict.set_weights([kernel, bias])
+    for layer in (*hidden[1:], verdict):
+        kernel, bias = layer.get_weights()
+        kernel[0] = 1000
+        layer.set_weights([kernel, bias])
+    for layer in hidden:
+        kernel, bias = layer.get_weights()
+        kernel[:, 0] = 0
+        layer.set_weights([kernel, bias])
     return model
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from exporter.calibration import calibration_record, draw_calibration, pictures_below
 from exporter.errors import SourceError
+from exporter.source import SplitPicture, read_keras_source, read_pictures
+from trainer.cache import cache_pictures
 
 
 def test_draw_is_balanced_seeded_and_from_training(source):
@@ -80,7 +82,7 @@ def folder(source, tmp_path):
     root = tmp_path / "mine"
     (root / "Dog").mkdir(parents=True)
     (root / "other").mkdir()
-    for number, picture in enumerate(source.sides["train"][:9]):
+    for number, picture in enumerate(source.sides["train"][:18]):
         shutil.copy(picture.path, root / ("Dog", "other", "")[number % 3] / f"{number}.jpg")
     (root / ".DS_Store").write_text("not a picture")
     return root
@@ -88,11 +90,11 @@ def folder(source, tmp_path):
 
 def test_a_folder_of_ones_own(source, folder):
     """All pictures below it, at any depth; a sub-folder's name that is a label counts, hidden files do not."""
-    drawn, second = draw_calibration(source, count=9, folder=folder)
-    assert Counter(picture.label for picture in drawn) == {1: 3, -1: 6}
+    drawn, second = draw_calibration(source, count=18, folder=folder)
+    assert Counter(picture.label for picture in drawn) == {1: 6, -1: 12}
     assert second == ()
     assert {picture.path.parent.name for picture in drawn} == {"Dog", "other", "mine"}
-    assert draw_calibration(source, count=4, folder=folder)[1] != ()
+    assert draw_calibration(source, count=8, folder=folder)[1] != ()
 
 
 def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
@@ -104,17 +106,39 @@ def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
 
 @pytest.mark.parametrize("change", ["another quality", "half the size", "another format"])
 def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, change):
-    """Encoded anew, shrunk or in another format, a test picture has other bytes and is found by its look."""
+    """Encoded anew, shrunk or in another format, a test picture is found by the hash that training stored."""
     original = tmp_path / "test" / "original.jpg"
     original.parent.mkdir()
     texture = Image.effect_noise((24, 18), 120).convert("RGB").resize((320, 240))
     texture.save(original, quality=95)
-    leaked = replace(source, sides=source.sides | {"test": pictures_below(original.parent, source)})
+    stored = cache_pictures([original], source.preprocessing, cache=tmp_path / "cache").entries[0]
+    test = SplitPicture(original, 0, stored.sha256, stored.difference_hash)
+    leaked = replace(source, sides=source.sides | {"test": (test,)})
     assert draw_calibration(leaked, folder=folder)[0]
     changed = texture.resize((160, 120)) if "size" in change else texture
-    changed.save(folder / ("copy.png" if "format" in change else "copy.jpg"), quality=70)
+    changed.save(folder / ("copy.png" if "format" in change else "copy.jpg"), quality=60)
     with pytest.raises(SourceError, match=r"copy\.(jpg|png): is nearly the same picture as .*original\.jpg of the"):
         draw_calibration(leaked, folder=folder)
+
+
+def test_hashes_are_those_of_training(source):
+    """Of the same files, training and export make the same hashes, bit for bit."""
+    test = source.sides["test"]
+    found = read_pictures([(picture.path, picture.label) for picture in test], source.preprocessing, role="test")
+    assert found == test
+
+
+def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
+    """A Keras model that comes without a run has hashes of its test pictures too."""
+    for number, name in enumerate(("cat", "dog")):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        texture = Image.effect_noise((24, 18), 120 + number).convert("RGB").resize((320, 240))
+        texture.save(tmp_path / "test" / name / "original.png")
+    own = read_keras_source(tmp_path / "model.keras", tmp_path / "test", size=(64, 48))
+    assert draw_calibration(own, folder=folder)[0]
+    texture.save(folder / "copy.jpg", quality=60)
+    with pytest.raises(SourceError, match=r"copy\.jpg: is nearly the same picture as .*original\.png of the"):
+        draw_calibration(own, folder=folder)
 
 
 def test_a_file_that_is_no_picture_is_named(source, folder):
@@ -132,6 +156,23 @@ def test_a_truncated_picture_is_named(source, folder):
         pictures_below(folder, source)
 
 
+def test_a_file_that_cannot_be_read_is_named(source, folder):
+    """A disk or permission error in one's own folder is told as one of reading, with the file."""
+    (folder / "locked.jpg").symlink_to("/proc/self/mem")  # cannot be read even by root
+    with pytest.raises(SourceError, match=r"locked\.jpg: cannot be read \(.*take it out of the calibration folder"):
+        draw_calibration(source, folder=folder)
+
+
+def test_a_handful_of_pictures_is_refused(source, folder):
+    """Too few to set ranges, in the folder or by the option: both are named with the least number."""
+    for number in range(11):
+        next(folder.rglob(f"{number}.jpg")).unlink()
+    with pytest.raises(SourceError, match=r"mine: expected 8 calibration pictures or more, received 7\..*--calibr"):
+        draw_calibration(source, folder=folder)
+    with pytest.raises(SourceError, match=r"small: expected 8 .* received 1\..*--calibration-count"):
+        draw_calibration(source, count=1)
+
+
 def test_an_empty_folder_is_named(source, tmp_path):
     """A folder without a picture ends the export with the option to change."""
     with pytest.raises(SourceError, match=r"no pictures there.*--calibration"):
@@ -140,11 +181,11 @@ def test_an_empty_folder_is_named(source, tmp_path):
 
 def test_the_record_names_pictures_by_content(source, folder):
     """calibration.json has the seed, and hash and label of each picture, null where there is none."""
-    drawn, _ = draw_calibration(source, count=9, seed=5, folder=folder)
+    drawn, _ = draw_calibration(source, count=18, seed=5, folder=folder)
     record = json.loads(json.dumps(calibration_record(source, drawn, 5)))
     assert record["seed"] == 5
     assert {picture["sha256"] for picture in record["pictures"]} == {picture.sha256 for picture in drawn}
-    assert Counter(picture["label"] for picture in record["pictures"]) == {"dog": 3, None: 6}
+    assert Counter(picture["label"] for picture in record["pictures"]) == {"dog": 6, None: 12}
 
 
 def test_different_pictures_are_not_taken_for_copies(source):

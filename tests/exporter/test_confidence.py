@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy.special import softmax
 
 from edge_runtime.drift import calibration_error
 from exporter.confidence import (
@@ -40,7 +41,7 @@ def network(*tail) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("known", [0.5, 1.0, 2.5])
+@pytest.mark.parametrize("known", [0.5, 1.0, 2.5, 12.0])
 @pytest.mark.parametrize("labels", [2, 4])
 def test_a_known_temperature_is_found_again(known, labels):
     """Labels drawn from softmax(z), scores shown as softmax(known z): the temperature found is `known`."""
@@ -83,10 +84,31 @@ def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
     np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
 
 
+@pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
+def test_a_very_sure_network_is_tempered_exactly(tail):
+    """Logits up to +-60, whose scores no float32 and no 1 - x tells from 0 and 1, are divided by 4 like others."""
+    model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
+    layer = last_layer(model)
+    kernel, bias = layer.get_weights()
+    logits = keras.Model(model.inputs, layer.output).predict_on_batch(PICTURES)
+    if layer.activation.__name__ != "linear":
+        logits = keras.Model(model.inputs, layer.input).predict_on_batch(PICTURES) @ kernel + bias
+    centred = logits - logits.mean(axis=0)
+    stretch = 60 / np.abs(centred).max()
+    layer.set_weights([kernel * stretch, (bias - logits.mean(axis=0)) * stretch])
+    before = keras_scores(model, PICTURES)
+    assert before.min() < 1e-20
+    divide_logits(model, 4.0)
+    np.testing.assert_allclose(keras_scores(model, PICTURES), temper(before, 4.0), atol=1e-6)
+    two_sided = np.hstack([0 * centred, centred]) if layer.units == 1 else centred
+    np.testing.assert_allclose(temper(before, 4.0), softmax(two_sided * stretch / 4, axis=1), atol=1e-4)
+
+
 @pytest.mark.parametrize(
     "tail",
     [
         [layers.Dense(1, activation="tanh")],
+        [layers.Dense(2, activation="sigmoid")],
         [layers.Dense(3)],
         [layers.Dense(3, activation="relu"), layers.Softmax()],
         [layers.Dense(3), layers.Softmax(), layers.Rescaling(1.0)],
@@ -96,6 +118,17 @@ def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
 def test_other_endings_take_no_temperature(tail):
     """Where anything but sigmoid or softmax makes the scores of the logits, no layer is offered to divide."""
     assert last_layer(network(*tail)) is None
+
+
+def test_an_operation_at_the_end_takes_no_temperature():
+    """A model's layers leave out bare operations: a score turned round after its sigmoid is not that sigmoid's."""
+    image = keras.Input((8, 8, 3))
+    score = layers.Dense(1, activation="sigmoid")(layers.Flatten()(image))
+    assert last_layer(keras.Model(image, score)) is not None
+    turned = keras.Model(image, 1 - score)
+    assert last_layer(turned) is None
+    expected = turned.predict_on_batch(PICTURES)[:, 0]
+    np.testing.assert_allclose(keras_scores(turned, PICTURES)[:, 1], expected, atol=1e-6)
 
 
 def test_no_temperature_is_one():

@@ -3,21 +3,27 @@
 import hashlib
 import html.parser
 import json
+import os
 import re
+import shutil
 
 import numpy as np
 import pytest
 
 from edge_runtime import Classifier, read_bundle
+from edge_runtime.drift import brier_score, calibration_error
 from edge_runtime.keras_scores import read_keras_scores
 from edge_runtime.preprocessing import load_picture
 from exporter.answers import choose_threshold
+from exporter.cli import wanted_targets
 from exporter.confidence import temper
 from exporter.errors import ConversionError, SourceError
-from exporter.export import ExportPlan, export
+from exporter.export import MAX_FOLDING_DIFFERENCE, ExportPlan, export
 from exporter.keras_model import keras_scores, load_keras_model
 from exporter.source import load_split_pictures
+from tests.contract.conftest import OLDEST, TFLITE_RUNTIME
 from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, target
+from tests.exporter.test_operators import network
 
 FILES = [
     "model.float32.tflite",
@@ -113,7 +119,13 @@ def test_the_manifest_has_tensors_with_scales(bundle_folder):
         assert file.input.shape == (1, 64, 64, 3)
         if integer and file.format == "tflite":
             assert (file.input.scale, file.output.scale) == (1.0, 1 / 256)
-        assert file.oldest_runtime or file.precision == "dynamic"
+
+
+def test_the_oldest_runtimes_are_those_that_are_tested(bundle_folder):
+    """What the manifest claims of each file is a release in which tests/contract loads it and compares scores."""
+    tested = {pin.rpartition(".")[0] for pin in (*OLDEST, TFLITE_RUNTIME[-1])}
+    for file in read_bundle(bundle_folder).files:
+        assert file.oldest_runtime.replace(" ", "==") in tested
 
 
 def test_the_manifest_has_the_drift_of_each_file_and_class(bundle_folder):
@@ -198,6 +210,68 @@ def test_int8_scores_are_close_to_keras(source, bundle_folder, tempered, backend
     assert classifier.file.drift["mean_difference"] == pytest.approx(difference, abs=1e-5)
 
 
+def table_rows(text: str, header: str) -> dict[str, list[str]]:
+    """Return the rows of the table that begins so in a report, by the first column."""
+    lines = text[text.index(f"| {header} |") :].split("\n\n")[0].splitlines()[2:]
+    return {
+        line.split(" | ")[0].strip("| `"): [cell.strip(" |") for cell in line.split(" | ")[1:]] for line in lines
+    }
+
+
+def test_the_confidence_table_has_both_errors_before_and_after(source, bundle_folder, tempered):
+    """Calibration error and Brier score of Keras and of every file, with and without the temperature."""
+    pixels, targets = load_split_pictures(source.sides["test"], source.preprocessing)
+    scores = {"Keras": tempered}
+    for file in read_bundle(bundle_folder).files:
+        backend = {"tflite": "litert", "onnx": "onnxruntime"}[file.format]
+        classifier = Classifier.open(bundle_folder, backend, precision=file.precision)
+        scores[file.path] = np.array([classifier.scores(picture) for picture in pixels])
+    value = read_bundle(bundle_folder).training["temperature"]["value"]
+    before = {name: temper(found, 1 / value) for name, found in scores.items()}
+    rows = table_rows((bundle_folder / "report.md").read_text(), "scores of")
+    assert list(rows) == ["Keras", *FILES]
+    for name, row in rows.items():
+        expected = [
+            measure(found[name], targets)
+            for measure in (calibration_error, brier_score)
+            for found in (before, scores)
+        ]
+        assert [float(cell) for cell in row] == pytest.approx(expected, abs=1e-4), name
+    as_trained = keras_scores(load_keras_model(source), pixels)
+    assert float(rows["model.float32.onnx"][2]) == pytest.approx(brier_score(as_trained, targets), abs=1e-4)
+    assert rows["Keras"][2] != rows["Keras"][3]
+
+
+def test_the_report_names_what_int8_files_do_in_float(bundle_folder):
+    """Nothing in TFLite; in ONNX the one operator that hands out the scores, which is counted too."""
+    text = (bundle_folder / "report.md").read_text()
+    assert "- In float in `model.int8.tflite`: nothing.\n" in text
+    assert "- In float in `model.int8.onnx`: DequantizeLinear (`scores`).\n" in text
+    counts = {name: row[3] for name, row in table_rows(text, "file | input, output").items()}
+    assert counts["model.int8.tflite"].startswith("0 of ")
+    assert counts["model.int8.onnx"].startswith("1 of ")
+
+
+def test_the_report_says_where_the_scales_are(bundle_folder):
+    """By number for the integer tensors of TFLite, in words for those of ONNX, not at all for float files."""
+    text = (bundle_folder / "report.md").read_text()
+    tensors = {name: row[1:] for name, row in table_rows(text, "file | SHA-256").items()}
+    assert tensors["model.int8.tflite"] == [
+        "image uint8 [1, 64, 64, 3], scale 1, zero point 0",
+        "scores uint8 [1, 1], scale 0.00390625, zero point 0",
+    ]
+    assert all(tensor.endswith(", scale inside the file") for tensor in tensors["model.int8.onnx"])
+    assert not any("scale" in cell for name in FILES if "int8" not in name for cell in tensors[name])
+
+
+def test_the_report_says_what_folding_changed(source, bundle_folder):
+    """The largest difference that it made to a score, below what would end the export, and on how many pictures."""
+    text = (bundle_folder / "report.md").read_text()
+    found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
+    assert int(found[1]) == len(source.sides["train"])
+    assert 0 <= float(found[2]) <= MAX_FOLDING_DIFFERENCE
+
+
 def test_operators_are_counted_per_file(bundle_folder):
     """operators.json has the table of every file; the int8 TFLite file's has no float32 in it."""
     stored = json.loads((bundle_folder / "operators.json").read_text())
@@ -255,9 +329,10 @@ def test_a_second_export_writes_the_same_bytes(bundle_folder, lenient):
     again = lenient[1] / "bundles" / "small"
     different = [name for name in FILES if (again / name).read_bytes() != (bundle_folder / name).read_bytes()]
     assert different == []
+    assert "All model files are the same bytes at each export" in (bundle_folder / "report.md").read_text()
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ConversionError, MemoryError])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SourceError, MemoryError])
 def test_an_interrupted_export_leaves_the_old_bundle(source, tmp_path, error):
     """An export that breaks off in the middle leaves the bundle that was there, and nothing else."""
 
@@ -274,6 +349,55 @@ def test_an_interrupted_export_leaves_the_old_bundle(source, tmp_path, error):
         export(source, bundle, ExportPlan((target("tflite", "float32"),)), observer=Breaks([]))
     assert [path.name for path in bundle.parent.iterdir()] == ["b"]
     assert [path.name for path in bundle.iterdir()] == ["old"]
+
+
+def test_a_failed_conversion_keeps_its_log(source, tmp_path):
+    """An int8 file with a float operator ends the export; the error names the log, which holds what was printed."""
+
+    class Prints(Stages):
+        def on_stage(self, name):
+            os.write(2, name.encode())
+
+    network("elu", side=64).save(tmp_path / "elu.keras")
+    source = type(source)(**vars(source) | {"model_path": tmp_path / "elu.keras"})
+    bundle = tmp_path / "bundles" / "b"
+    bundle.mkdir(parents=True)
+    log = tmp_path / "bundles" / "b.failed" / "conversion.log"
+    with pytest.raises(ConversionError, match=rf"Elu \(.*What the converters printed: {re.escape(str(log))}$"):
+        export(source, bundle, ExportPlan((target("onnx", "int8"),)), observer=Prints([]))
+    assert "converting model.int8.onnx" in log.read_text(errors="replace")
+    assert [path.name for path in log.parent.iterdir()] == ["conversion.log"]
+    assert {path.name for path in bundle.parent.iterdir()} == {"b", "b.failed"}
+
+
+@pytest.mark.parametrize(
+    ("quantize", "format_", "names"),
+    [
+        ("none", "all", ["float32.tflite", "float32.onnx"]),
+        ("float16", "all", ["float32.tflite", "float16.tflite", "float32.onnx", "float16.onnx"]),
+        ("dynamic", "all", ["float32.tflite", "dynamic.tflite", "float32.onnx"]),
+        ("int8", "onnx", ["float32.onnx", "int8.onnx"]),
+        ("all", "tflite", ["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite"]),
+    ],
+)
+def test_the_files_of_each_choice(quantize, format_, names):
+    """--quantize and --format ask for these files."""
+    assert [wanted.file_name for wanted in wanted_targets(quantize, format_)] == [f"model.{name}" for name in names]
+
+
+def test_a_folder_of_ones_own_calibrates(source, tmp_path):
+    """The manifest names the folder and how many pictures were drawn from it, calibration.json has their hashes."""
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    pictures = source.sides["train"][:12]
+    for picture in pictures:
+        shutil.copy(picture.path, folder)
+    plan = ExportPlan((target("tflite", "float32"),), calibration=folder, calibration_count=9, seed=7)
+    outcome = export(source, tmp_path / "b", plan, observer=Stages([]))
+    assert outcome.bundle.training["calibration"] == {"pictures": 9, "seed": 7, "folder": "shots"}
+    record = json.loads((outcome.folder / "calibration.json").read_text())
+    assert {found["sha256"] for found in record["pictures"]} < {picture.sha256 for picture in pictures}
+    assert f"9 pictures of {folder}" in (outcome.folder / "report.md").read_text()
 
 
 def test_few_validation_pictures_fit_no_temperature(source, tmp_path):

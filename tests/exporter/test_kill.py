@@ -1,4 +1,4 @@
-"""An export killed with kill -9 leaves the old bundle or the new one, whole, and the next export clears up."""
+"""An export killed or stopped leaves the old bundle or the new one, whole, and the next export clears up."""
 
 import hashlib
 import signal
@@ -49,14 +49,14 @@ def killed(run_folder, tmp_path_factory):
         folder.mkdir(parents=True)
         for name, content in OLD.items():
             (folder / name).write_bytes(content)
-        return folder, kill_at(MOMENTS[moment], run_folder, folder)
+        return folder, end_at(MOMENTS[moment], run_folder, folder, signal.SIGKILL)
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(MOMENTS, pool.map(kill, MOMENTS), strict=True))
 
 
-def kill_at(moment, run_folder: Path, folder: Path) -> int:
-    """Start an export over `folder`, kill it at a moment, and return its exit status."""
+def end_at(moment, run_folder: Path, folder: Path, number: signal.Signals) -> int:
+    """Start an export over `folder`, send it a signal at a moment, and return its exit status."""
     options = ("--run", run_folder, "--format", "tflite", "--name", folder.name, "--bundles", folder.parent)
     log = folder.parent.parent / "stderr.txt"
     with log.open("wb") as stderr:
@@ -67,7 +67,7 @@ def kill_at(moment, run_folder: Path, folder: Path) -> int:
         while process.poll() is None and not moment(folder, log.read_text().splitlines()):
             assert time.monotonic() - start < PATIENCE_S, log.read_text()
             time.sleep(0.002)
-        process.kill()
+        process.send_signal(number)
         return process.wait()
 
 
@@ -111,3 +111,13 @@ def test_the_next_export_clears_up(killed, source, moment):
     export(source, folder, wanted, observer=Stages([]))
     assert [path.name for path in folder.parent.iterdir()] == ["b"]
     assert [file.path for file in read_bundle(folder).files] == ["model.float32.tflite"]
+
+
+def test_ctrl_c_is_exit_code_130_and_no_bundle(run_folder, tmp_path):
+    """Stopped with Ctrl-C while it converts, an export says so in its last line and leaves nothing behind."""
+    folder = tmp_path / "bundles" / "b"
+    assert end_at(MOMENTS["converting"], run_folder, folder, signal.SIGINT) == 130
+    lines = (tmp_path / "stderr.txt").read_text().splitlines()
+    assert lines[-1] == "stopped; no bundle was written"
+    assert not any("Traceback" in line for line in lines)
+    assert list(folder.parent.iterdir()) == []

@@ -1,6 +1,8 @@
 """The layers that spoil an int8 file are found, and keeping them in float repairs it."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,8 +13,17 @@ from edge_runtime.preprocessing import load_picture
 from exporter.conversion import Converter, plan_targets
 from exporter.export import ExportPlan, export
 from exporter.layer_error import measure_layer_errors
+from exporter.plots import flipped
 from exporter.source import load_split_pictures, read_source
-from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, spoiled_network, target
+from tests.exporter.conftest import (
+    CALIBRATION_COUNT,
+    Stages,
+    environment,
+    run_export,
+    run_of,
+    spoiled_network,
+    target,
+)
 
 JUDGE = {"tflite": "litert", "onnx": "onnxruntime"}
 
@@ -108,7 +119,7 @@ def test_a_failed_gate_leaves_a_report_and_nothing_that_looks_finished(failed):
     assert {path.name for path in bundles.iterdir()} == {"spoiled", "spoiled.failed"}
     assert (bundles / "spoiled" / "manifest.json").read_text() == "the old one"
     names = {path.name for path in (bundles / "spoiled.failed").iterdir()}
-    assert names >= {"report.md", "report.html", "flips.png", "layer_errors.json", "conversion.log"}
+    assert names >= {"report.md", "report.html", "layer_errors.json", "conversion.log"}
     assert "manifest.json" not in names
     assert not [name for name in names if name.startswith("model")]
 
@@ -127,6 +138,58 @@ def test_the_failure_report_says_why(failed):
     for errors in stored.values():
         assert "verdict" in errors[0]["name"]
         assert len(errors) == 3
+
+
+def test_the_failure_report_shows_the_flips_and_has_what_it_names(failed):
+    """A picture of flips for each failed file, in the page too, and the files that the text sends readers to."""
+    folder = failed[1] / "spoiled.failed"
+    text = (folder / "report.md").read_text()
+    for format_ in JUDGE:
+        assert f"![Flips of model.int8.{format_}](flips.int8.{format_}.png)" in text
+    assert text.count("](flips.") == 2
+    assert (folder / "report.html").read_text().count('src="data:image/png;base64,iVBOR') == 4
+    calibration = json.loads((folder / "calibration.json").read_text())
+    assert len(calibration["pictures"]) == CALIBRATION_COUNT
+    operators = json.loads((folder / "operators.json").read_text())
+    assert operators.keys() >= {"model.int8.tflite", "model.int8.onnx"}
+
+
+def test_flips_are_those_of_another_label_worst_first():
+    """Right to wrong by how much the true label lost, then wrong to right, and no picture of the same label."""
+    truth = np.array([0, 0, 0, 1, 1, 1])
+    of_cat = np.array([[0.9, 0.8], [0.6, 0.4], [0.9, 0.1], [0.6, 0.3], [0.2, 0.9], [0.7, 0.9]])
+    keras, file = (np.stack([column, 1 - column], axis=1) for column in of_cat.T)
+    assert flipped(keras, file, truth).tolist() == [2, 4, 1, 3]
+
+
+MIXED = """
+import hashlib
+import numpy as np
+from exporter.conversion import Converter
+from exporter.layer_error import measure_layer_errors
+from tests.exporter.conftest import spoiled_network, target
+
+pictures = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3)).astype(np.uint8)
+converter = Converter(spoiled_network(), pictures)
+for format_ in ("tflite", "onnx"):
+    int8 = converter.convert(target(format_, "int8")).content
+    worst = measure_layer_errors(converter.float32(format_), int8, format_, pictures)[0]
+    mixed = converter.convert(target(format_, "mixed"), keep_float=(worst.name,)).content
+    print("mixed", format_, worst.kind, hashlib.sha256(mixed).hexdigest())
+"""
+
+
+def test_a_mixed_file_is_the_same_bytes_again():
+    """Made in another process from the same network, pictures and layer in float, both have the same bytes."""
+
+    def made():
+        command = [sys.executable, "-c", MIXED]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
+        return [line for line in done.stdout.splitlines() if line.startswith("mixed")]
+
+    first = made()
+    assert [line.split()[1] for line in first] == ["tflite", "onnx"]
+    assert made() == first
 
 
 @pytest.fixture(scope="session")
@@ -156,6 +219,21 @@ def test_repair_keeps_one_layer_at_a_time(repaired):
     """The guilty layer is the worst, so one try is enough in each format."""
     tries = [name for name in repaired[1].names if name.startswith("repairing")]
     assert tries == [f"repairing model.int8.{format_}, 1 of 3 layers in float" for format_ in JUDGE]
+
+
+def test_two_spoiled_layers_are_kept_one_at_a_time(run_folder, tmp_path):
+    """Where one layer in float is not enough, the next worst joins it, and the manifest names both."""
+    source = read_source(run_of(spoiled_network(layers_spoiled=2), run_folder, tmp_path / "spoiled"))
+    wanted = (target("tflite", "int8"),)
+    wanted = ExportPlan(wanted, calibration_count=CALIBRATION_COUNT, max_drop=0.2, repair=True)
+    stages = Stages([])
+    outcome = export(source, tmp_path / "b", wanted, observer=stages)
+    assert outcome.state == "passed"
+    tries = [name for name in stages.names if name.startswith("repairing")]
+    assert tries == [f"repairing model.int8.tflite, {count} of 4 layers in float" for count in (1, 2)]
+    kept = outcome.bundle.training["kept_float"]["model.mixed.tflite"]
+    assert sorted(name in " ".join(kept) for name in ("spoiled1", "verdict")) == [True, True]
+    assert len(kept) == 2
 
 
 def test_the_report_says_what_the_repair_costs(repaired):

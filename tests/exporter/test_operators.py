@@ -10,7 +10,7 @@ from keras import layers
 from exporter.conversion import Converter, left_in_float
 from exporter.errors import ConversionError
 from exporter.keras_model import keras_scores
-from exporter.operators import read_graph
+from exporter.operators import Graph, Operator, read_graph
 from tests.exporter.conftest import file_scores, target
 
 
@@ -105,11 +105,11 @@ def test_the_count_is_of_the_bytes(converter, files, format_):
     assert read_graph(files[name].content, format_) == files[name].graph
 
 
-def network(activation: str) -> keras.Model:
+def network(activation: str, side: int = 32) -> keras.Model:
     keras.utils.set_random_seed(0)
     return keras.Sequential(
         [
-            keras.Input((32, 32, 3), name="image"),
+            keras.Input((side, side, 3), name="image"),
             layers.Rescaling(1 / 255),
             layers.Conv2D(4, 3, activation=activation),
             layers.GlobalAveragePooling2D(),
@@ -139,9 +139,18 @@ def test_an_integer_activation_is_not_refused():
     assert "TANH" in kinds(converted.graph)
 
 
+@pytest.mark.parametrize("activation", ["Sigmoid", "Softmax"])
+def test_a_last_activation_in_float_is_seen(activation):
+    """Only the operator that turns the finished scores into float32 may be in float."""
+    last = Operator("DequantizeLinear", "logits", ("uint8",), ("float32",))
+    scores = Operator(activation, "scores", ("float32",), ("float32",))
+    assert left_in_float(Graph((last,), {}, {})) == ()
+    assert left_in_float(Graph((last, scores), {}, {})) == (last, scores)
+
+
 @pytest.mark.parametrize("labels", [2, 3])
 def test_softmax_is_integer_too(format_, labels):
-    """A network with an output for each label, ending in softmax, is int8 throughout and gives near its scores."""
+    """A network with an output for each label is int8 throughout, its softmax too, and gives near its scores."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -156,5 +165,6 @@ def test_softmax_is_integer_too(format_, labels):
     pictures = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype(np.uint8)
     converted = Converter(model, pictures).convert(target(format_, "int8"))
     assert left_in_float(converted.graph) == ()
+    assert {"tflite": "SOFTMAX", "onnx": "QLinearSoftmax"}[format_] in kinds(converted.graph)
     scores = file_scores(converted, pictures, tuple("abc"[:labels]))
     assert np.abs(scores - keras_scores(model, pictures)).max() < 0.05

@@ -1,9 +1,13 @@
 """A run folder, or a Keras model of the user's own, is read whole or refused in one clear line."""
 
+import hashlib
+import io
 import json
 import re
 import resource
 import shutil
+import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +17,8 @@ from edge_runtime.preprocessing import load_picture
 from exporter.cli import main
 from exporter.errors import SourceError
 from exporter.export import ExportPlan, export
-from exporter.keras_model import input_size, load_keras_model
-from exporter.source import load_split_pictures, read_keras_source, read_source
+from exporter.keras_model import input_size, is_chain, keras_scores, load_keras_model
+from exporter.source import SplitPicture, load_split_pictures, read_keras_source, read_source
 from tests.exporter.conftest import Stages, target
 
 
@@ -72,6 +76,15 @@ def test_changed_picture_is_refused(copy, source, tmp_path):
     victim.unlink()
     with pytest.raises(SourceError, match="cannot be read"):
         load_split_pictures(moved.sides["test"], moved.preprocessing)
+
+
+def test_a_picture_that_training_read_and_export_cannot(source, tmp_path):
+    """Bytes that have not changed and cannot be decoded are the fault of the decoder, and the error says so."""
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(b"no picture")
+    picture = SplitPicture(path, 0, hashlib.sha256(b"no picture").hexdigest(), "0" * 64)
+    with pytest.raises(SourceError, match=r"odd\.jpg: not a picture .*as it was in training\. Install the Pillow"):
+        load_split_pictures((picture,), source.preprocessing)
 
 
 def test_model_that_does_not_match_its_labels(copy):
@@ -211,6 +224,94 @@ def test_no_model_there(tmp_path):
             input_size(tmp_path / f"{name}.keras")
 
 
+def without_configuration(content):
+    """Return a Keras file, a zip, without its `config.json`."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(packed, "w") as left:
+        for name in whole.namelist():
+            if name != "config.json":
+                left.writestr(name, whole.read(name))
+    return packed.getvalue()
+
+
+def with_a_flipped_bit(content):
+    """Return a Keras file with one bit of its weights changed, which the checksum of the zip shows."""
+    damaged = bytearray(content)
+    damaged[content.index(b"\x89HDF") + 500] ^= 1
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize("damage", [without_configuration, with_a_flipped_bit, lambda content: content[:-1000]])
+def test_a_damaged_model_is_one_line(own, tmp_path, damage):
+    """Whatever Keras raises on a damaged zip, the error is one line with the file and the remedy."""
+    (tmp_path / "damaged.keras").write_bytes(damage((own / "one.keras").read_bytes()))
+    with pytest.raises(SourceError, match=r"damaged\.keras: Keras cannot load it \(.*Train it again") as refused:
+        input_size(tmp_path / "damaged.keras")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("units", "activation"),
+    [(2, "linear"), (1, "linear"), (1, "tanh"), (2, "relu"), (3, "sigmoid"), (1, "softmax")],
+)
+def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
+    """Logits and independent sigmoids, right by their shape, are no scores: the file and the remedy are named."""
+    import keras
+    from keras import layers
+
+    ending = layers.Dense(units, activation=activation)
+    body = [layers.Rescaling(1 / 255), layers.GlobalAveragePooling2D(), ending]
+    keras.Sequential([keras.Input((32, 32, 3)), *body]).save(tmp_path / "raw.keras")
+    labels = ("a", "b", "c")[: max(2, units)]
+    source = replace(own_source(own, "one"), model_path=tmp_path / "raw.keras", labels=labels)
+    with pytest.raises(
+        SourceError, match=rf"raw\.keras: expected scores .* received {units} outputs of {activation}\..*a softmax"
+    ):
+        load_keras_model(source)
+
+
+@pytest.mark.parametrize("ending", ["an operation", "turned round", "scaled by one", "within a model"])
+def test_other_endings_that_give_shares_are_taken(own, tmp_path, ending):
+    """Scores from 0 to 1 that sum to 1 are right, whatever made them, and are the model's own."""
+    import keras
+    from keras import layers
+
+    image = keras.Input((32, 32, 3))
+    logits = layers.Dense(2)(layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(image)))
+    scores = {
+        "an operation": lambda: keras.ops.softmax(logits),
+        "turned round": lambda: 1 - layers.Softmax()(logits),
+        "scaled by one": lambda: layers.Rescaling(1.0)(layers.Softmax()(logits)),
+        "within a model": lambda: keras.Sequential([layers.Dense(1, activation="sigmoid")])(logits),
+    }[ending]()
+    keras.Model(image, scores).save(tmp_path / "odd.keras")
+    source = replace(own_source(own, "one"), model_path=tmp_path / "odd.keras")
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    expected = keras.saving.load_model(tmp_path / "odd.keras").predict_on_batch(pixels)
+    found = keras_scores(load_keras_model(source), pixels)
+    np.testing.assert_allclose(found[:, -expected.shape[1] :], expected, atol=1e-6)
+
+
+def test_a_loaded_sequential_is_a_chain(own):
+    """Loading a Sequential leaves old calls on its layers; it is made anew, so that its layers can be folded."""
+    import keras
+
+    source = own_source(own, "rescaling")
+    model = load_keras_model(source)
+    assert is_chain(model)
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    expected = keras.saving.load_model(source.model_path).predict_on_batch(pixels)
+    np.testing.assert_allclose(keras_scores(model, pixels)[:, 1:], expected, atol=1e-6)
+
+
+def test_a_test_file_that_is_no_picture_is_named(own, tmp_path):
+    """It is called one of the test folder, with the remedy: nothing here was trained on it."""
+    root = shutil.copytree(own / "test", tmp_path / "test")
+    (root / "Hund" / "notes.txt").write_text("no picture")
+    with pytest.raises(SourceError, match=r"notes\.txt: not a picture .*Take it out of the test folder"):
+        read_keras_source(own / "one.keras", root, size=(32, 32))
+
+
 def test_test_folders_that_hold_nothing(own, tmp_path):
     """No folder, one class, and classes without a picture each end in one error that names the folder."""
     (tmp_path / "one" / "cat").mkdir(parents=True)
@@ -250,7 +351,7 @@ def test_no_space_left_is_one_clear_line(run_folder, tmp_path, capfd, format_, l
     assert not any("Traceback" in line for line in lines)
     assert [line for line in lines if line.startswith("error: ")] == lines[-1:]
     assert re.search(r"bundles/small: cannot be written .* --bundles|no room in /\S+", lines[-1])
-    assert list((tmp_path / "bundles").iterdir()) == []
+    assert {path.name for path in (tmp_path / "bundles").iterdir()} <= {"small.failed"}  # the converter's log
 
 
 def run_here(*arguments, bundles, capfd) -> tuple[int, str, list[str]]:

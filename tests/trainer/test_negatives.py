@@ -15,7 +15,7 @@ from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Picture, Side, read_dataset
 from trainer.drawn_negatives import draw_negative
 from trainer.errors import ConfigError, DataError
-from trainer.fit import right_prior, training_rows
+from trainer.fit import _fitted_bias, predict_scores, right_odds, training_rows
 from trainer.matching import match_files
 from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
@@ -123,13 +123,34 @@ def test_prior_of_neither_is_put_right(dataset: Dataset) -> None:
     model = compact_network(32, 3)
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3)).astype(np.float32)
     before = np.asarray(model(pictures))
-    right_prior(model, dataset)
+    right_odds(model, dataset)
     after = np.asarray(model(pictures))
     there = sum(picture.label == 2 for picture in dataset.sides[Side.TRAIN])
     rows = int((training_rows(dataset)[1] == 2).sum())
     assert rows > 4 * there
     np.testing.assert_allclose(after[:, 1] / after[:, 0], before[:, 1] / before[:, 0], rtol=1e-4)
     np.testing.assert_allclose(after[:, 2] / after[:, 0], before[:, 2] / before[:, 0] * there / rows, rtol=1e-4)
+
+
+def test_odds_of_neither_are_found_again() -> None:
+    """Proves that a logit shown 1.5 too low, and all of them half as large, is put right by 1.5 halves."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 2, (20_000, 3))
+    drawn = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+    shown = np.exp((logits - [0, 0, 1.5]) / 2)
+    assert _fitted_bias(shown / shown.sum(axis=1, keepdims=True), drawn) == pytest.approx(0.75, abs=0.05)
+
+
+def test_odds_come_from_validation_where_it_has_enough(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that with enough negatives there, what validation asks for is added to the logit of `neither`."""
+    from trainer.architectures import compact_network
+
+    model = compact_network(32, 3)
+    scores = predict_scores(model, dataset, Side.VALIDATION)
+    monkeypatch.setattr("trainer.fit._NEGATIVES_TO_FIT", 1)
+    monkeypatch.setattr("trainer.fit._fitted_bias", lambda found, _: 0.7 if np.array_equal(found, scores) else 0.0)
+    right_odds(model, dataset)
+    np.testing.assert_allclose(model.get_layer("logits").bias, [0, 0, 0.7], atol=1e-6)
 
 
 def test_own_class_neither_is_refused(tmp_path: Path, folder: Path, cache: Path) -> None:
