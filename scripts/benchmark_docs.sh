@@ -15,6 +15,8 @@ trap 'rm -f "$peers"' EXIT
     echo "Medians of one interleaved run of \`catdog-bench peers\`, each with its own defaults: a picture in a process that"
     echo "goes on, and a whole process for one picture. Ratios to catdog-edge with the same runtime (Keras and"
     echo "label_image: with LiteRT), of the rounds in pairs, with 95 % intervals. Accuracy is on the timed pictures alone."
+    echo "Between two turns ONNX Runtime's threads sleep in catdog-edge, and must wake; in the plain script they spin, which"
+    echo "takes the cores from whatever else runs. Without pauses both take the same time (docs/edge-performance.md)."
     echo
     cat "$peers"
 } > "$OUT/peers.md"

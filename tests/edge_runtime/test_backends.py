@@ -96,10 +96,10 @@ def test_file_that_is_no_model(name: str, content: bytes) -> None:
 
 
 def test_threads_sleep_between_pictures(onnx_file: Callable[..., bytes]) -> None:
-    """Proves that ONNX Runtime is told to let no thread spin between the pictures of a camera."""
+    """Proves that ONNX Runtime is told to let no thread spin on between the pictures of a camera."""
     options = onnx_runtime.open_model(onnx_file("sigmoid"), 2)._session.get_session_options()
     assert options.intra_op_num_threads == 2
-    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
+    assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "3000"
 
 
 def test_truncated_onnx_file(onnx_file: Callable[..., bytes]) -> None:
