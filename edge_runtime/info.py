@@ -82,6 +82,8 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
     if selection is None:
         return ""
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
+    if len(pairs) == 1:
+        return f"Nothing else of the bundle can be run here.{failed}"
     return (
         f"It comes first of the {len(pairs)} that can be run here: int8 before float, LiteRT before ONNX Runtime, "
         f"which starts later. `catdog-bench run` times them all; --backend and --precision choose.{failed}"
