@@ -27,7 +27,7 @@ PREFERENCE = (
 
 
 class Selection(NamedTuple):
-    """A file that runs: the record, its content, the backend's name, the loaded model, what it replaces and why."""
+    """A file that runs: the record, its content, the backend's name, the loaded model, why preferred ones did not."""
 
     file: ModelFile
     content: bytes

@@ -97,10 +97,11 @@ def _fold_normalisation(graph: Graph, layer: Any) -> str | None:
 
 def _fold_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str | None:
     """Make the next convolution or dense layer take `x` where it took `scale x + shift`."""
-    target = graph.weighted_after(layer)
-    if target is None:
+    path = graph.path_after(layer)
+    if not path:
         return "no convolution or dense layer after it alone"
-    if not (scale > 0).all() and graph.pools_before(target, layer):
+    *between, target = path
+    if not (scale > 0).all() and any(type(other).__name__ == "MaxPooling2D" for other in between):
         return "a scale is not positive"
     if type(target).__name__ == "Conv2D" and target.padding != "valid" and shift.any():
         return "the next convolution pads with zeros"
@@ -167,17 +168,15 @@ class Graph:
 
     def weighted_after(self, layer: Any) -> Any | None:
         """Return the next convolution or dense layer if only layers that pass a shift on lie between."""
-        following = self._after(layer)
-        while following is not None and following.name not in self._weights:
-            following = self._after(following) if type(following).__name__ in self._PASSES_SHIFT else None
-        return following
+        path = self.path_after(layer)
+        return path[-1] if path else None
 
-    def pools_before(self, target: Any, layer: Any) -> bool:
-        """Tell whether a maximum is taken between the layer and the target after it."""
-        following = self._after(layer)
-        while following is not target and type(following).__name__ != "MaxPooling2D":
-            following = self._after(following)
-        return following is not target
+    def path_after(self, layer: Any) -> list[Any]:
+        """Return the layers after this one up to `weighted_after`; none where there is no such layer."""
+        path = [self._after(layer)]
+        while path[-1] is not None and path[-1].name not in self._weights:
+            path.append(self._after(path[-1]) if type(path[-1]).__name__ in self._PASSES_SHIFT else None)
+        return path if path[-1] is not None else []
 
     def largest_weights(self, layer: Any, channels: int) -> Array:
         """Return the largest weight that reads each of the channels before the layer, `float64 (channels,)`."""
