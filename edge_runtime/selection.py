@@ -27,7 +27,7 @@ PREFERENCE = (
 
 
 class Selection(NamedTuple):
-    """A file that runs: the record, its content, the backend's name, the loaded model, why preferred ones did not."""
+    """A file that runs: record, content, name of the backend, loaded model, why preferred files do not run."""
 
     file: ModelFile
     content: bytes
