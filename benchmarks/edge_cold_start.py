@@ -53,7 +53,7 @@ def measure_cold_start(
     command = Path(sys.executable).with_name("catdog-edge")
     if not command.exists():
         raise BenchmarkError(f"{command}: not there. Install the project in the environment that runs this.")
-    ours = [str(command), "classify", str(picture), "--model", str(folder)]
+    ours = [str(command), "classify", str(picture), "--model", str(folder), "--backend", "litert"]
     tasks = {
         "plain script": _process([sys.executable, str(_SCRIPT), str(model), str(picture)]),
         "catdog-edge classify": _process([sys.executable, *ours]),

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime import backends
-from edge_runtime.bundle import ModelFile, read_bundle
+from edge_runtime.bundle import ModelFile, ModelFormat, read_bundle
 from edge_runtime.errors import BackendError
-from edge_runtime.selection import Selection, candidates, select
+from edge_runtime.selection import Selection, candidates, fastest_formats, select
+
+_RUNTIMES = {ModelFormat.TFLITE: "LiteRT", ModelFormat.ONNX: "ONNX Runtime"}
 
 
 def describe_bundle(folder: Path, backend: str = "auto", precision: str = "auto") -> dict[str, Any]:
@@ -84,9 +86,10 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
     if len(pairs) == 1:
         return f"Nothing else of the bundle can be run here.{failed}"
+    runtimes = " before ".join(_RUNTIMES[form] for form in fastest_formats())
     return (
-        f"It comes first of the {len(pairs)} that can be run here: int8 before float, LiteRT before ONNX Runtime, "
-        f"which starts later. `catdog-bench run` times them all; --backend and --precision choose.{failed}"
+        f"It comes first of the {len(pairs)} that can be run here: int8 before float, {runtimes} on this "
+        f"processor. `catdog-bench run` times them all; --backend and --precision choose.{failed}"
     )
 
 

@@ -10,20 +10,9 @@ from edge_runtime import backends
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
 from edge_runtime.errors import BackendError, BundleError
 
-# Tried in this order when the user does not choose: int8 is fastest, LiteRT gives the first label soonest, in the
-# least memory. On x86-64 ONNX Runtime computes the labels after it sooner: docs/benchmark/report.md.
-PREFERENCE = (
-    (Precision.INT8, ModelFormat.TFLITE),
-    (Precision.MIXED, ModelFormat.TFLITE),
-    (Precision.DYNAMIC, ModelFormat.TFLITE),
-    (Precision.INT8, ModelFormat.ONNX),
-    (Precision.MIXED, ModelFormat.ONNX),
-    (Precision.FLOAT16, ModelFormat.TFLITE),
-    (Precision.FLOAT32, ModelFormat.TFLITE),
-    (Precision.DYNAMIC, ModelFormat.ONNX),
-    (Precision.FLOAT16, ModelFormat.ONNX),
-    (Precision.FLOAT32, ModelFormat.ONNX),
-)
+# Fastest first.
+PRECISIONS = (Precision.INT8, Precision.MIXED, Precision.DYNAMIC, Precision.FLOAT16, Precision.FLOAT32)
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 class Selection(NamedTuple):
@@ -37,7 +26,7 @@ class Selection(NamedTuple):
 
 
 def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
-    """Load the first file of `PREFERENCE` that the user's choice allows and an installed runtime loads.
+    """Load the fastest file that the user's choice allows and an installed runtime loads.
 
     Args:
         folder: the bundle's folder.
@@ -83,7 +72,7 @@ def _read_and_import(folder: Path, file: ModelFile, backend: str) -> bytes:
 
 
 def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
-    """Return every (file, backend) the user's choice and the installed runtimes allow, best first.
+    """Return every (file, backend) the user's choice and the installed runtimes allow, fastest first.
 
     Raises:
         BackendError: the backend or the precision is unknown.
@@ -93,15 +82,34 @@ def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -
     if precision != "auto" and precision not in list(Precision):
         raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
     names = backends.installed_backends() if backend == "auto" else (backend,)
+    formats = fastest_formats()
     return [
         (file, name)
-        for wanted in PREFERENCE
+        for wanted in PRECISIONS
+        for form in formats
         for file in bundle.files
         for name in names
-        if (file.precision, file.format) == wanted
-        and backends.BACKENDS[name].format == file.format
+        if (file.precision, file.format) == (wanted, form)
+        and backends.BACKENDS[name].format == form
         and precision in ("auto", file.precision)
     ]
+
+
+def fastest_formats() -> tuple[ModelFormat, ModelFormat]:
+    """Return the formats, first the one whose runtime infers faster on this processor.
+
+    On x86-64 without VNNI, instructions that multiply bytes, that is ONNX Runtime's. Measured in
+    docs/decisions/0014-fastest-file.md.
+    """
+    try:
+        with _CPUINFO.open() as file:
+            words = set(file.read(8192).split())  # the first processor; all of a large machine take long
+    except OSError:
+        words = set()
+    without_vnni = "avx2" in words and not words & {"avx_vnni", "avx512_vnni"}
+    if without_vnni:
+        return ModelFormat.ONNX, ModelFormat.TFLITE
+    return ModelFormat.TFLITE, ModelFormat.ONNX
 
 
 def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:

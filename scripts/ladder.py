@@ -4,7 +4,7 @@ Usage: python scripts/ladder.py DATA NEGATIVES [EPOCHS]
 
 Short runs (default 16 epochs) of `trainer/recipes/compact.toml` with a fifth of the pictures for validation; the
 test pictures are the recipe's and are not looked at. Runs lie in runs/ladder/; one that was stopped goes on. Writes
-docs/ladder.md.
+docs/ladder.md anew after each.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ RUNS = Path("runs/ladder")
 PAGE = Path("docs/ladder.md")
 RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     "whole": ("the whole recipe", {}),
+    "augment": ("no augmentation", {"augment": False}),
+    "average": ("no averaged weights", {"weight_averaging": 0.0}),
+    "sides": ("128 pixels throughout", {"first_side": 0, "last_side": 0}),
     "sgd": (
         "SGD with Nesterov momentum for Muon",
         {"optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 0.005},
     ),
-    "augment": ("no augmentation", {"augment": False}),
-    "average": ("no averaged weights", {"weight_averaging": 0.0}),
     "smoothing": ("no label smoothing", {"label_smoothing": 0.0}),
-    "decay": ("no weight decay", {"weight_decay": 0.0}),
-    "sides": ("128 pixels throughout", {"first_side": 0, "last_side": 0}),
     "clean": ("doubted labels stay", {"clean_labels": False}),
+    "decay": ("no weight decay", {"weight_decay": 0.0}),
 }
 
 _HEAD = """# What each ingredient of the compact recipe gives
@@ -60,11 +60,13 @@ def main() -> None:
         epochs=int(rest[0]) if rest else 16,
         validation_fraction=0.2,
     )
+    dataset = _dataset(whole)
+    targets = dataset.targets(Side.VALIDATION)
+    scores = {}
     for name, (_, changes) in RUNGS.items():
         _train(name, replace(whole, **changes))
-    dataset = _dataset(whole)
-    scores = {name: _scores(name, dataset) for name in RUNGS}
-    PAGE.write_text(_page(whole, scores, dataset.targets(Side.VALIDATION)), encoding="utf-8")
+        scores[name] = _scores(name, dataset)
+        PAGE.write_text(_page(whole, scores, targets), encoding="utf-8")
 
 
 def _train(name: str, config: TrainConfig) -> None:
@@ -100,7 +102,7 @@ def _page(config: TrainConfig, scores: dict[str, np.ndarray], targets: np.ndarra
     rows = [
         f"| {RUNGS[name][0]} | {_share(right[name])} | {_difference(right[name], right['whole'])} | "
         f"{_share(kept[name])} | {_share(known[name])} |"
-        for name in RUNGS
+        for name in scores
     ]
     head = _HEAD.format(epochs=config.epochs, pets=int(pets.sum()), others=int((~pets).sum()))
     return "\n".join([head, *rows, ""])

@@ -83,10 +83,42 @@ def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
     assert all(0 <= values[key] == round(values[key], 3) for key in ("decode_ms", "preprocess_ms", "inference_ms"))
 
 
-def test_auto_takes_int8_tflite_first(both_bundle: Path) -> None:
+@pytest.fixture
+def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that makes this machine's processor one with these features."""
+
+    def set_features(features: str) -> None:
+        path = tmp_path / "cpuinfo"
+        path.write_text(f"processor\t: 0\nflags\t\t: fpu {features} bmi2\nbugs\t\t: none\n")
+        monkeypatch.setattr("edge_runtime.selection._CPUINFO", path)
+
+    return set_features
+
+
+@pytest.mark.parametrize(
+    ("features", "file"),
+    [
+        ("avx2", ("int8.onnx", "onnxruntime")),
+        ("avx2 avx512f", ("int8.onnx", "onnxruntime")),
+        ("avx2 avx_vnni", ("int8.tflite", "litert")),
+        ("avx2 avx512_vnni", ("int8.tflite", "litert")),
+        ("asimd asimddp", ("int8.tflite", "litert")),
+        ("sse2", ("int8.tflite", "litert")),
+    ],
+)
+def test_auto_takes_the_int8_file_that_is_faster_on_the_processor(
+    both_bundle: Path, processor: Callable[[str], None], features: str, file: tuple[str, str]
+) -> None:
     """Proves which of four files is chosen when the user chooses nothing."""
+    processor(features)
     classifier = Classifier.open(both_bundle)
-    assert (classifier.file.path, classifier.backend) == ("int8.tflite", "litert")
+    assert (classifier.file.path, classifier.backend) == file
+
+
+def test_auto_needs_no_word_from_the_system(both_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a system that does not describe its processor gets LiteRT."""
+    monkeypatch.setattr("edge_runtime.selection._CPUINFO", both_bundle / "missing")
+    assert Classifier.open(both_bundle).backend == "litert"
 
 
 @pytest.mark.parametrize(
@@ -99,8 +131,11 @@ def test_auto_takes_int8_tflite_first(both_bundle: Path) -> None:
         ("auto", "int8", "int8.tflite"),
     ],
 )
-def test_choice_of_backend_and_precision(both_bundle: Path, backend: str, precision: str, path: str) -> None:
+def test_choice_of_backend_and_precision(
+    both_bundle: Path, processor: Callable[[str], None], backend: str, precision: str, path: str
+) -> None:
     """Proves that a choice is kept to exactly, and the rest decided as usual."""
+    processor("asimd")
     assert Classifier.open(both_bundle, backend, precision=precision).file.path == path
 
 

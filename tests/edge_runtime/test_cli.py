@@ -167,7 +167,7 @@ def test_newest_bundle_is_the_default(
 
 def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that what LiteRT prints when it opens a model reaches neither stream."""
-    done = run(pictures["red"], "--model", both_bundle, folder=both_bundle)
+    done = run(pictures["red"], "--model", both_bundle, "--backend", "litert", folder=both_bundle)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr.splitlines() == [
