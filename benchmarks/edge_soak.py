@@ -31,7 +31,7 @@ def soak(
         report: called with classifications done and in all.
 
     Returns:
-        A JSON object: MiB after the warm-up and at the end, growth 0-1, samples, seconds, and errors met.
+        A JSON object: file, MiB after the warm-up and at the end, growth 0-1, samples, seconds, and errors met.
 
     Raises:
         BenchmarkError: there are no pictures, or too few classifications were asked for.
@@ -55,6 +55,7 @@ def soak(
             report(number, count)
     first_mib, last_mib = samples[0][1], memory_mib()
     return {
+        "file": classifier.file.path,
         "classifications": count,
         "errors": errors,
         "seconds": time.perf_counter() - start,

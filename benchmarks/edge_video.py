@@ -31,12 +31,12 @@ def measure_watch(folder: Path, *, seconds: int) -> dict[str, Any]:
         seconds: length of the video.
 
     Returns:
-        A JSON object: frames, dropped, processor time a frame in ms, and frames a second at full speed.
+        A JSON object: file, frames, dropped, processor time a frame in ms, and frames a second at full speed.
     """
     with tempfile.TemporaryDirectory() as scratch, one_core():
         path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
         classifier = Classifier.open(folder, threads=1)
-        results = {}
+        results: dict[str, Any] = {"file": classifier.file.path}
         for name, pace in (("own time", Pace()), ("full speed", Pace(drop=False))):
             camera = Camera(str(path), pace, lambda line: None)
             before_s = time.process_time()

@@ -22,7 +22,7 @@ def plot_learning_curves(state: FitState, path: Path) -> None:
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
         training = [getattr(epoch, quantity) for epoch in state.history]
         validation = [getattr(epoch, f"validation_{quantity}") for epoch in state.history]
-        axes.plot(epochs, training, "o-", color=_TRAINING, label="training (dropout on)")
+        axes.plot(epochs, training, "o-", color=_TRAINING, label="training, during the epoch")
         axes.plot(epochs, validation, "o-", color=_VALIDATION, label="validation")
         axes.axvline(state.kept + 1, color=_BEST, linestyle=":", label=f"kept: epoch {state.kept + 1}")
         axes.set(xlabel="epoch", ylabel=quantity, title=quantity.capitalize())
