@@ -25,17 +25,17 @@ def measure_throughput(
     pictures: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Watch the memory of a long run, then classify a folder in turns both ways.
+    """Watch the memory of a long run, then classify a folder in turns: plain, ours, and ours with auto's file.
 
     Args:
         folder: a bundle with an int8 TFLite file.
         data: a folder of pictures, at any depth.
-        rounds: passes over the folder of each way.
+        rounds: passes over the folder of each.
         pictures: pictures of the long run, the folder's again and again.
         report: called with rounds done and in all.
 
     Returns:
-        A JSON object: ms a picture, the ratio, and MiB after the first pass and after the long run.
+        A JSON object: ms a picture, ratios of throughput, and MiB after the first pass and after the long run.
 
     Raises:
         BenchmarkError: there are no pictures.
@@ -47,24 +47,28 @@ def measure_throughput(
     memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory of its own behind
     plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
 
-    def ours() -> None:
-        for result in classifier.classify_many(paths):
-            if isinstance(result, Exception):
-                raise BenchmarkError(f"{result}: only whole pictures can be compared")
-
-    times = interleave(
-        {"plain loop": lambda: plain.run_files(paths), "classify_many": ours},
-        rounds=rounds,
-        warm_up=1,
-        report=report,
-    )
+    auto = Classifier.open(folder, threads=1)
+    tasks = {
+        "plain loop": lambda: plain.run_files(paths),
+        "classify_many": lambda: _classify_all(classifier, paths),
+        "classify_many, auto": lambda: _classify_all(auto, paths),
+    }
+    times = interleave(tasks, rounds=rounds, warm_up=1, report=report)
     each = {name: describe(values / len(paths)).to_dict() for name, values in times.items()}
+    plain_ms = each["plain loop"]["median_ms"]
     return {
         "pictures": len(paths),
         "ms_a_picture": each,
-        "ratio": each["plain loop"]["median_ms"] / each["classify_many"]["median_ms"],
+        "ratio": plain_ms / each["classify_many"]["median_ms"],
+        "auto": {"file": auto.file.path, "ratio": plain_ms / each["classify_many, auto"]["median_ms"]},
         "memory_mib": memory,
     }
+
+
+def _classify_all(classifier: Classifier, paths: list[str]) -> None:
+    for result in classifier.classify_many(paths):
+        if isinstance(result, Exception):
+            raise BenchmarkError(f"{result}: only whole pictures can be compared")
 
 
 def _memory_mib(classifier: Classifier, paths: list[str], pictures: int) -> dict[str, float]:

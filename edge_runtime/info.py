@@ -86,10 +86,11 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
     if len(pairs) == 1:
         return f"Nothing else of the bundle can be run here.{failed}"
-    runtimes = " before ".join(_RUNTIMES[form] for form in fastest_formats())
+    first, second = fastest_formats()
+    faster = f"{_RUNTIMES[first]} is faster than {_RUNTIMES[second]} on this processor"
     return (
-        f"It comes first of the {len(pairs)} that can be run here: int8 before float, {runtimes} on this "
-        f"processor. `catdog-bench run` times them all; --backend and --precision choose.{failed}"
+        f"It comes first of the {len(pairs)} that can be run here: int8 before float, and {faster}. "
+        f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
     )
 
 

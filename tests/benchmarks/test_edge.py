@@ -42,6 +42,7 @@ def test_throughput(bench_bundle, pictures):
     result = edge("throughput", "--model", bench_bundle, "--data", pictures, "--rounds", 2, "--pictures", 40)
     assert result["pictures"] == 4
     assert result["ratio"] > 0
+    assert result["auto"]["ratio"] > 0
     assert list(result["memory_mib"]) == ["4", "40"]
 
 
