@@ -46,7 +46,7 @@ _HEAD = """# What each ingredient of the compact recipe gives
 Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml), each without one ingredient, one seed,
 made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of {pets:,} cats and
 dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals; differences are paired. An
-ingredient helps where leaving it out costs points.
+ingredient helps where leaving it out costs points. The odds of `neither` are fitted on the same pictures.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
 | --- | ---: | ---: | ---: | ---: |"""
@@ -100,7 +100,8 @@ def _page(config: TrainConfig, scores: dict[str, np.ndarray], targets: np.ndarra
     kept = {name: values[pets].argmax(axis=1) == targets[pets] for name, values in scores.items()}
     known = {name: values[~pets].argmax(axis=1) == 2 for name, values in scores.items()}
     rows = [
-        f"| {RUNGS[name][0]} | {_share(right[name])} | {_difference(right[name], right['whole'])} | "
+        f"| {RUNGS[name][0]} | {_share(right[name])} | "
+        f"{'' if name == 'whole' else _difference(right[name], right['whole'])} | "
         f"{_share(kept[name])} | {_share(known[name])} |"
         for name in scores
     ]
