@@ -38,7 +38,7 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "smoothing": ("no label smoothing", {"label_smoothing": 0.0}),
     "clean": ("doubted labels stay", {"clean_labels": False}),
-    "decay": ("no weight decay", {"weight_decay": 0.0}),
+    "schedule": ("a constant rate for warm-up and cosine", {"schedule": "constant"}),
 }
 
 _HEAD = """# What each ingredient of the compact recipe gives
