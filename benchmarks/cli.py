@@ -12,6 +12,7 @@ import click
 from benchmarks.edge_cli import edge
 from benchmarks.report_cli import compare, recommend, run
 from edge_runtime.bundle import default_bundle
+from edge_runtime.options import BACKEND
 from edge_runtime.terminal import one_line_errors
 
 
@@ -52,9 +53,10 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
 @click.option("--model", type=click.Path(path_type=Path), help="Bundle folder.  [default: newest in bundles/]")
 @click.option("--data", type=click.Path(path_type=Path), required=True,
               help="Folder of pictures; the bundle's test pictures among them are known by content.")  # fmt: skip
+@BACKEND
 @click.option("--pictures", type=click.IntRange(1), help="Pictures to use.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def robustness(model: Path | None, data: Path, pictures: int | None, as_json: bool) -> None:
+def robustness(model: Path | None, data: Path, backend: str, pictures: int | None, as_json: bool) -> None:
     """Classify test pictures cropped, dark, blurred, turned and noisy; print the shares answered right."""
     with one_line_errors("bench"):
         from benchmarks.progress import Progress
@@ -62,7 +64,7 @@ def robustness(model: Path | None, data: Path, pictures: int | None, as_json: bo
 
         progress = Progress(sys.stderr, (PHASE,))
         answers = measure_robustness(
-            model or default_bundle(), data, pictures=pictures or 0, report=partial(progress.step, PHASE)
+            model or default_bundle(), data, backend, pictures=pictures or 0, report=partial(progress.step, PHASE)
         )
         progress.close()
     click.echo(json.dumps([answer.to_dict() for answer in answers]) if as_json else describe_answers(answers))

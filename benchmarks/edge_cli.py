@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from edge_runtime.native_output import native_output_to
+from edge_runtime.options import BACKEND
 from edge_runtime.terminal import one_line_errors
 
 Report = Callable[[int, int], None]
@@ -30,7 +31,7 @@ def edge() -> None:
 @click.option("--picture", type=click.Path(path_type=Path), required=True, help="Picture to classify.")
 @click.option("--rounds", type=click.IntRange(2), default=20, show_default=True)
 def cold_start(model: Path, picture: Path, rounds: int) -> None:
-    """Whole processes: catdog-edge classify against the shortest script, and its help against Click."""
+    """Whole processes: catdog-edge classify with LiteRT against the shortest script, and its help against Click."""
     with one_line_errors("bench"), _shown(rounds) as report:
         from benchmarks.edge_cold_start import measure_cold_start
 
@@ -67,27 +68,29 @@ def throughput(model: Path, data: Path, rounds: int, pictures: int) -> None:
 @edge.command("soak")
 @_MODEL
 @_DATA
+@BACKEND
 @click.option("--count", type=click.IntRange(1001), default=200_000, show_default=True)
-def run_soak(model: Path, data: Path, count: int) -> None:
+def run_soak(model: Path, data: Path, backend: str, count: int) -> None:
     """Memory over many classifications in one process."""
     with one_line_errors("bench"), _shown(count) as report, native_output_to(Path(os.devnull)):
         from benchmarks.edge_soak import soak
 
-        result = soak(model, data, count=count, report=report)
+        result = soak(model, data, backend, count=count, report=report)
     _print(result)
 
 
 @edge.command("watch")
 @_MODEL
+@BACKEND
 @click.option("--seconds", type=click.IntRange(1), default=10, show_default=True, help="Length of the video.")
 @click.option("--rounds", type=click.IntRange(2), default=5, show_default=True, help="Passes of each decoder.")
-def keep_up(model: Path, seconds: int, rounds: int) -> None:
+def keep_up(model: Path, backend: str, seconds: int, rounds: int) -> None:
     """Watch a 640 x 480 video of 30 fps on one core, and time the decoders."""
     with one_line_errors("camera"), native_output_to(Path(os.devnull)):
         from benchmarks.edge_video import measure_decoders, measure_watch
 
         result = {
-            "watch": measure_watch(model, seconds=seconds),
+            "watch": measure_watch(model, backend, seconds=seconds),
             "decode_ms_a_frame": measure_decoders(seconds=seconds, rounds=rounds),
         }
     _print(result)

@@ -35,7 +35,7 @@ def int8_tflite(folder: Path, bundle: Bundle) -> Path:
 def measure_cold_start(
     folder: Path, picture: Path, *, rounds: int, report: Callable[[int, int], None] = lambda done, total: None
 ) -> dict[str, Any]:
-    """Time four commands in turns, and take the peak memory of the two that classify.
+    """Time four commands in turns, and take the peak memory of the two that classify, both with LiteRT.
 
     Args:
         folder: a bundle with an int8 TFLite file.

@@ -20,13 +20,19 @@ SAMPLES = 20
 
 
 def soak(
-    folder: Path, data: Path, *, count: int, report: Callable[[int, int], None] = lambda done, total: None
+    folder: Path,
+    data: Path,
+    backend: str = "auto",
+    *,
+    count: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Classify files, bytes and broken bytes in turns, and sample the memory.
 
     Args:
         folder: a bundle.
         data: a picture or a folder of pictures, at any depth.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         count: classifications in all, more than `WARM_UP`.
         report: called with classifications done and in all.
 
@@ -39,7 +45,7 @@ def soak(
     paths = list(list_pictures([str(data)], recursive=True))[:200]
     if count <= WARM_UP or not paths or (paths == [str(data)] and data.is_dir()):
         raise BenchmarkError(f"{data}: expected pictures, and more than {WARM_UP} classifications, got {count}")
-    classifier = Classifier.open(folder, threads=1)
+    classifier = Classifier.open(folder, backend, threads=1)
     sources: cycle[str | bytes] = cycle(
         [*paths, *(Path(path).read_bytes() for path in paths), b"broken", b"\xff\xd8\xff"]
     )

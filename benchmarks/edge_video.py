@@ -23,11 +23,12 @@ from edge_runtime.watch import watch
 WIDTH, HEIGHT, FPS = 640, 480, 30
 
 
-def measure_watch(folder: Path, *, seconds: int) -> dict[str, Any]:
+def measure_watch(folder: Path, backend: str = "auto", *, seconds: int) -> dict[str, Any]:
     """Watch a moving pattern of 640 x 480 at 30 fps on one core, in its own time and then as fast as it goes.
 
     Args:
         folder: a bundle.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         seconds: length of the video.
 
     Returns:
@@ -35,7 +36,7 @@ def measure_watch(folder: Path, *, seconds: int) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as scratch, one_core():
         path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
-        classifier = Classifier.open(folder, threads=1)
+        classifier = Classifier.open(folder, backend, threads=1)
         results: dict[str, Any] = {"file": classifier.file.path}
         for name, pace in (("own time", Pace()), ("full speed", Pace(drop=False))):
             camera = Camera(str(path), pace, lambda line: None)

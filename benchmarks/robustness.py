@@ -57,6 +57,7 @@ class Answers:
 def measure_robustness(
     folder: Path,
     data: Path,
+    backend: str = "auto",
     *,
     pictures: int = 0,
     report: Callable[[int, int], None] = lambda done, total: None,
@@ -64,8 +65,9 @@ def measure_robustness(
     """Classify a bundle's test pictures as they are and under each distortion.
 
     Args:
-        folder: the bundle; its fastest file that loads here is used.
+        folder: the bundle.
         data: a folder with its test pictures, at any depth, or with pictures in folders named for its labels.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         pictures: use no more; 0 uses all.
         report: called with distortions done and in all.
 
@@ -73,7 +75,7 @@ def measure_robustness(
         BenchmarkError: there is no picture of a known label.
     """
     with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-        classifier = Classifier.open(folder)
+        classifier = Classifier.open(folder, backend)
     found = find_pictures(data, folder, classifier.bundle, most=pictures)
     if found.targets is None:
         raise BenchmarkError(f"{data}: no test picture of the bundle, nor a folder named for one of its labels.")

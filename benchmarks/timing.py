@@ -20,8 +20,8 @@ from benchmarks.errors import BenchmarkError
 Result = TypeVar("Result")
 Interval = tuple[float, float]
 
-# Threads of ONNX Runtime spin on after an inference, and two such processes kept both cores from the next one:
-# 10.5 ms instead of 6.5 for a file, 6.5 again after this pause.
+# Threads of ONNX Runtime, where nobody tells them how long, spin on after an inference, and two such processes kept
+# both cores from the next one: 10.5 ms instead of 6.5 for a file, 6.5 again after this pause.
 SETTLE_S = 0.025
 
 

@@ -85,11 +85,12 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
     if len(pairs) == 1:
-        return f"Nothing else of the bundle can be run here.{failed}"
-    first, second = fastest_formats()
-    faster = f"{_RUNTIMES[first]} is faster than {_RUNTIMES[second]} on this processor"
+        return f"Nothing else that was asked for can be run here.{failed}"
+    order = "int8 before float"
+    if len({file.format for file, _ in pairs}) > 1:
+        order += ", " + " before ".join(_RUNTIMES[form] for form in fastest_formats()) + " on this processor"
     return (
-        f"It comes first of the {len(pairs)} that can be run here: int8 before float, and {faster}. "
+        f"It comes first of the {len(pairs)} that can be run here: {order}. "
         f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
     )
 

@@ -10,7 +10,7 @@ from edge_runtime import backends
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
 from edge_runtime.errors import BackendError, BundleError
 
-# Fastest first.
+# Tried in this order: int8 is fastest, and of those that are as fast as each other the smaller file comes first.
 PRECISIONS = (Precision.INT8, Precision.MIXED, Precision.DYNAMIC, Precision.FLOAT16, Precision.FLOAT32)
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -98,11 +98,11 @@ def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -
 def fastest_formats() -> tuple[ModelFormat, ModelFormat]:
     """Return the formats, first the one whose runtime infers faster on this processor.
 
-    On x86-64 without VNNI, instructions that multiply bytes, that is ONNX Runtime's. Measured in
-    docs/decisions/0014-fastest-file.md.
+    On x86-64 with AVX2 and without VNNI, instructions that multiply bytes, that is ONNX Runtime's; elsewhere it is
+    expected to be LiteRT's. What was measured: docs/decisions/0014-fastest-file.md.
     """
     try:
-        with _CPUINFO.open() as file:
+        with _CPUINFO.open(errors="replace") as file:
             words = set(file.read(8192).split())  # the first processor; all of a large machine take long
     except OSError:
         words = set()

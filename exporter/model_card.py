@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_runtime.bundle import Bundle
+from edge_runtime.bundle import Bundle, Precision
 from edge_runtime.drift import NEITHER
 from exporter.record import ExportRecord
 from exporter.report import SAMPLE_WARNING, table
@@ -10,7 +10,8 @@ from exporter.report import SAMPLE_WARNING, table
 
 def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
     """Return the card as Markdown. Source: M. Mitchell et al., "Model Cards for Model Reporting", 2019."""
-    best = min(record.files, key=lambda file: file.entry.size_bytes)
+    int8 = [file for file in record.files if file.entry.precision is Precision.INT8]
+    best = min(int8 or record.files, key=lambda file: file.entry.size_bytes)
     drift = best.check.drift
     low, high = drift.interval
     sides = {side: len(found) for side, found in record.source.sides.items()}

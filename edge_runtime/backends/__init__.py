@@ -1,4 +1,4 @@
-"""Inference runtimes, each library in exactly one module; `BACKENDS` is the list of them, preferred first."""
+"""Inference runtimes, each library in exactly one module; `BACKENDS` is the list, in the order tried for a file."""
 
 from __future__ import annotations
 

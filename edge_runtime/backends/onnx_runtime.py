@@ -76,7 +76,7 @@ def open_model(content: bytes, threads: int) -> OnnxModel:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Waiting threads spin for tens of milliseconds otherwise: at 30 frames a second, a whole core for nothing. 3 ms
-    # last until the next picture of a folder is decoded.
+    # last until the next picture of a folder is decoded. Older releases, 1.20 among them, ignore this.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "3000")
     try:
         return OnnxModel(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]))

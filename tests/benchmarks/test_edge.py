@@ -43,6 +43,7 @@ def test_throughput(bench_bundle, pictures):
     assert result["pictures"] == 4
     assert result["ratio"] > 0
     assert result["auto"]["ratio"] > 0
+    assert result["auto"]["file"].endswith((".tflite", ".onnx"))
     assert list(result["memory_mib"]) == ["4", "40"]
 
 

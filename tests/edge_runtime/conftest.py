@@ -131,3 +131,15 @@ def both_bundle(
     return write_bundle(
         {"float32.onnx": onnx, "int8.onnx": onnx, "float32.tflite": tflite_float32, "int8.tflite": tflite_int8}
     )
+
+
+@pytest.fixture
+def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Return a function that makes this machine's processor one with these features."""
+
+    def set_features(features: str) -> None:
+        path = tmp_path / "cpuinfo"
+        path.write_bytes(f"model name\t: \xe9\nflags\t\t: fpu {features} bmi2\nbugs\t\t: none\n".encode("latin-1"))
+        monkeypatch.setattr("edge_runtime.selection._CPUINFO", path)
+
+    return set_features

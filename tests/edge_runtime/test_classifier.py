@@ -83,18 +83,6 @@ def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
     assert all(0 <= values[key] == round(values[key], 3) for key in ("decode_ms", "preprocess_ms", "inference_ms"))
 
 
-@pytest.fixture
-def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Return a function that makes this machine's processor one with these features."""
-
-    def set_features(features: str) -> None:
-        path = tmp_path / "cpuinfo"
-        path.write_text(f"processor\t: 0\nflags\t\t: fpu {features} bmi2\nbugs\t\t: none\n")
-        monkeypatch.setattr("edge_runtime.selection._CPUINFO", path)
-
-    return set_features
-
-
 @pytest.mark.parametrize(
     ("features", "file"),
     [
@@ -109,10 +97,11 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
 def test_auto_takes_the_int8_file_that_is_faster_on_the_processor(
     both_bundle: Path, processor: Callable[[str], None], features: str, file: tuple[str, str]
 ) -> None:
-    """Proves which of four files is chosen when the user chooses nothing."""
+    """Proves which of four files is chosen when the user chooses nothing, and so for float32."""
     processor(features)
     classifier = Classifier.open(both_bundle)
     assert (classifier.file.path, classifier.backend) == file
+    assert Classifier.open(both_bundle, precision="float32").backend == classifier.backend
 
 
 def test_auto_needs_no_word_from_the_system(both_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from edge_runtime.cli import main
@@ -14,18 +15,34 @@ def info(folder: Path, *options: str) -> Result:
     return CliRunner().invoke(main, ["info", "--model", str(folder), *options])
 
 
-def test_every_file_has_a_status(both_bundle: Path) -> None:
-    """Proves that people see labels, sizes, each file, the one in use, and why."""
+@pytest.mark.parametrize(
+    ("features", "file", "runtime", "order"),
+    [
+        ("avx2", "int8.onnx", "onnxruntime", "ONNX Runtime before LiteRT"),
+        ("asimd", "int8.tflite", "litert", "LiteRT before ONNX Runtime"),
+    ],
+)
+def test_every_file_has_a_status(
+    both_bundle: Path, processor: Callable[[str], None], features: str, file: str, runtime: str, order: str
+) -> None:
+    """Proves that people see labels, sizes, each file, the one in use on this processor, and why."""
+    processor(features)
     result = info(both_bundle)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[1] == "labels     blue, red"
     statuses = {line.split()[0]: line for line in lines if line.split()[1:2] and "MB" in line}
-    first, runtime = str(lines[-2]).removeprefix("in use: ").split(" with ")
-    assert first in ("int8.tflite", "int8.onnx")  # by the processor
-    assert statuses[first].endswith(f"in use with {runtime}")
+    assert statuses[file].endswith(f"in use with {runtime}")
     assert statuses["float32.onnx"].endswith("runs with onnxruntime")
-    assert lines[-1].startswith("It comes first of the 4 that can be run here")
+    assert lines[-2] == f"in use: {file} with {runtime}"
+    reason = f"It comes first of the 4 that can be run here: int8 before float, {order} on this processor. "
+    assert lines[-1].startswith(reason)
+
+
+def test_reason_names_no_runtime_that_was_not_asked_for(both_bundle: Path) -> None:
+    """Proves that the order of runtimes is left out where only one of them may run."""
+    lines = info(both_bundle, "--backend", "litert").stdout.splitlines()
+    assert lines[-1].startswith("It comes first of the 2 that can be run here: int8 before float. ")
 
 
 def test_choice_changes_the_file_in_use(both_bundle: Path) -> None:

@@ -291,10 +291,11 @@ def test_calibration_is_recorded_and_apart_from_the_test_split(source, bundle_fo
 
 
 def test_the_model_card_has_figures_and_limits(bundle_folder):
-    """Labels, numbers of pictures, accuracy per class, limits and how to run it."""
+    """Labels, numbers of pictures, accuracy of an int8 file and per class, limits and how to run it."""
     text = (bundle_folder / "MODEL_CARD.md").read_text()
     assert text.startswith("# Model card: small\n")
-    for wanted in ("cat, dog", "32 test pictures", "## Limits", "| cat | 16 |", "catdog-edge classify --model"):
+    figures = ("cat, dog", "32 test pictures", "| cat | 16 |", "`model.int8.")
+    for wanted in (*figures, "## Limits", "catdog-edge classify --model"):
         assert wanted in text
     assert read_bundle(bundle_folder).training["data_sha256"] in text
 
