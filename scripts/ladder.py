@@ -100,10 +100,12 @@ def _page(config: TrainConfig, scores: dict[str, np.ndarray], targets: np.ndarra
     kept = {name: values[pets].argmax(axis=1) == targets[pets] for name, values in scores.items()}
     known = {name: values[~pets].argmax(axis=1) == 2 for name, values in scores.items()}
     rows = [
-        f"| {RUNGS[name][0]} | {_share(right[name])} | "
+        f"| {what} | {_share(right[name])} | "
         f"{'' if name == 'whole' else _difference(right[name], right['whole'])} | "
         f"{_share(kept[name])} | {_share(known[name])} |"
-        for name in scores
+        if name in scores
+        else f"| {what} | not run yet | | | |"
+        for name, (what, _) in RUNGS.items()
     ]
     head = _HEAD.format(epochs=config.epochs, pets=int(pets.sum()), others=int((~pets).sum()))
     return "\n".join([head, *rows, ""])
