@@ -29,13 +29,15 @@ def edge() -> None:
 @edge.command("cold-start")
 @_MODEL
 @click.option("--picture", type=click.Path(path_type=Path), required=True, help="Picture to classify.")
+@click.option("--python", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=sys.executable,
+              help="Python of the environment to measure.  [default: this one]")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(2), default=20, show_default=True)
-def cold_start(model: Path, picture: Path, rounds: int) -> None:
+def cold_start(model: Path, picture: Path, python: Path, rounds: int) -> None:
     """Whole processes: catdog-edge classify with LiteRT against the shortest script, and its help against Click."""
     with one_line_errors("bench"), _shown(rounds) as report:
         from benchmarks.edge_cold_start import measure_cold_start
 
-        result = measure_cold_start(model, picture, rounds=rounds, report=report)
+        result = measure_cold_start(model, picture, python, rounds=rounds, report=report)
     _print(result)
 
 
@@ -48,6 +50,20 @@ def overhead(model: Path, rounds: int) -> None:
         from benchmarks.edge_overhead import measure_overhead
 
         result = measure_overhead(model, rounds=rounds, report=report)
+    _print(result)
+
+
+@edge.command()
+@click.option("--model", "models", type=click.Path(path_type=Path), required=True, multiple=True,
+              help="Bundle folder; may be given again.")  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
+@click.option("--rounds", type=click.IntRange(2), default=100, show_default=True)
+def inference(models: tuple[Path, ...], threads: int, rounds: int) -> None:
+    """Inference with every file in turns, right after another picture and as frames of a camera come."""
+    with one_line_errors("bench"), _shown(rounds) as report, native_output_to(Path(os.devnull)):
+        from benchmarks.edge_inference import measure_inference
+
+        result = measure_inference(models, threads=threads, rounds=rounds, report=report)
     _print(result)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,13 +32,19 @@ def int8_tflite(folder: Path, bundle: Bundle) -> Path:
 
 
 def measure_cold_start(
-    folder: Path, picture: Path, *, rounds: int, report: Callable[[int, int], None] = lambda done, total: None
+    folder: Path,
+    picture: Path,
+    python: Path,
+    *,
+    rounds: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Time four commands in turns, and take the peak memory of the two that classify, both with LiteRT.
 
     Args:
         folder: a bundle with an int8 TFLite file.
         picture: the picture to classify.
+        python: Python of the environment to measure.
         rounds: runs of each command.
         report: called with rounds done and in all.
 
@@ -47,22 +52,24 @@ def measure_cold_start(
         A JSON object: times in ms, memory in MiB, and the two ratios of each.
 
     Raises:
-        BenchmarkError: a command failed, or `catdog-edge` is not installed beside this Python.
+        BenchmarkError: a command failed, or `catdog-edge` is not installed beside `python`.
     """
     model = int8_tflite(folder, read_bundle(folder))
-    command = Path(sys.executable).with_name("catdog-edge")
+    command = python.with_name("catdog-edge")
     if not command.exists():
-        raise BenchmarkError(f"{command}: not there. Install the project in the environment that runs this.")
+        raise BenchmarkError(
+            f"{command}: not there. Install the project in this environment, or name another's Python."
+        )
     ours = [str(command), "classify", str(picture), "--model", str(folder), "--backend", "litert"]
     tasks = {
-        "plain script": _process([sys.executable, str(_SCRIPT), str(model), str(picture)]),
-        "catdog-edge classify": _process([sys.executable, *ours]),
-        "import click": _process([sys.executable, "-c", "import click"]),
-        "catdog-edge --help": _process([sys.executable, str(command), "--help"]),
+        "plain script": _process([str(python), str(_SCRIPT), str(model), str(picture)]),
+        "catdog-edge classify": _process([str(python), *ours]),
+        "import click": _process([str(python), "-c", "import click"]),
+        "catdog-edge --help": _process([str(python), str(command), "--help"]),
     }
     times = interleave(tasks, rounds=rounds, report=report)
-    plain_mib = _median_peak(_SCRIPT, str(model), str(picture))
-    ours_mib = _median_peak(command, *ours[1:])
+    plain_mib = _median_peak(python, _SCRIPT, str(model), str(picture))
+    ours_mib = _median_peak(python, command, *ours[1:])
     return {
         "times": {name: describe(values).to_dict() for name, values in times.items()},
         "classify_time_ratio": _ratio(times["catdog-edge classify"], times["plain script"]),
@@ -86,5 +93,5 @@ def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
     return float(np.median(ours / theirs))
 
 
-def _median_peak(script: Path, *arguments: str) -> float:
-    return float(np.median([peak_of_script_mib(script, *arguments) for _ in range(_MEMORY_RUNS)]))
+def _median_peak(python: Path, script: Path, *arguments: str) -> float:
+    return float(np.median([peak_of_script_mib(python, script, *arguments) for _ in range(_MEMORY_RUNS)]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
@@ -34,13 +33,13 @@ def memory_mib(key: str = "VmRSS") -> float:
     return int(_STATUS.read_text().split(f"{key}:")[1].split()[0]) / 1024
 
 
-def peak_of_script_mib(script: Path, *arguments: str) -> float:
-    """Run a Python script in a process of its own and return its peak memory in MiB.
+def peak_of_script_mib(python: Path, script: Path, *arguments: str) -> float:
+    """Run a script with the interpreter `python` and return its peak memory in MiB.
 
     Raises:
         BenchmarkError: the script failed.
     """
-    command = [sys.executable, "-c", _COUNTED, str(script), *arguments]
+    command = [str(python), "-c", _COUNTED, str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode or "VmHWM " not in done.stderr:
         raise BenchmarkError(f"{script}: failed with {done.stderr.strip()[-300:]}")

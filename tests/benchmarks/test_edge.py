@@ -75,6 +75,32 @@ def test_cold_start(bench_bundle, pictures):
     assert 0.8 < result["classify_memory_ratio"] < 2
 
 
+def test_cold_start_of_another_environment(bench_bundle, pictures, tmp_path):
+    """All commands run with the Python that is named and with the command beside it."""
+    command = Path(sys.executable).with_name("catdog-edge")
+    if not command.exists():
+        pytest.skip("catdog-edge is not installed beside this Python")
+    python, calls = tmp_path / "python", tmp_path / "calls"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    arguments = ["cold-start", "--model", bench_bundle, "--picture", pictures / "1.jpg", "--python", python]
+    done = CliRunner().invoke(main, ["edge", *map(str, arguments)])
+    assert done.exit_code == 1
+    assert f"{tmp_path / 'catdog-edge'}: not there." in done.stderr
+    (tmp_path / "catdog-edge").write_text(command.read_text())
+    assert set(edge(*arguments, "--rounds", 2)["times"]) >= {"plain script", "catdog-edge classify"}
+    called = calls.read_text()
+    assert called.count("plain_classify.py") == called.count(f"{tmp_path}/catdog-edge classify") > 2
+
+
+def test_inference(bench_bundle):
+    """Every file that a runtime here loads is timed both ways as often."""
+    result = edge("inference", "--model", bench_bundle, "--threads", 2, "--rounds", 3)
+    assert f"{bench_bundle}/model.int8.tflite litert" in result
+    assert all(set(ways) == {"paced", "steady"} for ways in result.values())
+    assert {stats["count"] for ways in result.values() for stats in ways.values()} == {3}
+
+
 def test_bundle_without_an_int8_file_is_one_line(tmp_path, bench_bundle):
     """What cannot be compared is said in one line with the option that makes it."""
     manifest = bench_bundle / "manifest.json"
@@ -90,7 +116,7 @@ def test_peak_of_a_script_is_its_own(tmp_path):
     """A script that takes 100 MiB is seen to, and this process's memory does not count for it."""
     script = tmp_path / "script.py"
     script.write_text("import sys\ncontent = b'x' * (int(sys.argv[1]) * 2**20)\n")
-    small, large = (peak_of_script_mib(script, size) for size in ("1", "101"))
+    small, large = (peak_of_script_mib(Path(sys.executable), script, size) for size in ("1", "101"))
     assert large - small == pytest.approx(100, abs=5)
     assert small < 60
     assert memory_mib("VmHWM") >= memory_mib()
