@@ -49,13 +49,11 @@ def measure_inference(
         for name, pair in results.items():
             times[name].append(pair)
         report(done, rounds)
-    return {
-        name: {
-            way: describe(values).to_dict()
-            for way, values in zip(("paced", "steady"), zip(*pairs, strict=True), strict=True)
-        }
-        for name, pairs in times.items()
-    }
+    stats = {}
+    for name, pairs in times.items():
+        paced, steady = zip(*pairs, strict=True)
+        stats[name] = {"paced": describe(paced).to_dict(), "steady": describe(steady).to_dict()}
+    return stats
 
 
 def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple[float, float]]]]:
@@ -66,7 +64,7 @@ def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple
         runtime = next((name for name in installed if BACKENDS[name].format is file.format), None)
         if runtime:
             yield (
-                f"{folder.name}/{file.path} {runtime}",
+                f"{folder / file.path} {runtime}",
                 _twice(runtime, read_model_file(folder, file), threads, pixels),
             )
 
