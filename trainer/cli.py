@@ -14,10 +14,10 @@ from edge_runtime.folders import RUNS
 from edge_runtime.terminal import next_command, one_line_errors
 
 if TYPE_CHECKING:
+    from trainer.checkpoint import Epoch
     from trainer.config import TrainConfig
     from trainer.dataset import Dataset
     from trainer.evaluation import Evaluation
-    from trainer.fit import Epoch
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

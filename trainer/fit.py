@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,69 +17,19 @@ from edge_runtime.preprocessing import Pixels
 from trainer.augmentation import augment, resize
 from trainer.batch_norm import recalibrate
 from trainer.batches import DRAWN, Batches, Change
+from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
-from trainer.errors import RunError
 
 if TYPE_CHECKING:
     import keras
 
-STATE = "state.json"
 # Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
 _RECALIBRATION_PICTURES = 512
 _NEGATIVE_REPEATS = 4  # times an epoch that each negative is seen
 _NEGATIVES_TO_FIT = 30  # on the validation side
 _DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
 _SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """Figures of one epoch.
-
-    Args:
-        loss: mean training loss over the epoch, while the weights changed.
-        accuracy: training accuracy, 0-1, likewise, with dropout on.
-        validation_loss: loss on the validation split after the epoch.
-        validation_accuracy: accuracy on the validation split after the epoch, 0-1.
-        seconds: length of the epoch without validation and checkpoint.
-        waiting_share: share of these seconds spent waiting for pictures, 0-1.
-    """
-
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-    waiting_share: float
-
-
-@dataclass(frozen=True)
-class FitState:
-    """What a checkpoint holds beside the weights.
-
-    Args:
-        history: the epochs done.
-        keep_best: whether the epoch of the lowest validation loss is the result, and not the last.
-        suspects: rows of training pictures that are left out as wrongly labelled.
-    """
-
-    history: tuple[Epoch, ...] = ()
-    keep_best: bool = True
-    suspects: tuple[int, ...] = ()
-
-    @property
-    def best(self) -> int:
-        """Index of the epoch with the lowest validation loss, or -1 before the first."""
-        losses = [
-            math.inf if math.isnan(epoch.validation_loss) else epoch.validation_loss for epoch in self.history
-        ]
-        return losses.index(min(losses)) if losses else -1
-
-    @property
-    def kept(self) -> int:
-        """Index of the epoch whose network is the result, or -1 before the first."""
-        return self.best if self.keep_best else len(self.history) - 1
 
 
 class Observer(Protocol):
@@ -163,7 +112,7 @@ def fit(
     """
     state = read_state(folder, keep_best=config.keep_best)
     if state.history:
-        model = _load(folder, len(state.history) - 1)
+        model = read_checkpoint(folder, len(state.history) - 1)
     for number in range(len(state.history), config.epochs):
         if _should_stop(state, config):
             break
@@ -171,34 +120,13 @@ def fit(
         state = replace(state, history=(*state.history, epoch))
         if config.clean_labels and len(state.history) == max(1, config.epochs * 2 // 3):
             state = replace(state, suspects=_suspects(model, dataset))
-        _save(folder, model, state)
+        write_checkpoint(folder, model, state)
         if config.tensorboard:
             _log_epoch(folder / "tensorboard", number, epoch)
         observer.on_epoch(number, epoch)
-    model = _load(folder, state.kept)
+    model = read_checkpoint(folder, state.kept)
     _take_average(model)
     return model, state
-
-
-def read_state(folder: Path, *, keep_best: bool = True) -> FitState:
-    """Return the state of the newest checkpoint in `folder`, or an empty one.
-
-    Raises:
-        RunError: it cannot be read.
-    """
-    path = folder / STATE
-    if not path.exists():
-        return FitState(keep_best=keep_best)
-    try:
-        values = json.loads(path.read_text())
-        history = tuple(Epoch(**epoch) for epoch in values["history"])
-        return FitState(history, keep_best, tuple(values["suspects"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path}: checkpoint cannot be read ({error}). Delete {path.parent} and train again.")
 
 
 def _should_stop(state: FitState, config: TrainConfig) -> bool:
@@ -387,31 +315,3 @@ def _log_epoch(folder: Path, number: int, epoch: Epoch) -> None:
     with tf.summary.create_file_writer(str(folder)).as_default(step=number + 1):
         for name, value in asdict(epoch).items():
             tf.summary.write(name, tf.constant(value, tf.float32), metadata=scalar)
-
-
-def _checkpoint(folder: Path, number: int) -> Path:
-    return folder / f"checkpoint-{number:04d}.keras"
-
-
-def _save(folder: Path, model: keras.Model, state: FitState) -> None:
-    """Write the checkpoint, then the state that names it, then delete checkpoints no longer named."""
-    newest = len(state.history) - 1
-    partial = folder / "partial.keras"
-    model.save(partial)
-    partial.replace(_checkpoint(folder, newest))
-    text = folder / "state.json.partial"
-    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history], "suspects": state.suspects}))
-    text.replace(folder / STATE)
-    for path in folder.glob("checkpoint-*.keras"):
-        if path not in (_checkpoint(folder, newest), _checkpoint(folder, state.kept)):
-            path.unlink()
-
-
-def _load(folder: Path, number: int) -> keras.Model:
-    import keras
-
-    path = _checkpoint(folder, number)
-    try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # damaged archives raise almost anything (BadZipFile, KeyError, OSError, ...)
-        raise _damaged(path, error) from error

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from trainer.checkpoint import FitState
 from trainer.dataset import Dataset, Side
 from trainer.evaluation import Evaluation
-from trainer.fit import FitState
 
 _TITLE_LETTERS = 30  # what fits above a picture of the contact sheet
 _TRAINING, _VALIDATION, _BEST = "#3b6fb6", "#d1603d", "#888888"

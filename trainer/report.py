@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
 from trainer.evaluation import Evaluation
-from trainer.fit import FitState
 
 SAMPLE_WARNING = (
     "> Trained on the generated sample set: drawings made by catdog itself. "

@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.folders import RUN
 from edge_runtime.preprocessing import Preprocessing
+from trainer.checkpoint import STATE, FitState, read_state
 from trainer.config import TrainConfig, read_config, write_config
 from trainer.dataset import Dataset
 from trainer.errors import RunError
-from trainer.fit import STATE, FitState, read_state
 
 if TYPE_CHECKING:
     import keras

@@ -11,10 +11,11 @@ import pytest
 
 from tests.trainer.conftest import Silent
 from trainer.architectures import report_network
+from trainer.checkpoint import Epoch, FitState, read_state
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
 from trainer.errors import RunError
-from trainer.fit import Epoch, FitState, compile_network, evaluate, fit, predict_scores, read_state
+from trainer.fit import compile_network, evaluate, fit, predict_scores
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.trainer.conftest import Finished
+from trainer.checkpoint import Epoch, FitState
 from trainer.config import TrainConfig
 from trainer.dataset import Side
 from trainer.evaluation import evaluate_scores
-from trainer.fit import Epoch, FitState
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 
