@@ -58,11 +58,28 @@ def compact_network(image_size: int | None, outputs: int) -> keras.Model:
     Returns:
         A model from `image`, `(N, image_size, image_size, 3) RGB 0-255`, to `scores`, `(N, outputs)`, 0-1.
     """
+    return _residual_network(image_size, outputs, (16, 24, 48, 96, 176), "compact")
+
+
+def wide_network(image_size: int | None, outputs: int) -> keras.Model:
+    """Build `compact_network` with twice the filters, to teach it: 3,940,931 parameters, 212 M multiply-adds.
+
+    Args:
+        image_size: side of the square input in pixels; None for any.
+        outputs: 1 for a sigmoid (two classes), more for a softmax.
+
+    Returns:
+        A model from `image`, `(N, image_size, image_size, 3) RGB 0-255`, to `scores`, `(N, outputs)`, 0-1.
+    """
+    return _residual_network(image_size, outputs, (32, 48, 96, 192, 352), "wide")
+
+
+def _residual_network(image_size: int | None, outputs: int, widths: tuple[int, ...], name: str) -> keras.Model:
     from keras import Input, Model, layers
 
     image = Input((image_size, image_size, 3), name="image")
-    x = _convolution(layers.Rescaling(1 / 255)(image), 16, stride=2)
-    for filters in (24, 48, 96, 176):
+    x = _convolution(layers.Rescaling(1 / 255)(image), widths[0], stride=2)
+    for filters in widths[1:]:
         x = _convolution(x, filters, stride=2)
         branch = _convolution(_convolution(x, filters), filters, relu=False)
         x = layers.ReLU()(layers.Add()([x, branch]))
@@ -70,7 +87,7 @@ def compact_network(image_size: int | None, outputs: int) -> keras.Model:
     # Logits and scores stay float32 when the rest computes in bfloat16.
     x = layers.Dense(outputs, dtype="float32", name="logits")(x)
     activation = "sigmoid" if outputs == 1 else "softmax"
-    return Model(image, layers.Activation(activation, dtype="float32", name="scores")(x), name="compact")
+    return Model(image, layers.Activation(activation, dtype="float32", name="scores")(x), name=name)
 
 
 def _convolution(x: Any, filters: int, *, stride: int = 1, relu: bool = True) -> Any:
@@ -84,5 +101,6 @@ def _convolution(x: Any, filters: int, *, stride: int = 1, relu: bool = True) ->
 ARCHITECTURES: dict[str, Callable[[Any, int], keras.Model]] = {
     "report": report_network,
     "compact": compact_network,
+    "wide": wide_network,
 }
-ANY_SIDE = ("compact",)  # can be built for pictures of any side, so that they can be trained on small ones
+ANY_SIDE = ("compact", "wide")  # can be built for pictures of any side, so that they can be trained on small ones

@@ -6,6 +6,7 @@ import io
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from edge_runtime.preprocessing import Pixels
@@ -17,12 +18,14 @@ MAX_TINT = 0.1  # largest change of one channel against the others, as a share
 MAX_TURN_DEG = 20.0
 MAX_BLUR_PX = 1.5
 JPEG_QUALITIES = (20, 80)
+MAX_NOISE = 30.0  # largest standard deviation of a camera's noise, levels
+MIN_ZOOM = 0.5  # smallest side of a picture seen from afar, as a share of the result's
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-TURN_SHARE, BLUR_SHARE, JPEG_SHARE = 0.15, 0.1, 0.15  # of the pictures
+TURN_SHARE, ZOOM_SHARE, BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.15, 0.1, 0.1, 0.15, 0.15  # of the pictures
 
 
 def augment(pixels: Pixels, generator: np.random.Generator, side: int) -> Pixels:
-    """Crop, flip and colour a picture at random; turn, blur or compress a few, as cameras do.
+    """Crop, flip and colour a picture at random; turn, shrink, blur, spoil or compress a few, as cameras do.
 
     Args:
         pixels: `uint8 (H, W, 3) RGB 0-255`; not changed.
@@ -39,7 +42,9 @@ def augment(pixels: Pixels, generator: np.random.Generator, side: int) -> Pixels
     picture = Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR, box)
     if generator.random() < 0.5:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return _recompress(_blur(_turn(_colour(picture, generator), generator), generator), generator)
+    for change in (_colour, _turn, _zoom_out, _blur, _add_noise):
+        picture = change(picture, generator)
+    return _recompress(picture, generator)
 
 
 def resize(pixels: Pixels, side: int) -> Pixels:
@@ -47,6 +52,33 @@ def resize(pixels: Pixels, side: int) -> Pixels:
     if pixels.shape[:2] == (side, side):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((side, side), Image.Resampling.BILINEAR))
+
+
+def cut_and_mix(
+    pixels: Pixels, expected: NDArray[np.float32], generator: np.random.Generator
+) -> tuple[Pixels, NDArray[np.float32]]:
+    """Replace one box, the same in all pictures of a batch, by that of another picture, and mix the answers alike.
+
+    Args:
+        pixels: `uint8 (B, H, W, 3) RGB 0-255`; not changed.
+        expected: `float32 (B, outputs)`, what should be answered, 0-1; not changed.
+        generator: source of every random choice.
+
+    Returns:
+        Pictures and answers, each mixed by the share of the area.
+
+    Source: S. Yun et al., "CutMix", 2019, with a share that is uniform from 0 to 1.
+    """
+    _, height, width, _ = pixels.shape
+    side = math.sqrt(generator.random())
+    top, left = generator.integers(height), generator.integers(width)
+    rows = slice(max(0, round(top - height * side / 2)), round(top + height * side / 2))
+    columns = slice(max(0, round(left - width * side / 2)), round(left + width * side / 2))
+    other = generator.permutation(len(pixels))
+    mixed = pixels.copy()
+    mixed[:, rows, columns] = pixels[other, rows, columns]
+    share = mixed[0, rows, columns].size / mixed[0].size
+    return mixed, ((1 - share) * expected + share * expected[other]).astype(np.float32)
 
 
 def _crop_box(width: int, height: int, generator: np.random.Generator) -> tuple[float, float, float, float]:
@@ -76,14 +108,35 @@ def _turn(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
     if generator.random() >= TURN_SHARE:
         return picture
     angle = generator.uniform(-MAX_TURN_DEG, MAX_TURN_DEG)
-    fill = tuple(int(value) for value in generator.integers(0, 256, 3))
-    return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=fill)
+    return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=_any_colour(generator))
+
+
+def _zoom_out(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """Shrink the picture and put it anywhere on a plain ground."""
+    if generator.random() >= ZOOM_SHARE:
+        return picture
+    small = picture.resize((max(1, round(picture.width * generator.uniform(MIN_ZOOM, 1))),) * 2)
+    ground = Image.new("RGB", picture.size, _any_colour(generator))
+    ground.paste(small, tuple(generator.integers(0, picture.width - small.width + 1, 2).tolist()))
+    return ground
+
+
+def _any_colour(generator: np.random.Generator) -> tuple[int, ...]:
+    return tuple(generator.integers(0, 256, 3).tolist())
 
 
 def _blur(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
     if generator.random() >= BLUR_SHARE:
         return picture
     return picture.filter(ImageFilter.GaussianBlur(generator.uniform(0.3, MAX_BLUR_PX)))
+
+
+def _add_noise(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
+    if generator.random() >= NOISE_SHARE:
+        return picture
+    values = np.asarray(picture, np.float32)
+    noise = generator.standard_normal(values.shape, np.float32) * generator.uniform(0, MAX_NOISE)
+    return Image.fromarray(np.clip(values + noise, 0, 255).astype(np.uint8))
 
 
 def _recompress(picture: Image.Image, generator: np.random.Generator) -> Pixels:

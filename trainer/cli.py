@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     "--negatives",
     help="Folder with a sub-folder per kind of picture of no class; adds the class neither.  [default: none]",
 )
-@click.option("--architecture", help="Network to train: report or compact.  [default: report]")
+@click.option("--architecture", help="Network to train: report, compact or wide.  [default: report]")
+@click.option("--teacher", help="Run folder of a network to learn from beside the labels.  [default: none]")
 @click.option("--image-size", type=int, help="Side of the model's input, pixels.  [default: 128]")
 @click.option("--epochs", type=int, help="Passes over the training split.  [default: 10]")
 @click.option("--batch-size", type=int, help="Pictures a step.  [default: 32]")

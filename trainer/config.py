@@ -34,11 +34,16 @@ class TrainConfig:
         first_side: side of the pictures trained on in the first epochs, pixels, growing in four stages to
             `last_side`; 0 trains at `image_size` throughout.
         last_side: side of the pictures trained on in the last epochs, pixels; 0 for `image_size`.
+        source_side: side of the pictures that random crops are cut from, pixels; 0 for `image_size`. Larger ones
+            keep crops as sharp as whole pictures are.
+        cutmix: share of the batches in which a part of each picture is that of another, 0-1.
+        teacher: a finished run folder whose network, of the same labels and split, is learnt from; none if empty.
+        teacher_share: share of the teacher's scores in the targets, against the labels, 0-1.
         mixed_bfloat16: compute in bfloat16, which pays on processors with AMX or AVX-512 BF16 and on GPUs.
         clean_labels: once, after two thirds of the epochs, leave out training pictures whose label the network
             gives less than 0.1.
         seed: seed of split, order, augmentation, weights and dropout.
-        augment: crop, flip, colour, turn, blur and compress at random.
+        augment: crop, flip, colour, turn, shrink, blur, spoil and compress at random.
         early_stopping: stop after so many epochs without a lower validation loss; 0 never stops.
         keep_best: keep the epoch of the lowest validation loss; otherwise the last.
         limit_per_class: use at most so many pictures of each class; 0 uses all.
@@ -61,6 +66,10 @@ class TrainConfig:
     weight_averaging: float = 0.0
     first_side: int = 0
     last_side: int = 0
+    source_side: int = 0
+    cutmix: float = 0.0
+    teacher: str = ""
+    teacher_share: float = 0.75
     mixed_bfloat16: bool = False
     clean_labels: bool = False
     seed: int = 0
@@ -115,6 +124,9 @@ _RANGES = (
     ("weight_averaging", 0.0, 0.99999),
     ("first_side", 0, 512),
     ("last_side", 0, 512),
+    ("source_side", 0, 1024),
+    ("cutmix", 0.0, 1.0),
+    ("teacher_share", 0.0, 1.0),
     ("image_size", 32, 512),
     ("epochs", 1, 10_000),
     ("batch_size", 1, 4096),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Crops:
+    """Training pictures at a size of their own, that random crops are cut from.
+
+    Args:
+        pixels: `uint8 (pictures, side, side, 3) RGB 0-255`.
+        row_of: `int (rows,)`, where a row of `Dataset.pixels` is found in `pixels`; -1 for what is not trained on.
+    """
+
+    pixels: Pixels
+    row_of: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Pictures ready to train on.
 
@@ -59,6 +72,8 @@ class Dataset:
         left_out: `(path, reason)` of every file that is on no side.
         pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
         has_negatives: whether the last label stands for pictures of none of the classes.
+        copies: files that are trained on in place of a picture's own, by its row.
+        crops: what random crops of training pictures are cut from; None for `pixels`.
     """
 
     folder: Path
@@ -67,6 +82,8 @@ class Dataset:
     left_out: tuple[tuple[str, str], ...]
     pixels: Pixels
     has_negatives: bool = False
+    copies: dict[int, Path] = field(default_factory=dict)
+    crops: Crops | None = None
 
     def rows(self, side: Side) -> NDArray[np.intp]:
         """Return the cache rows of a side, `int (pictures,)`."""
@@ -140,6 +157,30 @@ def read_dataset(
     _refuse_empty_sides(sides, labels, folder)
     left_out += [(pictures[index].path, "over the number of pictures per class") for index in surplus]
     return Dataset(folder.resolve(), labels, sides, tuple(left_out), cached.pixels)
+
+
+def add_crops(
+    dataset: Dataset,
+    side: int,
+    *,
+    cache: Path = DEFAULT_CACHE,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """Return the data set with its training pictures also at `side` x `side` pixels, to cut random crops from.
+
+    A crop of a picture that was made small is blurred when it is enlarged again; whole pictures, which the network
+    is used on, are not.
+
+    Raises:
+        DataError: the cache cannot be written, or a picture has gone.
+    """
+    trained = dataset.sides[Side.TRAIN]
+    paths = [dataset.copies.get(picture.row, dataset.folder / picture.path) for picture in trained]
+    preprocessing = Preprocessing(side, side)
+    cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
+    row_of = np.full(len(dataset.pixels), -1, np.intp)
+    row_of[dataset.rows(Side.TRAIN)] = [entry.row for entry in cached.entries]
+    return replace(dataset, crops=Crops(cached.pixels, row_of))
 
 
 def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:

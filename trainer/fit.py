@@ -14,21 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
-from trainer.augmentation import augment, resize
 from trainer.batch_norm import recalibrate
-from trainer.batches import DRAWN, Batches, Change
 from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
+from trainer.lessons import Lessons, epoch_batches, training_rows
 
 if TYPE_CHECKING:
     import keras
 
 # Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
 _RECALIBRATION_PICTURES = 512
-_NEGATIVE_REPEATS = 4  # times an epoch that each negative is seen
 _NEGATIVES_TO_FIT = 30  # on the validation side
-_DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
 _SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
 
 
@@ -94,6 +91,7 @@ def fit(
     *,
     folder: Path,
     observer: Observer,
+    teacher: keras.Model | None = None,
 ) -> tuple[keras.Model, FitState]:
     """Train for `config.epochs`, going on from the checkpoint in `folder` if there is one.
 
@@ -103,6 +101,7 @@ def fit(
         config: the options.
         folder: where checkpoints are kept.
         observer: watches the progress.
+        teacher: a network whose scores are learnt beside the labels.
 
     Returns:
         The network of the epoch that `config.keep_best` asks for, and the history.
@@ -116,7 +115,7 @@ def fit(
     for number in range(len(state.history), config.epochs):
         if _should_stop(state, config):
             break
-        epoch = _train_epoch(model, dataset, config, state, observer)
+        epoch = _train_epoch(model, dataset, config, state, teacher, observer)
         state = replace(state, history=(*state.history, epoch))
         if config.clean_labels and len(state.history) == max(1, config.epochs * 2 // 3):
             state = replace(state, suspects=_suspects(model, dataset))
@@ -134,24 +133,23 @@ def _should_stop(state: FitState, config: TrainConfig) -> bool:
 
 
 def _train_epoch(
-    model: keras.Model, dataset: Dataset, config: TrainConfig, state: FitState, observer: Observer
+    model: keras.Model,
+    dataset: Dataset,
+    config: TrainConfig,
+    state: FitState,
+    teacher: keras.Model | None,
+    observer: Observer,
 ) -> Epoch:
     number = len(state.history)
-    rows, targets = training_rows(dataset, state.suspects)
-    batches = Batches(
-        dataset.pixels,
-        rows,
-        targets,
-        batch_size=config.batch_size,
-        seed=(config.seed, 2, number),
-        change=_change(config, config.side(number)),
-    )
+    batches = epoch_batches(dataset, config, number, state.suspects)
+    lessons = Lessons(config, number, teacher)
     _seed_dropout(model, config.seed, number)
     sums = np.zeros(2)  # of loss and accuracy; train_on_batch returns the figures of its batch alone
     seen = 0
     start = time.perf_counter()
     for step, (pixels, targets) in enumerate(batches, 1):
-        logs = model.train_on_batch(pixels, _expected(targets, model.output_shape[-1]), return_dict=True)
+        lesson = lessons.of(pixels, targets, model.output_shape[-1])
+        logs = model.train_on_batch(*lesson, return_dict=True)
         sums += np.array([logs["loss"], logs["accuracy"]], np.float64) * len(targets)
         seen += len(targets)
         observer.on_step(number, step, len(batches), sums[0] / seen, sums[1] / seen)
@@ -167,23 +165,6 @@ def _train_epoch(
         seconds=seconds,
         waiting_share=batches.waited_s / seconds,
     )
-
-
-def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return the rows and targets of an epoch, `int (N,)` and `float32 (N,)`: all training pictures but suspects.
-
-    Negatives are far fewer than the pictures of a class, so that they come several times, and more are drawn.
-    """
-    rows, targets = dataset.rows(Side.TRAIN), dataset.targets(Side.TRAIN)
-    kept = ~np.isin(rows, suspects)
-    rows, targets = rows[kept], targets[kept]
-    if dataset.has_negatives:
-        neither = len(dataset.labels) - 1
-        again = np.tile(rows[targets == neither], _NEGATIVE_REPEATS - 1)
-        drawn = np.full(round(len(rows) * _DRAWN_SHARE), DRAWN, np.intp)
-        targets = np.concatenate([targets, np.full(len(again) + len(drawn), neither)])
-        rows = np.concatenate([rows, again, drawn])
-    return rows, targets.astype(np.float32)
 
 
 def right_odds(model: keras.Model, dataset: Dataset) -> None:
@@ -227,20 +208,6 @@ def _odds_of_neither(dataset: Dataset) -> float:
     neither = len(dataset.labels) - 1
     pictures = (dataset.targets(Side.TRAIN) == neither).sum()
     return float(pictures / (training_rows(dataset)[1] == neither).sum())
-
-
-def _change(config: TrainConfig, side: int) -> Change:
-    """Return what is done to a training picture so that it is `side` pixels high and wide."""
-    return (
-        (lambda picture, generator: augment(picture, generator, side))
-        if config.augment
-        else (lambda picture, _: resize(picture, side))
-    )
-
-
-def _expected(targets: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
-    """Return what the network should answer, `float32 (B, outputs)`."""
-    return targets[:, None] if outputs == 1 else np.eye(outputs, dtype=np.float32)[targets.astype(np.intp)]
 
 
 def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:

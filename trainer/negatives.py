@@ -80,6 +80,7 @@ def add_negatives(
         left_out=(*dataset.left_out, *((f"{prefix}/{path}", reason) for path, reason in left_out)),
         pixels=cached.pixels,
         has_negatives=True,
+        copies=dict(zip(rows, copies, strict=True)),
     )
 
 

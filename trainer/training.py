@@ -12,16 +12,18 @@ from edge_runtime.preprocessing import Preprocessing
 from trainer.architectures import ANY_SIDE, ARCHITECTURES
 from trainer.cache import DEFAULT_CACHE
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side, SplitPlan, read_dataset
+from trainer.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
-from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds, training_rows
+from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
+from trainer.lessons import training_rows
 from trainer.microsoft import fetch
 from trainer.negatives import add_negatives
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
 from trainer.sample import write_sample
+from trainer.teacher import read_teacher
 
 DATA = Path("data")
 _WORST = 24  # pictures on the contact sheet
@@ -69,6 +71,8 @@ def train(
         dataset = add_negatives(
             dataset, Path(config.negatives), preprocessing, config.seed, cache=cache, report=observer.on_scan
         )
+    if config.source_side:
+        dataset = add_crops(dataset, config.source_side, cache=cache, report=observer.on_scan)
     observer.on_dataset(dataset)
     folder = partial_folder(runs, name)
     keep_splits(folder, dataset)
@@ -78,7 +82,8 @@ def train(
     model = build(None if config.any_side else config.image_size, outputs)
     steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
     compile_network(model, config, steps)
-    trained, state = fit(model, dataset, config, folder=folder, observer=observer)
+    teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None
+    trained, state = fit(model, dataset, config, teacher=teacher, folder=folder, observer=observer)
     model = _bare(trained, build, config.image_size)
     right_odds(model, dataset)
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.architectures import ANY_SIDE, ARCHITECTURES, compact_network, report_network
+from trainer.architectures import ANY_SIDE, ARCHITECTURES, compact_network, report_network, wide_network
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 
@@ -89,6 +89,13 @@ def test_size_of_the_compact_network() -> None:
     model = compact_network(128, 3)
     assert model.count_params() == 987_811
     assert multiply_adds(model) == pytest.approx(53.9e6, rel=0.005)
+
+
+def test_size_of_the_wide_network() -> None:
+    """Proves that the network that teaches is about four times the compact one, as its docstring says."""
+    model = wide_network(128, 3)
+    assert count(model.weights) == 3_940_931
+    assert multiply_adds(model) == pytest.approx(212e6, rel=0.01)
 
 
 def test_compact_convolutions() -> None:

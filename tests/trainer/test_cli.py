@@ -135,7 +135,7 @@ def test_unknown_architecture_is_one_line(place: Path) -> None:
     process = start(place, "--data", "absent", "--name", "odd", "--architecture", "alexnet")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert err == "error: option architecture: expected one of report, compact, received 'alexnet'\n"
+    assert err == "error: option architecture: expected one of report, compact, wide, received 'alexnet'\n"
 
 
 def test_existing_name_is_refused(tmp_path: Path) -> None:
@@ -188,6 +188,9 @@ RECIPE_ALONE = (
     "weight_averaging",
     "first_side",
     "last_side",
+    "source_side",
+    "cutmix",
+    "teacher_share",
     "mixed_bfloat16",
     "clean_labels",
 )

@@ -15,7 +15,8 @@ from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Picture, Side, read_dataset
 from trainer.drawn_negatives import draw_negative
 from trainer.errors import ConfigError, DataError
-from trainer.fit import _fitted_bias, predict_scores, right_odds, training_rows
+from trainer.fit import _fitted_bias, predict_scores, right_odds
+from trainer.lessons import training_rows
 from trainer.matching import match_files
 from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
