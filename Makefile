@@ -4,10 +4,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photographs.py)
 
-.PHONY: help install demo test test-arm test-wheel parity mutation-check lint format constraints clean
+.PHONY: help install demo compact test test-arm test-wheel parity mutation-check lint format constraints clean
 
 help:
 	@echo "make demo         train, export and classify on drawn pictures, with nothing downloaded but packages"
+	@echo "make compact      train and export the network that ships; DATA=PETIMAGES NEGATIVES=NEITHER"
 	@echo "make test         run the tests"
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
@@ -27,6 +28,9 @@ install: $(READY)
 
 demo: $(READY)
 	PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+compact: $(READY)
+	PATH="$(abspath $(BIN)):$$PATH" sh scripts/compact.sh "$(DATA)" "$(NEGATIVES)"
 
 test: $(READY)
 	$(BIN)/python -m pytest --ignore=tests/arm --ignore=tests/distribution

@@ -1,4 +1,4 @@
-"""Measure what each ingredient of a recipe gives: train without it, and compare on the same validation pictures.
+"""Measure what each ingredient of a recipe gives: change one, train, and compare on the same validation pictures.
 
 Usage: python scripts/ladder.py DATA NEGATIVES [EPOCHS]
 
@@ -39,14 +39,19 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     "smoothing": ("no label smoothing", {"label_smoothing": 0.0}),
     "clean": ("doubted labels stay", {"clean_labels": False}),
     "schedule": ("a constant rate for warm-up and cosine", {"schedule": "constant"}),
+    "crops": ("crops from pictures of 128 pixels, not 160", {"source_side": 0}),
+    "cutmix": ("no mixed pictures", {"cutmix": 0.0}),
+    "wide": ("the teacher itself, of as many epochs", {"architecture": "wide"}),
+    "teacher": ("with that teacher", {"teacher": str(RUNS / "wide")}),
 }
 
 _HEAD = """# What each ingredient of the compact recipe gives
 
-Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml), each without one ingredient, one seed,
-made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of {pets:,} cats and
-dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals; differences are paired. An
-ingredient helps where leaving it out costs points. The odds of `neither` are fitted on the same pictures.
+Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml) without its teacher, each with one thing
+changed, one seed, made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of
+{pets:,} cats and dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals;
+differences are paired. An ingredient helps where leaving it out costs points, the teacher where it gives some. The
+odds of `neither` are fitted on the same pictures.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
 | --- | ---: | ---: | ---: | ---: |"""

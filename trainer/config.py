@@ -29,7 +29,8 @@ class TrainConfig:
         learning_rate: step size, the largest of a schedule, above 0.
         schedule: `constant`, or `cosine` to zero after a warm-up over the first twentieth.
         weight_decay: share of each weight, in learning rates, taken off at each step; 0 for none.
-        label_smoothing: share of each target spread over all classes, 0-0.5.
+        label_smoothing: share of each target spread over all classes, 0-0.5; none with a teacher, whose scores
+            are smooth.
         weight_averaging: decay a step of the moving average of the weights that is the result; 0 takes the last.
         first_side: side of the pictures trained on in the first epochs, pixels, growing in four stages to
             `last_side`; 0 trains at `image_size` throughout.

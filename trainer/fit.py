@@ -54,7 +54,7 @@ def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None
     loss = losses.BinaryCrossentropy if binary else losses.CategoricalCrossentropy
     model.compile(
         optimizer=_optimizer(config, steps),
-        loss=loss(label_smoothing=config.label_smoothing),
+        loss=loss(label_smoothing=0.0 if config.teacher else config.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
     )

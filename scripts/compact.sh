@@ -1,0 +1,21 @@
+#!/bin/sh
+# Train the network that ships, from its teacher on, and export it: sh scripts/compact.sh DATA NEGATIVES
+# What was stopped goes on; what is done is not done again. Results: runs/wide, runs/compact, bundles/compact.
+set -eu
+data=$1 negatives=$2
+
+train() { # NAME RECIPE [OPTION...]
+    name=$1 recipe=$2
+    shift 2
+    if [ -d "runs/$name" ]; then
+        return
+    elif [ -d "runs/.$name.partial" ]; then
+        catdog-train --resume --name "$name"
+    else
+        catdog-train --config "$recipe" --data "$data" --negatives "$negatives" --name "$name" "$@"
+    fi
+}
+
+train wide trainer/recipes/wide.toml
+train compact trainer/recipes/compact.toml --teacher runs/wide
+catdog-export --run runs/compact --quantize all
