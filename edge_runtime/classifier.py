@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import backends
 from edge_runtime.bundle import Bundle, default_bundle, read_bundle
-from edge_runtime.errors import PictureError
+from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture import MAX_PIXELS
 from edge_runtime.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
@@ -185,6 +186,11 @@ class Classifier:
         done = time.perf_counter()
         best = int(scores.argmax())
         confidence = float(scores[best])
+        if math.isnan(confidence):  # argmax takes the first
+            raise BackendError(
+                f"{self.file.path} with {self.backend}: gave scores that are not numbers. Choose another --backend "
+                "or --precision; `catdog-edge selftest` says which work here."
+            )
         return Prediction(
             label=self.bundle.labels[best],
             confidence=confidence,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
 MAX_PIXELS = 80_000_000
+MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width, takes more than it holds
 MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
 STRIP_PIXELS = 1_000_000
@@ -31,6 +33,7 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "J
 # Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
 PLAIN_BYTES = 4
 DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
+_TILE_SIDES = (322, 323)  # tags of a TIFF file
 PROGRESSIVE_BYTES = 6  # a JPEG's coefficients, two bytes each, which are kept at any scale
 
 ORIENTATION = 0x0112  # EXIF tag; a number here, because importing PIL.ExifTags takes 5 ms
@@ -76,8 +79,10 @@ def decode_picture(
             if image is source:
                 image.load()  # first: it can turn the picture and take the orientation away
                 return _upright_rgb(image, preprocessing)
+            whole = image.width * image.height
             _decode_smaller(image, preprocessing)
-            with one_at_a_time(image.width * image.height * cost):
+            kept = whole if image.info.get("progressive") else image.width * image.height
+            with one_at_a_time(kept * cost):
                 image.load()
                 upright = _upright_rgb(image, preprocessing)
                 # Free its pixels. Closing it would close a caller's file, and breaks leaving Pillow 11.0's context.
@@ -151,9 +156,20 @@ def _refuse_size(image: Image.Image, name: str, allowed: int) -> None:
     width, height = image.size
     if width * height == 0:
         raise PictureError(name, "has no pixels")
-    if width * height > allowed:
+    if max(width, height) > MAX_SIDE:
+        raise PictureError(name, f"too large: {width} x {height}, at most {MAX_SIDE:,} pixels a side")
+    if _decoded_pixels(image) > allowed:
         kind = f" in {image.format} of this kind" if _pixel_bytes(image) > PLAIN_BYTES else ""
         raise PictureError(name, f"too large: {width} x {height}, at most {allowed:,} pixels{kind}")
+
+
+def _decoded_pixels(image: Image.Image) -> int:
+    """Return the pixels that the decoder makes: a tile of a TIFF file may be larger than its picture."""
+    pixels = image.width * image.height
+    if image.format != "TIFF":
+        return pixels
+    sides = [image.tag_v2.get(tag, 0) for tag in _TILE_SIDES]  # type: ignore[attr-defined]
+    return max(pixels, math.prod(side if isinstance(side, int) else 0 for side in sides))
 
 
 def _decode_smaller(image: Image.Image, preprocessing: Preprocessing) -> None:

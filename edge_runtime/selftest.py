@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def _largest_difference(classifier: Classifier, pixels: dict[str, Pixels]) -> fl
             scores = classifier.scores(pixels[picture.path]).tolist()
             expected = picture.scores[classifier.file.path]
             differences += [abs(one - other) for one, other in zip(scores, expected, strict=True)]
-    return max(differences)
+    return max(differences, key=lambda difference: math.inf if math.isnan(difference) else difference)
 
 
 def _no_runtime(bundle: Bundle) -> str:

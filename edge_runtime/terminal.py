@@ -46,6 +46,8 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
         fail(str(error))
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed. Install what this command needs: pip install 'catdog-edge[{extra}]'")
+    except ImportError as error:
+        fail(f"{error}. A library is installed and does not load; `catdog-edge doctor` looks at each.")
     except BrokenPipeError:
         raise  # the reader has seen enough; Click ends quietly
     except OSError as error:

@@ -39,7 +39,9 @@ BOUNDS = {
     "shipped int8": Bound("shipped int8 or dynamic-range file and Keras, drawings", SCORE, 0.25, "0.25"),
     "photographs float32": Bound("float32 file and Keras, 500 photographs", SCORE, 2e-5, "2e-5"),
     "photographs float16": Bound("float16 file and Keras, 500 photographs", SCORE, 1.5e-2, "1.5e-2"),
-    "agreement": Bound("any file and Keras", "same label, share of 500 photographs", 0.99, "99 %", at_least=True),
+    "agreement": Bound(
+        "any file and Keras", "same label, share of its test photographs", 0.99, "99 %", at_least=True
+    ),
     "runtime float32": Bound("one float32 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
     "runtime float16": Bound("one float16 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
     "runtime dynamic": Bound("one dynamic-range file, two releases", SCORE, 2e-2, "2e-2"),

@@ -24,7 +24,7 @@ Compared = tuple[str, dict[str, Any], np.ndarray]
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def compared(request: pytest.FixtureRequest) -> Compared:
-    """A bundle's name, and its scores by file and backend and those of Keras for test pictures."""
+    """A bundle's name, and its scores by file and backend and those of Keras for its test pictures."""
     folder = BUNDLES[request.param]
     for needed in (folder / "manifest.json", PHOTOGRAPHS):
         if not needed.exists():
@@ -35,16 +35,15 @@ def compared(request: pytest.FixtureRequest) -> Compared:
 
 
 def known_pictures(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """Return test pictures that are here and the Keras scores that the bundle carries for them."""
+    """Return the test pictures that are here and the Keras scores that the bundle carries for them."""
     found = {}
     for path in sorted(PHOTOGRAPHS.glob("*/*")):
         content = path.read_bytes()
         picture = known.get(hashlib.sha256(content).hexdigest())
         if picture is not None:
             found[path] = picture.scores
-    chosen = [list(found)[index] for index in spread(len(found))]
-    pixels = [load_picture(path, bundle.preprocessing) for path in chosen]
-    return np.stack(pixels), np.array([found[path] for path in chosen])
+    pixels = [load_picture(path, bundle.preprocessing) for path in found]
+    return np.stack(pixels), np.array(list(found.values()))
 
 
 def spread(count: int) -> list[int]:
@@ -54,9 +53,12 @@ def spread(count: int) -> list[int]:
 
 
 def test_labels_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
-    """Proves that at least 99 % of 500 photographs get the Keras model's label, from every file."""
+    """Proves that at least 99 % of the test photographs get the Keras model's label, from every file.
+
+    All of them: of 500, 99 % is known to half a point either way.
+    """
     name, scores, keras = compared
-    assert len(keras) == COUNT
+    assert len(keras) > COUNT
     for key, found in scores.items():
         same = (np.argmax(found, axis=1) == keras.argmax(axis=1)).mean()
         measurements.check("agreement", f"{name}, {key}", float(same))
@@ -68,7 +70,8 @@ def test_float_scores_are_those_of_keras(compared: Compared, measurements: Measu
     for key, found in scores.items():
         precision = key.split(".")[1]
         if precision.startswith("float"):
-            difference = largest_difference(found, keras)
+            some = spread(len(keras))
+            difference = largest_difference(np.array(found)[some], keras[some])
             measurements.check(f"photographs {precision}", f"{name}, {key.split()[1]}", difference)
 
 

@@ -2,8 +2,11 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +125,38 @@ def test_limit_counts_what_the_decoder_takes(file_format: str, options: dict[str
         else:
             words = reason(content, max_pixels=6000)
             assert words.startswith(f"too large: {width} x 10, at most {allowed:,} pixels")
+
+
+@pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
+def test_long_narrow_pictures_are_refused(size: tuple[int, int]) -> None:
+    """Proves that a picture of few pixels that would take gigabytes at the target's width is refused undecoded."""
+    words = reason(encoded(Image.new("L", size)))
+    assert words == f"too large: {size[0]} x {size[1]}, at most 65,535 pixels a side"
+
+
+def test_large_tiles_count() -> None:
+    """Proves that a small TIFF file of one huge tile is refused by what the tile takes."""
+    size = ((256, 100), (257, 100), (322, 16384), (323, 16384))
+    tags = sorted((*size, (258, 8), (259, 1), (262, 1), (277, 1), (324, 8), (325, 9)))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    content = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4)
+    assert Image.open(io.BytesIO(content)).size == (100, 100)
+    assert reason(content).startswith("too large: 100 x 100, at most")
+
+
+def test_progressive_jpegs_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a progressive JPEG counts what it is kept as, and not what it is decoded to."""
+    sizes = []
+
+    @contextmanager
+    def noted(size_bytes: int) -> Iterator[None]:
+        sizes.append(size_bytes)
+        yield
+
+    monkeypatch.setattr(picture, "one_at_a_time", noted)
+    for progressive in (False, True):
+        load_picture(encoded(Image.new("RGB", (800, 800)), "JPEG", progressive=progressive), TARGET)
+    assert sizes == [4 * 100 * 100, 6 * 800 * 800]
 
 
 def test_limit_can_be_raised_and_holds_for_every_source() -> None:

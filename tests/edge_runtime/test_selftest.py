@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from edge_runtime import classifier as classifier_module
 from edge_runtime.bundle import MANIFEST, SELFTEST
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli import main
+from edge_runtime.errors import BackendError
 from edge_runtime.preprocessing import load_picture
 from edge_runtime.selftest import run_selftest
 
@@ -128,3 +131,14 @@ def test_no_bundle_is_one_line(tmp_path: Path) -> None:
     """Proves that a missing bundle is an error before any check."""
     result = selftest(tmp_path)
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+
+
+def test_scores_that_are_not_numbers_fail(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a runtime that gives NaN fails the self-test, and that a picture is no answer but an error."""
+    monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.full(2, np.nan, np.float32))
+    result = selftest(bundle)
+    assert result.exit_code == 1
+    assert "largest difference of a score nan" in result.stdout
+    monkeypatch.setattr(classifier_module, "_predict", lambda model, pixels: np.full(2, np.nan, np.float32))
+    with pytest.raises(BackendError, match=r"scores that are not numbers.*selftest"):
+        Classifier.open(bundle).classify(Image.new("RGB", (9, 9)))
