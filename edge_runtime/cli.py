@@ -69,10 +69,11 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
         folder = model or default_bundle()
         pictures = list(list_pictures(paths, recursive=recursive))
         # One picture gets every core; of many, each gets a thread.
+        workers = min(options["threads"] or default_workers(), len(pictures))  # each has a model of its own
         threads = (options["threads"] or usable_cores()) if len(pictures) == 1 else 1
         classifier = open_classifier(folder, options, threads=threads)
         output = _output(classifier, pictures, options)
-        tally = run_batch(classifier, pictures, output, workers=options["threads"] or default_workers())
+        tally = run_batch(classifier, pictures, output, workers=workers)
     if tally.failed:
         say(f"{tally.failed} of {tally.done} could not be classified", err=True)
     if tally.done < tally.total:

@@ -17,6 +17,8 @@ from edge_runtime.backends import BACKENDS
 
 # What int8 arithmetic gains from, by the names of /proc/cpuinfo.
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
+# What wheels for the Raspberry Pi leave to the system: library and Debian package.
+SYSTEM_LIBRARIES = {"libopenblas": "libopenblas0", "libopenjp2": "libopenjp2-7", "libtiff": "libtiff6"}
 LEAST_MEMORY_MIB = 128  # of a classification with a 13 MB model, twice what it takes
 
 
@@ -60,10 +62,10 @@ def examine() -> tuple[Finding, ...]:
         Finding("C library", "ok", " ".join(platform.libc_ver()) or "unknown"),
         _processor(),
         _memory(),
-        _package("numpy", "bad"),
-        _package("pillow", "bad"),
+        _loaded(_package("numpy", "bad"), "import numpy"),
+        _loaded(_package("pillow", "bad"), "from PIL import Image; Image.core.new"),
         *runtimes,
-        _importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"),
+        _loaded(_importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"), "import av"),
         _importable("picamera2, for the Pi's camera", "picamera2", "sudo apt install python3-picamera2"),
         *_cameras(),
     )
@@ -101,6 +103,20 @@ def _package(name: str, state: str) -> Finding:
         return Finding(name, "ok", version(name))
     except PackageNotFoundError:
         return Finding(name, state, "not installed", f"pip install {name}")
+
+
+def _loaded(finding: Finding, script: str) -> Finding:
+    """Return the finding, or that what is installed does not load and what brings it."""
+    if finding.state != "ok":
+        return finding
+    done = _python_run(script)
+    if done is not None and done.returncode == 0:
+        return finding
+    words = _last_words(done)
+    package = "av" if finding.name.startswith("PyAV") else finding.name
+    fixes = [f"sudo apt install {package}" for library, package in SYSTEM_LIBRARIES.items() if library in words]
+    fix = fixes[0] if fixes else f"pip install --force-reinstall {package}"
+    return replace(finding, state="bad", value=f"{finding.value}, does not load: {words}", fix=fix)
 
 
 def _runtime(name: str) -> Finding:

@@ -20,6 +20,7 @@ from edge_runtime.picture import Pixels
 PICAMERA = "picamera2"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
 TIMEOUT_S = 10.0  # of opening a stream, and of each read of a stream or the Pi's camera
+MOST_DAMAGED = 100  # packets in a row, some seconds of video
 DEVICE_SIZE = (640, 480)  # asked of cameras; models take much smaller pictures
 
 
@@ -90,20 +91,43 @@ def _frames(container: Any, source: str) -> Iterator[Frame]:
     stream = container.streams.video[0]
     paced = is_file(source)
     try:
-        for frame in container.decode(stream):
+        for frame in _decodable(container.demux(stream)):
             yield Frame(frame.time if paced else None, partial(_pixels, frame, source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: reading failed ({error})") from error
 
 
-def _pixels(frame: Any, source: str) -> Pixels:
+def _decodable(packets: Iterator[Any]) -> Iterator[Any]:
+    """Decode packets and leave out damaged ones, unless there are many in a row or nothing else."""
     import av
+
+    damaged_in_a_row, error, any_frame = 0, None, False
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError as damage:
+            damaged_in_a_row, error = damaged_in_a_row + 1, damage
+            if damaged_in_a_row > MOST_DAMAGED:
+                raise
+            continue
+        if frames:
+            damaged_in_a_row, any_frame = 0, True
+        yield from frames
+    if error is not None and not any_frame:
+        raise error
+
+
+def _pixels(frame: Any, source: str) -> Pixels:
+    """Return a frame as it is to be shown: a telephone held upright films lying and says so."""
+    import av
+    import numpy as np
 
     try:
         pixels: Pixels = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: a frame cannot be converted ({error})") from error
-    return pixels
+    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
+    return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
 
 
 def _arguments(source: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from edge_runtime import video
 from edge_runtime.camera import Camera, Pace, Shot
 from edge_runtime.errors import CameraError
 from edge_runtime.video import Frame, check_source, is_file, opened_video
-from tests.edge_runtime.video_source import on_air, picture, wait_until, write_video
+from tests.edge_runtime.video_source import on_air, picture, turn_video, wait_until, write_video
 
 pytest.importorskip("av", reason="PyAV reads the videos of these tests")
 
@@ -52,6 +52,45 @@ def test_colours_come_in_the_right_order(tmp_path: Path) -> None:
     assert [time_s for time_s, _ in found] == pytest.approx([0, 0.04, 0.08])
     assert (found[0][1].shape, found[0][1].dtype) == ((48, 64, 3), np.uint8)
     assert np.abs(found[0][1].astype(int) - picture("red")).max() < 12
+
+
+def test_turned_video_is_upright(tmp_path: Path) -> None:
+    """Proves that a telephone's video is seen as it is shown: what was at the left comes to the top."""
+    import av
+
+    path = tmp_path / "video.mp4"
+    halves = np.concatenate([picture("red")[:, :32], picture("blue")[:, 32:]], axis=1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(halves, format="rgb24")))
+        container.mux(stream.encode())
+    with opened_video(str(turn_video(path, tmp_path / "turned.mp4"))) as frames:
+        (pixels,) = [frame.convert() for frame in frames]
+    assert pixels.shape == (64, 48, 3)
+    assert [colour_of(half) for half in (pixels[:28], pixels[36:])] == ["red", "blue"]
+
+
+def test_damaged_frame_is_left_out(tmp_path: Path) -> None:
+    """Proves that one frame of a file that cannot be decoded costs that frame alone."""
+    import av
+
+    path = tmp_path / "video.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for _ in range(20):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture("red"), format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        packet = list(container.demux(video=0))[10]
+    content = bytearray(path.read_bytes())
+    place = content.index(bytes(packet), packet.pos)
+    content[place : place + packet.size] = bytes(packet.size)
+    path.write_bytes(content)
+    shots = take_all(Camera(str(path), Pace(drop=False), silent))
+    assert len(shots) == 19
+    assert {colour_of(shot.pixels) for shot in shots} == {"red"}
 
 
 def test_every_frame_of_a_file_when_none_is_to_be_dropped(tmp_path: Path) -> None:

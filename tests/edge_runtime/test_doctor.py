@@ -89,3 +89,26 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor, "glob", lambda pattern: [str(tmp_path / "video0")])
     [closed] = doctor._cameras()  # a path that is not there cannot be opened either
     assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)
+
+
+@pytest.mark.parametrize(
+    ("package", "error", "fix"),
+    [
+        ("numpy", "libopenblas.so.0: cannot open shared object file", "sudo apt install libopenblas0"),
+        ("PIL", "libopenjp2.so.7: cannot open shared object file", "sudo apt install libopenjp2-7"),
+        ("av", "built for something else", "pip install --force-reinstall av"),
+    ],
+)
+def test_library_that_does_not_load_comes_with_what_it_lacks(
+    tmp_path: Path, package: str, error: str, fix: str
+) -> None:
+    """Proves that what is installed but does not load is bad, with the system's package that it lacks."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(f"raise ImportError({error!r})")
+    script = "from edge_runtime.doctor import examine\nfor f in examine(): print(f.state, f.value, f.fix)"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(doctor.__file__).parents[1]}"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.endswith(f" {fix}")]
+    assert line.startswith("bad ")
+    assert f"does not load: ImportError: {error}" in line
