@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from edge_runtime.errors import CameraError
 from edge_runtime.picture import Pixels
 
@@ -120,13 +122,13 @@ def _decodable(packets: Iterator[Any]) -> Iterator[Any]:
 def _pixels(frame: Any, source: str) -> Pixels:
     """Return a frame as it is to be shown: a telephone held upright films lying and says so."""
     import av
-    import numpy as np
 
     try:
         pixels: Pixels = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: a frame cannot be converted ({error})") from error
-    quarter_turns = round(frame.rotation / 90) % 4  # counterclockwise
+    # Counterclockwise; PyAV before 14.1 does not say it.
+    quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
 
 

@@ -84,7 +84,7 @@ def _settle(
 
 
 def _train(config: TrainConfig, name: str, runs: Path, resume: bool) -> tuple[Path, Evaluation]:
-    from trainer.errors import ConfigError, DataError
+    from trainer.errors import ConfigError, DataError, RunError
     from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
     try:
@@ -92,7 +92,7 @@ def _train(config: TrainConfig, name: str, runs: Path, resume: bool) -> tuple[Pa
 
         with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, ModuleNotFoundError):
+    except (ConfigError, DataError, RunError, ModuleNotFoundError):
         if not resume:
             forget_unbegun(runs, name)
         raise

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,6 +70,12 @@ def test_turned_video_is_upright(tmp_path: Path) -> None:
         (pixels,) = [frame.convert() for frame in frames]
     assert pixels.shape == (64, 48, 3)
     assert [colour_of(half) for half in (pixels[:28], pixels[36:])] == ["red", "blue"]
+
+
+def test_older_pyav_shows_video_as_it_was_recorded() -> None:
+    """Proves that a PyAV whose frames say nothing of being turned is still read."""
+    frame = SimpleNamespace(to_ndarray=lambda format: picture("red"))
+    np.testing.assert_array_equal(video._pixels(frame, "x"), picture("red"))
 
 
 def test_damaged_frame_is_left_out(tmp_path: Path) -> None:

@@ -130,6 +130,15 @@ def test_wrong_data_leaves_nothing_behind(place: Path) -> None:
     assert not list((place / "runs").glob("*typo*"))
 
 
+def test_wrong_teacher_leaves_nothing_behind(place: Path) -> None:
+    """Proves that a mistyped teacher is one line and frees the name of the run, which could not be resumed."""
+    process = start(place, "--data", "pets", "--name", "typo", "--teacher", "absent", *SMALL_OPTIONS)
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert err.splitlines()[-1].startswith("error: absent: not a run to learn from")
+    assert not list((place / "runs").glob("*typo*"))
+
+
 def test_unknown_architecture_is_one_line(place: Path) -> None:
     """Proves that a network nobody knows is refused with the list of those there are, before any data is read."""
     process = start(place, "--data", "absent", "--name", "odd", "--architecture", "alexnet")
