@@ -62,10 +62,12 @@ def examine() -> tuple[Finding, ...]:
         Finding("C library", "ok", " ".join(platform.libc_ver()) or "unknown"),
         _processor(),
         _memory(),
-        _loaded(_package("numpy", "bad"), "import numpy"),
-        _loaded(_package("pillow", "bad"), "from PIL import Image; Image.core.new"),
+        _loaded(_package("numpy", "bad"), "import numpy", "numpy"),
+        _loaded(_package("pillow", "bad"), "from PIL import Image; Image.core.new", "pillow"),
         *runtimes,
-        _loaded(_importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"), "import av"),
+        _loaded(
+            _importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"), "import av", "av"
+        ),
         _importable("picamera2, for the Pi's camera", "picamera2", "sudo apt install python3-picamera2"),
         *_cameras(),
     )
@@ -105,16 +107,12 @@ def _package(name: str, state: str) -> Finding:
         return Finding(name, state, "not installed", f"pip install {name}")
 
 
-def _loaded(finding: Finding, script: str) -> Finding:
+def _loaded(finding: Finding, script: str, package: str) -> Finding:
     """Return the finding, or that what is installed does not load and what brings it."""
-    if finding.state != "ok":
+    words = _failure(script) if finding.state == "ok" else ""
+    if not words:
         return finding
-    done = _python_run(script)
-    if done is not None and done.returncode == 0:
-        return finding
-    words = _last_words(done)
-    package = "av" if finding.name.startswith("PyAV") else finding.name
-    fixes = [f"sudo apt install {package}" for library, package in SYSTEM_LIBRARIES.items() if library in words]
+    fixes = [f"sudo apt install {lacking}" for library, lacking in SYSTEM_LIBRARIES.items() if library in words]
     fix = fixes[0] if fixes else f"pip install --force-reinstall {package}"
     return replace(finding, state="bad", value=f"{finding.value}, does not load: {words}", fix=fix)
 
@@ -124,11 +122,10 @@ def _runtime(name: str) -> Finding:
     package = library.library.replace("_", "-")
     if find_spec(library.library) is None:
         return Finding(name, "missing", "not installed", library.install)
-    # In a process of its own: a wheel for another processor can end it with an illegal instruction.
-    done = _python_run(f"import edge_runtime.backends.{library.module}")
-    if done is not None and done.returncode == 0:
+    words = _failure(f"import edge_runtime.backends.{library.module}")
+    if not words:
         return _old_numpy(name) or Finding(name, "ok", _package(package, "ok").value)
-    return Finding(name, "bad", f"cannot be imported: {_last_words(done)}", f"{library.install} --force-reinstall")
+    return Finding(name, "bad", f"cannot be imported: {words}", f"{library.install} --force-reinstall")
 
 
 def _old_numpy(name: str) -> Finding | None:
@@ -138,16 +135,17 @@ def _old_numpy(name: str) -> Finding | None:
     return Finding(name, "missing", f"needs NumPy below 2, found {numpy}", "pip install 'numpy<2'")
 
 
-def _python_run(script: str) -> subprocess.CompletedProcess[str] | None:
+def _failure(script: str) -> str:
+    """Return why a script fails, and nothing when it does not.
+
+    In a process of its own: a wheel for another processor can end it with an illegal instruction.
+    """
     try:
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _last_words(done: subprocess.CompletedProcess[str] | None) -> str:
-    if done is None:
         return "no answer in 60 s"
+    if done.returncode == 0:
+        return ""
     if done.returncode < 0:
         return f"ended by signal {-done.returncode}, so built for another processor"
     return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"

@@ -33,9 +33,9 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "J
 # Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
 PLAIN_BYTES = 4
 DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
-_TILE_SIDES = (322, 323)  # tags of a TIFF file
 PROGRESSIVE_BYTES = 6  # a JPEG's coefficients, two bytes each, which are kept at any scale
 
+_TILE_SIDES = (0x0142, 0x0143)  # TIFF tags
 ORIENTATION = 0x0112  # EXIF tag; a number here, because importing PIL.ExifTags takes 5 ms
 # What puts a picture upright, by EXIF orientation. Source: Exif 2.32, tag 0x0112.
 UPRIGHT = {
@@ -79,9 +79,9 @@ def decode_picture(
             if image is source:
                 image.load()  # first: it can turn the picture and take the orientation away
                 return _upright_rgb(image, preprocessing)
-            whole = image.width * image.height
+            whole = _decoded_pixels(image)
             _decode_smaller(image, preprocessing)
-            kept = whole if image.info.get("progressive") else image.width * image.height
+            kept = whole if image.info.get("progressive") else _decoded_pixels(image)
             with one_at_a_time(kept * cost):
                 image.load()
                 upright = _upright_rgb(image, preprocessing)

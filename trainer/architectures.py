@@ -90,6 +90,13 @@ def _residual_network(image_size: int | None, outputs: int, widths: tuple[int, .
     return Model(image, layers.Activation(activation, dtype="float32", name="scores")(x), name=name)
 
 
+def with_side(model: keras.Model, architecture: str, image_size: int | None) -> keras.Model:
+    """Return the network of an architecture with the weights of `model`, for pictures of another side."""
+    other = ARCHITECTURES[architecture](image_size, model.output_shape[-1])
+    other.set_weights(model.get_weights())
+    return other
+
+
 def _convolution(x: Any, filters: int, *, stride: int = 1, relu: bool = True) -> Any:
     from keras import layers
 

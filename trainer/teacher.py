@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.folders import RUN
-from trainer.architectures import ANY_SIDE, ARCHITECTURES
+from trainer.architectures import ANY_SIDE, with_side
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side
 from trainer.errors import RunError
@@ -60,9 +60,7 @@ def _network(run: Path, architecture: str, config: TrainConfig) -> keras.Model:
     except Exception as error:  # damaged archives raise almost anything (BadZipFile, KeyError, OSError, ...)
         raise RunError(f"{run / 'model.keras'}: cannot be read ({error}). Train the teacher again.") from error
     if architecture in ANY_SIDE:
-        any_side = ARCHITECTURES[architecture](None, teacher.output_shape[-1])
-        any_side.set_weights(teacher.get_weights())
-        return any_side
+        return with_side(teacher, architecture, None)
     if config.any_side or teacher.input_shape[1] != config.image_size:
         raise RunError(
             f"{run}: the teacher takes pictures of {teacher.input_shape[1]} pixels only, its pupil is trained on "

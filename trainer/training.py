@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Preprocessing
-from trainer.architectures import ANY_SIDE, ARCHITECTURES
+from trainer.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.cache import DEFAULT_CACHE
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
@@ -84,7 +84,7 @@ def train(
     compile_network(model, config, steps)
     teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None
     trained, state = fit(model, dataset, config, teacher=teacher, folder=folder, observer=observer)
-    model = _bare(trained, build, config.image_size)
+    model = _bare(trained, config)
     right_odds(model, dataset)
 
     scores, targets = predict_scores(model, dataset, Side.TEST), dataset.targets(Side.TEST)
@@ -122,14 +122,12 @@ def _data_folder(data: str, on_download: Callable[[int, int], None]) -> Path:
     return Path(data)
 
 
-def _bare(trained: Any, build: Callable[[Any, int], Any], image_size: int) -> Any:
+def _bare(trained: Any, config: TrainConfig) -> Any:
     """Return the network for use: float32, one input size, no optimiser."""
     import keras
 
     keras.config.set_dtype_policy("float32")
-    model = build(image_size, trained.output_shape[-1])
-    model.set_weights(trained.get_weights())
-    return model
+    return with_side(trained, config.architecture, config.image_size)
 
 
 def _start_keras(config: TrainConfig) -> None:

@@ -18,6 +18,20 @@ from trainer.run_folder import start_run
 
 SMALL = Preprocessing(32, 32)
 PLAN = SplitPlan(seed=0, limit_per_class=0, validation_fraction=0.2, test_fraction=0.2)
+KINDS = (
+    "anchor",
+    "bear",
+    "crab",
+    "deer",
+    "emu",
+    "fish",
+    "goat",
+    "hat",
+    "ibis",
+    "jar",
+    "kite",
+    "lamp",
+)  # of negatives
 TINTS = {"cat": (90, 0, 0), "dog": (0, 0, 90), "owl": (0, 90, 0)}
 
 

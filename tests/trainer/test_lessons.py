@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.preprocessing import Preprocessing, load_picture
-from tests.trainer.conftest import PLAN, SMALL, Silent, write_pets
+from tests.trainer.conftest import KINDS, PLAN, SMALL, Silent, write_pets
 from trainer.architectures import compact_network, wide_network
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, add_crops, read_dataset
@@ -19,7 +19,6 @@ from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
 from trainer.teacher import read_teacher
 
-KINDS = ("anchor", "bear", "crab", "deer", "emu", "fish", "goat", "hat", "ibis", "jar", "kite", "lamp")
 PLAIN = TrainConfig(image_size=32, batch_size=8)
 
 

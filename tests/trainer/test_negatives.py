@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from tests.trainer.conftest import PLAN, SMALL, TINTS, Silent, draw_blocks, write_class, write_pets
+from tests.trainer.conftest import KINDS, PLAN, SMALL, TINTS, Silent, draw_blocks, write_class, write_pets
 from trainer.batches import DRAWN
 from trainer.cache import cache_pictures
 from trainer.config import TrainConfig
@@ -20,8 +20,6 @@ from trainer.lessons import training_rows
 from trainer.matching import match_files
 from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
-
-KINDS = ("anchor", "bear", "crab", "deer", "emu", "fish", "goat", "hat", "ibis", "jar", "kite", "lamp")
 
 
 @pytest.fixture(scope="module")
