@@ -12,6 +12,7 @@ import click
 
 from edge_runtime.bundle import default_bundle
 from edge_runtime.folders import REPORTS, newest_folder
+from edge_runtime.options import NumberRange
 from edge_runtime.terminal import next_command, one_line_errors, say
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def recommend(report: Path | None, as_json: bool) -> None:
 @click.command()
 @click.argument("old", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))
-@click.option("--tolerance", type=click.FloatRange(0), default=0.05, show_default=True,
+@click.option("--tolerance", type=NumberRange(0), default=0.05, show_default=True,
               help="Share by which latency, memory and size may grow.")  # fmt: skip
 @_AS_JSON
 def compare(old: Path, new: Path, tolerance: float, as_json: bool) -> None:

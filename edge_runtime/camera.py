@@ -13,6 +13,7 @@ from edge_runtime.picture import Pixels
 from edge_runtime.video import Frame, is_file, opened_video
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+LONGEST_GAP_S = 2.0  # of the times in a recording; longer ones, where a camera was off, are not waited out
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Camera:
         self._waiting: tuple[int, float, Frame] | None = None
         self._ended = False
         self._error: BaseException | None = None
-        self._due_s = float("-inf")
+        self._due_s = self._connected_s = float("-inf")
         self._thread = Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -72,7 +73,7 @@ class Camera:
         """Return the newest frame that nobody has taken, or None when none came in `timeout_s` seconds.
 
         Raises:
-            EOFError: a file has come to its end.
+            EOFError: a recording has come to its end.
             CameraError: a file cannot be read.
         """
         with self._changed:
@@ -118,34 +119,40 @@ class Camera:
     def _read_for_ever(self) -> None:
         wait_s = FIRST_WAIT_S
         while not self._stop.is_set():
-            before = self.frames
+            before = self.connections
             try:
-                self._read()
+                if self._read():
+                    return
                 reason = f"{self._source}: ended"
             except CameraError as error:
                 reason = str(error)
-            if self.frames > before:  # it worked for a while
-                wait_s = FIRST_WAIT_S
+            if self.connections > before and time.monotonic() - self._connected_s > wait_s:
+                wait_s = FIRST_WAIT_S  # it worked for a while
             if not self._stop.is_set():
                 self._report(f"{reason}; trying again in {wait_s:g} s")
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Read until no more frames come, and return whether that is the end of a recording."""
+        clock, recorded = _Clock(), False
         with opened_video(self._source) as frames:
-            start_s = None
-            for frame in frames:
-                now_s = time.monotonic()
-                if start_s is None:
-                    start_s = now_s - (frame.time_s or 0.0)
-                    self.connections += 1
-                    if self.connections > 1:
-                        self._report(f"{self._source}: connected again")
-                if frame.time_s is not None and self._pace.drop:  # a file plays in its own time
-                    self._stop.wait(max(0.0, start_s + frame.time_s - now_s))
+            for number, frame in enumerate(frames):
+                if not number:
+                    self._note_connection()
+                recorded = frame.time_s is not None
+                if frame.time_s is not None and self._pace.drop:
+                    self._stop.wait(clock.wait_s(frame.time_s, time.monotonic()))
                 if self._stop.is_set():
-                    return
+                    return False
                 self._offer(frame)
+        return recorded
+
+    def _note_connection(self) -> None:
+        self._connected_s = time.monotonic()
+        self.connections += 1
+        if self.connections > 1:
+            self._report(f"{self._source}: connected again")
 
     def _offer(self, frame: Frame) -> None:
         number, now_s = self.frames, time.monotonic()
@@ -169,3 +176,19 @@ class Camera:
             # A frame that comes a little late does not move those after it, or fewer would come than are allowed.
             self._due_s = (self._due_s if now_s - self._due_s < interval_s else now_s) + interval_s
         return True
+
+
+class _Clock:
+    """Says how long to wait for the next frame of a recording, so that it plays in its own time."""
+
+    def __init__(self) -> None:
+        self._start_s: float | None = None
+        self._last_s = 0.0
+
+    def wait_s(self, time_s: float, now_s: float) -> float:
+        """Return the wait before the frame of `time_s`; a gap or a jump back in the times moves the start."""
+        if self._start_s is None:
+            self._start_s, self._last_s = now_s - time_s, time_s
+        step_s, self._last_s = time_s - self._last_s, time_s
+        self._start_s -= step_s - min(max(step_s, 0.0), LONGEST_GAP_S)
+        return max(0.0, self._start_s + time_s - now_s)

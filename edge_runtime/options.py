@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +31,25 @@ PRECISION = click.option(
     "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
     help="Number format of the file; mixed is int8 with some layers in float.",
 )  # fmt: skip
+
+
+class NumberRange(click.FloatRange):
+    """A range without the number that is none: it passes every comparison with a bound."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        """Return the number, or refuse it as Click does."""
+        number: float = super().convert(value, parameter, context)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", parameter, context)
+        return number
+
+
 THREADS = click.option(
     "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 MIN_CONFIDENCE = click.option(
-    "--min-confidence", type=click.FloatRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
+    "--min-confidence", type=NumberRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
 )
 
 

@@ -20,9 +20,12 @@ from edge_runtime.errors import CameraError
 from edge_runtime.picture import Pixels
 
 PICAMERA = "picamera2"
+# Debian's package, which an ordinary virtual environment does not see.
+PICAMERA_INSTALL = "sudo apt install python3-picamera2, and python3 -m venv --system-site-packages FOLDER"
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
 TIMEOUT_S = 10.0  # of opening a stream, and of each read of a stream or the Pi's camera
 MOST_DAMAGED = 100  # packets in a row, some seconds of video
+UNKNOWN_RATE = 25  # frames a second where a file does not say
 DEVICE_SIZE = (640, 480)  # asked of cameras; models take much smaller pictures
 
 
@@ -30,7 +33,7 @@ class Frame(NamedTuple):
     """A frame that is converted only when somebody looks at it.
 
     Attributes:
-        time_s: its time in a file, seconds from the start; None where frames come as they are made.
+        time_s: its time in a recording, which ends; None where frames come as they are made.
         convert: returns its pixels, `uint8 (height, width, 3) RGB 0-255`.
     """
 
@@ -50,7 +53,7 @@ def check_source(source: str) -> None:
         CameraError: a file that is not there, or a kind of address that is not read.
     """
     if source == PICAMERA and PICAMERA not in sys.modules and find_spec(PICAMERA) is None:
-        raise CameraError("picamera2 is not installed: sudo apt install python3-picamera2")
+        raise CameraError(f"{PICAMERA} is not installed: {PICAMERA_INSTALL}")
     if is_file(source) and "://" in source:
         raise CameraError(f"{source}: expected an address that begins with {', '.join(STREAMS)}")
     if is_file(source) and not Path(source).is_file():
@@ -91,10 +94,13 @@ def _frames(container: Any, source: str) -> Iterator[Frame]:
     if not container.streams.video:
         raise CameraError(f"{source}: holds no video")
     stream = container.streams.video[0]
-    paced = is_file(source)
+    # An address may be that of a recording, which says how long it is.
+    recorded = is_file(source) or (container.duration or 0) > 0
+    rate = float(stream.average_rate or stream.guessed_rate or UNKNOWN_RATE)
     try:
-        for frame in _decodable(container.demux(stream)):
-            yield Frame(frame.time if paced else None, partial(_pixels, frame, source))
+        for number, frame in enumerate(_decodable(container.demux(stream))):
+            time_s = number / rate if frame.time is None else frame.time  # raw H.264 has no times
+            yield Frame(time_s if recorded else None, partial(_pixels, frame, source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: reading failed ({error})") from error
 
@@ -139,9 +145,9 @@ def _arguments(source: str) -> dict[str, Any]:
         return {"file": device, "format": "v4l2", "options": {"video_size": size}}
     if not source.startswith(STREAMS):
         return {"file": source}
-    # TCP: lost packets would give broken pictures. No buffering: the newest frame is the one that counts.
+    # TCP: lost packets would give broken pictures.
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
-    return {"file": source, "timeout": TIMEOUT_S, "options": options | {"fflags": "nobuffer"}}
+    return {"file": source, "timeout": TIMEOUT_S, "options": options}
 
 
 def _device(source: str) -> str:
@@ -162,8 +168,7 @@ def _opened_picamera() -> Iterator[Iterator[Frame]]:
             camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
             camera.start()
         except ImportError as error:
-            install = "sudo apt install python3-picamera2"
-            raise CameraError(f"{PICAMERA} is not installed: {install} ({error})") from error
+            raise CameraError(f"{PICAMERA} is not installed: {PICAMERA_INSTALL} ({error})") from error
         # libcamera's errors come as RuntimeError, IndexError and others.
         except Exception as error:
             raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error

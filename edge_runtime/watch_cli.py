@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from edge_runtime.errors import CatdogError
-from edge_runtime.options import BACKEND, MIN_CONFIDENCE, MODEL, PRECISION, open_classifier
+from edge_runtime.options import BACKEND, MIN_CONFIDENCE, MODEL, PRECISION, NumberRange, open_classifier
 from edge_runtime.terminal import one_line_errors, say
 
 if TYPE_CHECKING:
@@ -31,13 +31,11 @@ if TYPE_CHECKING:
 @click.option(
     "--every", type=click.IntRange(1), default=1, show_default=True, help="Each how many frames one counts."
 )
-@click.option(
-    "--max-fps", type=click.FloatRange(0), default=0, help="Frames a second at most.  [default: no limit]"
-)
+@click.option("--max-fps", type=NumberRange(0), default=0, help="Frames a second at most.  [default: no limit]")
 @click.option("--all-frames", is_flag=True, help="Of a video file: every frame, as fast as it goes.")
-@click.option("--half-life", type=click.FloatRange(0), default=0.5, show_default=True,
+@click.option("--half-life", type=NumberRange(0), default=0.5, show_default=True,
               help="Age at which a frame's scores count half, seconds.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 1), default=0.1, show_default=True,
+@click.option("--margin", type=NumberRange(0, 1), default=0.1, show_default=True,
               help="Lead that another label needs to take over.")  # fmt: skip
 @click.option("--each-frame", is_flag=True, help="A line for each frame, not only for each change.")
 @click.option("--json", "as_json", is_flag=True, help="Lines as JSON objects.")
@@ -50,13 +48,17 @@ def watch(source: str | None, named: str | None, model: Path | None, **options: 
     """
     if (source is None) == (named is None):
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
+    if options["all_frames"] and options["max_fps"]:
+        raise click.UsageError("--all-frames and --max-fps exclude each other; --every thins a file out")
     source = source or named or ""
     with one_line_errors("camera"):
         from edge_runtime.bundle import default_bundle
         from edge_runtime.parallel import usable_cores
-        from edge_runtime.video import check_source
+        from edge_runtime.video import check_source, is_file
 
         check_source(source)
+        if options["all_frames"] and not is_file(source):
+            raise click.UsageError("--all-frames is for a video file: a camera does not wait")
         folder = model or default_bundle()
         # One core is left to decode on.
         classifier = open_classifier(folder, options, threads=options["threads"] or max(1, usable_cores() - 1))

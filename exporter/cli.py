@@ -15,6 +15,7 @@ import click
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
+from edge_runtime.options import NumberRange
 from edge_runtime.terminal import next_command, one_line_errors, say
 from exporter.errors import SourceError
 
@@ -50,7 +51,7 @@ _PRECISIONS = {
 @click.option("--format", "format_", type=click.Choice(["tflite", "onnx", "all"]), default="all", show_default=True)
 @click.option(
     "--max-drop",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=0.01,
     show_default=True,
     help="Largest drop of accuracy that passes.",

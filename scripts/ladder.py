@@ -29,20 +29,20 @@ RUNS = Path("runs/ladder")
 PAGE = Path("docs/ladder.md")
 RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     "whole": ("the whole recipe", {}),
-    "augment": ("no augmentation", {"augment": False}),
     "cutmix": ("no mixed pictures", {"cutmix": 0.0}),
     "crops": ("crops from pictures of 128 pixels, not 160", {"source_side": 0}),
-    "sides": ("128 pixels throughout", {"first_side": 0, "last_side": 0}),
+    "wide": ("the teacher itself, of as many epochs", {"architecture": "wide"}),
+    "teacher": ("with that teacher", {"teacher": str(RUNS / "wide")}),
+    "schedule": ("a constant rate for warm-up and cosine", {"schedule": "constant"}),
+    "clean": ("doubted labels stay", {"clean_labels": False}),
+    "augment": ("no augmentation", {"augment": False}),
+    "average": ("no averaged weights", {"weight_averaging": 0.0}),
     "sgd": (
         "SGD with Nesterov momentum for Muon",
         {"optimizer": "sgd", "learning_rate": 0.05, "weight_decay": 0.005},
     ),
-    "schedule": ("a constant rate for warm-up and cosine", {"schedule": "constant"}),
-    "average": ("no averaged weights", {"weight_averaging": 0.0}),
+    "sides": ("128 pixels throughout", {"first_side": 0, "last_side": 0}),
     "smoothing": ("no label smoothing", {"label_smoothing": 0.0}),
-    "clean": ("doubted labels stay", {"clean_labels": False}),
-    "wide": ("the teacher itself, of as many epochs", {"architecture": "wide"}),
-    "teacher": ("with that teacher", {"teacher": str(RUNS / "wide")}),
 }
 
 _HEAD = """# What each ingredient of the compact recipe gives

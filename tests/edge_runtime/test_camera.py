@@ -5,11 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_runtime import camera as camera_module
 from edge_runtime import video
@@ -130,6 +133,66 @@ def test_file_plays_in_its_own_time(tmp_path: Path) -> None:
     start_s = time.monotonic()
     take_all(Camera(str(path), Pace(), silent))
     assert 0.5 <= time.monotonic() - start_s < 3
+
+
+def test_raw_file_plays_at_its_rate(tmp_path: Path) -> None:
+    """Proves that a file without times, as rpicam-vid writes, takes as long as it was filmed."""
+    path = write_video(tmp_path / "video.m4v", ["red"] * 16, fps=25)
+    start_s = time.monotonic()
+    shots = take_all(Camera(str(path), Pace(drop=False), silent))
+    assert [shot.time_s for shot in shots] == pytest.approx([number / 25 for number in range(len(shots))])
+    assert len(shots) >= 15
+    start_s = time.monotonic()
+    take_all(Camera(str(path), Pace(), silent))
+    assert 0.5 <= time.monotonic() - start_s < 3
+
+
+@pytest.mark.parametrize(("jump_s", "least_s"), [(3600, 0.3), (-0.5, 0.0)])
+def test_jump_in_the_times_is_not_waited_out(
+    monkeypatch: pytest.MonkeyPatch, jump_s: float, least_s: float
+) -> None:
+    """Proves that an hour in which nothing was filmed, or a clock set back, holds nothing up."""
+    monkeypatch.setattr(camera_module, "LONGEST_GAP_S", 0.3)
+    clock, now_s, waits = camera_module._Clock(), 100.0, []
+    for time_s in (7.0, 7.1, 7.1 + jump_s, 7.2 + jump_s):
+        waits.append(clock.wait_s(time_s, now_s))
+        now_s += waits[-1]
+    assert waits == pytest.approx([0, 0.1, least_s, 0.1])
+
+
+def test_recording_behind_an_address_ends(tmp_path: Path) -> None:
+    """Proves that a file on a web server plays once, in its own time, and is not fetched again and again."""
+    write_video(tmp_path / "video.mp4", ["red"] * 16, fps=30)
+    handler = partial(QuietHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        start_s = time.monotonic()
+        camera = Camera(f"http://127.0.0.1:{server.server_port}/video.mp4", Pace(), silent)
+        take_all(camera)
+        server.shutdown()
+    assert 0.5 <= time.monotonic() - start_s < 10
+    assert (camera.frames, camera.connections) == (16, 1)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
+    def log_message(self, *arguments: object) -> None:
+        """Log nothing."""
+
+
+def test_source_that_gives_one_frame_each_time_is_asked_ever_more_slowly(tmp_path: Path) -> None:
+    """Proves that a camera which breaks off after each first frame is not asked twice a second for ever."""
+    Image.fromarray(picture("red")).save(tmp_path / "now.jpg")
+    handler, said = partial(QuietHandler, directory=str(tmp_path)), []
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        camera = Camera(f"http://127.0.0.1:{server.server_port}/now.jpg", Pace(), said.append)
+        wait_until(lambda: sum("trying again" in line for line in said) >= 3)
+        camera.close()
+        server.shutdown()
+    assert [line.split()[-2] for line in said if "trying again" in line][:3] == ["0.5", "1", "2"]
+    assert camera.connections >= 3
 
 
 @pytest.mark.parametrize(("pace", "numbers"), [(Pace(every=5), [0, 5, 10, 15]), (Pace(max_fps=10), [0, 3, 6, 9])])

@@ -71,14 +71,14 @@ def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("options", "frames"),
-    [(("--every", "50"), [0, 50, 100]), (("--max-fps", "0.001"), [0])],
+    [(("--all-frames", "--every", "50"), [0, 50, 100]), (("--max-fps", "0.001"), [0])],
     ids=["every", "max-fps"],
 )
 def test_chosen_frames_are_classified(
-    onnx_bundle: Path, video: Path, options: tuple[str, str], frames: list[int]
+    onnx_bundle: Path, video: Path, options: tuple[str, ...], frames: list[int]
 ) -> None:
     """Proves that --every and --max-fps choose the frames that are classified."""
-    result = watch(video, "--all-frames", "--each-frame", "--json", "--model", onnx_bundle, *options)
+    result = watch(video, "--each-frame", "--json", "--model", onnx_bundle, *options)
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == frames
 
 
@@ -158,11 +158,14 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
         (["ftp://host/x"], 1, "expected an address that begins with rtsp://"),
         ([], 2, "name one source"),
         (["0", "--source", "1"], 2, "name one source"),
+        (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
+        (["0", "--all-frames"], 2, "--all-frames is for a video file"),
+        (["0", "--all-frames", "--max-fps", "5"], 2, "exclude each other"),
     ],
     ids=str,
 )
-def test_wrong_source_is_one_clear_line(onnx_bundle: Path, arguments: list[str], code: int, words: str) -> None:
-    """Proves that a source which can never be is refused at once."""
+def test_wrong_use_is_one_clear_line(onnx_bundle: Path, arguments: list[str], code: int, words: str) -> None:
+    """Proves that a source which can never be, and options that contradict it, are refused at once."""
     result = watch(*arguments, "--model", onnx_bundle)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
