@@ -85,6 +85,8 @@ def _one(classifier: Classifier, path: str) -> Prediction | PictureError:
 def _source(path: str) -> str | bytes:
     if path != STANDARD_INPUT:
         return path
+    if sys.stdin is None:  # Python's mark of a stream that the caller closed
+        return b""
     from edge_runtime.picture import MAX_FILE_BYTES
 
     return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)  # one more than is accepted

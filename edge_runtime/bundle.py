@@ -53,7 +53,8 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         if _file_size(path) > MAX_MANIFEST_BYTES:
             raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
+        json.dumps(values, ensure_ascii=False).encode()  # refuses half a character, which nothing could print
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {MANIFEST} there. {_what_instead(folder)}") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -98,6 +99,14 @@ def read_model_file(folder: Path, file: ModelFile) -> bytes:
             f"received {received[:12]}.... Copy or export the bundle again."
         )
     return content
+
+
+def _whole_number(digits: str) -> int:
+    """Return the number, as long as it fits 64 bits: longer ones fail wherever they become a float."""
+    number = int(digits)
+    if abs(number) >= 2**63:
+        raise ValueError(f"the whole number {digits[:20]}... is too long")
+    return number
 
 
 def _file_size(path: Path) -> int:

@@ -20,7 +20,7 @@ from edge_runtime import backends
 from edge_runtime.bundle import Bundle, default_bundle, read_bundle
 from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
-from edge_runtime.picture import MAX_PIXELS
+from edge_runtime.picture import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 from edge_runtime.selection import Selection, select
 
@@ -97,33 +97,37 @@ class Classifier:
     @classmethod
     def open(
         cls,
-        folder: str | os.PathLike[str] | None = None,
+        bundle: str | os.PathLike[str] | None = None,
         backend: str = "auto",
+        threads: int | None = None,
         *,
         precision: str = "auto",
-        threads: int | None = None,
         min_confidence: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Classifier:
         """Open a bundle folder.
 
         Args:
-            folder: the bundle; default the newest in `bundles/`, or else the one that comes with the package.
+            bundle: its folder; default the newest in `bundles/`, or else the one that comes with the package.
             backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
+            threads: inference threads of `classify`, 1 or more; default one per usable core, at most 4.
             precision: `auto` or a `Precision`.
-            threads: inference threads of `classify`; default one per usable core, at most 4.
             min_confidence: a prediction of less confidence is not confident, 0-1; default the manifest's.
             max_pixels: larger pictures are refused before they are decoded, 1-178,956,970.
 
         Raises:
             BundleError: the bundle is missing, damaged or of an unknown version.
             BackendError: no installed runtime loads a file of the bundle that was asked for.
+            ValueError: a number is out of its range.
         """
-        path = default_bundle() if folder is None else Path(folder)
-        bundle = read_bundle(path)
-        threads = threads or usable_cores()
-        selection = select(path, bundle, backend, precision, threads)
-        return cls(bundle, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
+        threads = usable_cores() if threads is None else threads
+        _refuse_outside("threads", threads, 1, math.inf)
+        _refuse_outside("min_confidence", min_confidence or 0, 0, 1)
+        _refuse_outside("max_pixels", max_pixels, 1, LARGEST_MAX_PIXELS)
+        folder = default_bundle() if bundle is None else Path(bundle)
+        manifest = read_bundle(folder)
+        selection = select(folder, manifest, backend, precision, threads)
+        return cls(manifest, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run the model on `uint8 (height, width, 3) RGB 0-255` as `load_picture` returns it.
@@ -149,12 +153,17 @@ class Classifier:
 
         Args:
             pictures: what `classify` takes; taken lazily, a few ahead of the consumer.
-            workers: pictures in work at once, each with a loaded model of its own; default `default_workers()`.
+            workers: pictures in work at once, 1 or more, each with a loaded model of its own; default
+                `default_workers()`.
 
         Returns:
             Lazily, for each picture its prediction, or the error as a value, so that one bad picture stops nothing.
+
+        Raises:
+            ValueError: `workers` is below 1.
         """
-        workers = workers or default_workers()
+        workers = default_workers() if workers is None else workers
+        _refuse_outside("workers", workers, 1, math.inf)
         while self._opened < workers:
             self._lend(partial(_predict, self._reopen()))
         return map_in_order(self._attempt, pictures, workers=workers)
@@ -200,6 +209,12 @@ class Classifier:
             preprocess_ms=(resized - decoded) * 1e3,
             inference_ms=(done - resized) * 1e3,
         )
+
+
+def _refuse_outside(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        expected = f"{low:,} or more" if high == math.inf else f"{low:,} to {high:,}"
+        raise ValueError(f"{name}: expected {expected}, received {value!r}")
 
 
 def _is_ready(picture: PictureSource, shape: tuple[int, int, int]) -> TypeGuard[Pixels]:

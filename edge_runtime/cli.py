@@ -81,10 +81,16 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
         sys.exit(130)
     if tally.failed:
         sys.exit(1)
+    _say_next(folder, pictures[0])
+
+
+def _say_next(folder: Path, picture: str) -> None:
     import shlex
 
-    data = os.path.dirname(pictures[0]) or "."
-    next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {shlex.quote(data)}")
+    from edge_runtime.listing import STANDARD_INPUT
+
+    data = "PICTURES" if picture == STANDARD_INPUT else shlex.quote(os.path.dirname(picture) or ".")
+    next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {data}")
 
 
 def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]) -> ResultFormat:

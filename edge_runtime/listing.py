@@ -21,25 +21,38 @@ def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[
 
     Args:
         paths: files and `-`, passed on as they are; folders, for the pictures in them by suffix; and patterns
-            such as `*.jpg` or `**/*.png`. What names nothing is passed on too, to be reported when it is opened.
+            such as `*.jpg`, `pets/*` or `**/*.png`. What names nothing, and a folder that cannot be read, are
+            passed on too, to be reported when they are opened.
         recursive: look in the folders of a folder too; links to folders are not followed.
     """
     for path in paths:
         if path != STANDARD_INPUT and os.path.isdir(path):
             yield from _in_folder(path, recursive)
         elif glob.has_magic(path) and not os.path.lexists(path):
-            yield from sorted(glob.iglob(path, recursive=True)) or [path]
+            yield from _matching(path, recursive)
         else:
             yield path
 
 
+def _matching(pattern: str, recursive: bool) -> Iterator[str]:
+    matches = sorted(glob.iglob(pattern, recursive=True))
+    for path in matches or [pattern]:
+        if not os.path.isdir(path):
+            yield path
+        elif "**" not in pattern:  # which looks into folders itself
+            yield from _in_folder(path, recursive)
+
+
 def _in_folder(folder: str, recursive: bool) -> Iterator[str]:
-    found = False
-    for parent, folders, names in os.walk(folder):
+    found, unreadable = False, list[OSError]()
+    for parent, folders, names in os.walk(folder, onerror=unreadable.append):
         folders[:] = sorted(folders) if recursive else []
         for name in sorted(names):
             if name.lower().endswith(SUFFIXES):
                 found = True
                 yield os.path.join(parent, name)
-    if not found:  # opening it will say that it is a folder
+    # Opening them will say what is wrong with them.
+    if unreadable:
+        yield from (error.filename for error in unreadable)
+    elif not found:
         yield folder

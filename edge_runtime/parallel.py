@@ -36,19 +36,31 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
         workers: threads, 1 or more.
 
     Yields:
-        The results in the order of the items. What `function` raises is raised here.
+        The results in the order of the items. What `function` raises is raised here, and what `items` raises too,
+        after the results of what they gave before.
     """
     # Here, because the command that classifies one picture does not need it.
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pending: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(workers)
+    failures: list[Exception] = []
     try:
-        for item in items:
+        for item in _until_failure(items, failures):
             pending.append(pool.submit(function, item))
-            if len(pending) > AHEAD * workers:
+            if pending[0].done() or len(pending) > AHEAD * workers:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(cancel_futures=True)
+        for failure in failures:
+            raise failure
+    finally:  # also when the consumer stops early, who does not wait for what is in work
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _until_failure(items: Iterable[Item], failures: list[Exception]) -> Iterator[Item]:
+    """Yield the items, and keep what they raise for when the work on those before is done."""
+    try:
+        yield from items
+    except Exception as failure:
+        failures.append(failure)

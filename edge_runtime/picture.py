@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edge_runtime.errors import PictureError
-from edge_runtime.large_picture import one_at_a_time
+from edge_runtime.jpeg import has_many_scans
+from edge_runtime.large_picture import LARGE_BYTES, one_at_a_time
 
 if TYPE_CHECKING:
     from edge_runtime.contract import Preprocessing
 
 # 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
 MAX_PIXELS = 80_000_000
+LARGEST_MAX_PIXELS = 178_956_970  # Pillow refuses more
 MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width, takes more than it holds
 MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
@@ -29,11 +31,13 @@ STRIP_PIXELS = 1_000_000
 
 
 # Those that photographs come in; Pillow's others (EPS runs a program) are refused.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+JPEGS = ("JPEG", "MPO")
+FORMATS = (*JPEGS, "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 # Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
 PLAIN_BYTES = 4
 DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
-PROGRESSIVE_BYTES = 6  # a JPEG's coefficients, two bytes each, which are kept at any scale
+# Of a JPEG of several scans, as progressive ones are: its coefficients, two bytes each, are kept at any scale.
+SCANS_BYTES = {"L": 6, "RGB": 6, "CMYK": 8}
 
 _TILE_SIDES = (0x0142, 0x0143)  # TIFF tags
 ORIENTATION = 0x0112  # EXIF tag; a number here, because importing PIL.ExifTags takes 5 ms
@@ -62,7 +66,7 @@ def decode_picture(
     Args:
         source: path, encoded bytes, binary file object, PIL image, or `uint8 (H, W, 3) RGB 0-255`.
         preprocessing: the contract to follow.
-        max_pixels: larger pictures are refused before they are decoded, 1-178,956,970 (Pillow's own bound).
+        max_pixels: larger pictures are refused before they are decoded, 1 to `LARGEST_MAX_PIXELS`.
 
     Returns:
         An RGB image, at least the target size where the original is. One of more than `STRIP_PIXELS` comes
@@ -81,7 +85,7 @@ def decode_picture(
                 return _upright_rgb(image, preprocessing)
             whole = _decoded_pixels(image)
             _decode_smaller(image, preprocessing)
-            kept = whole if image.info.get("progressive") else _decoded_pixels(image)
+            kept = whole if cost > PLAIN_BYTES else _decoded_pixels(image)
             with one_at_a_time(kept * cost):
                 image.load()
                 upright = _upright_rgb(image, preprocessing)
@@ -99,6 +103,8 @@ def decode_picture(
         raise PictureError(name, f"too large: more than {max_pixels:,} pixels") from error
     # Pillow's decoders raise almost anything on damaged files (SyntaxError, struct.error, TypeError, ...).
     except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise PictureError(name, f"cannot be read ({error.strerror})") from error
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise PictureError(name, f"cannot be decoded ({reason})") from error
 
@@ -134,22 +140,47 @@ def _open(source: str | os.PathLike[str] | bytes | IO[bytes] | Pixels, name: str
         status = os.stat(source)
         if not stat.S_ISREG(status.st_mode):  # a pipe or a device can block for ever
             if stat.S_ISDIR(status.st_mode):
+                with os.scandir(source):  # or say why it cannot be read
+                    pass
                 raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
             raise PictureError(name, "is a pipe or device, not a picture")
         _refuse_bytes(status.st_size, name)
-    return Image.open(source)
+        return Image.open(source)
+    return Image.open(_seekable(source, name))
+
+
+def _seekable(file: IO[bytes], name: str) -> IO[bytes]:
+    """Return a file that is not too large and can be read from its start, as Pillow does."""
+    try:
+        size = file.seek(0, os.SEEK_END)
+    except (AttributeError, OSError):  # a pipe
+        content = file.read(MAX_FILE_BYTES + 1)
+        _refuse_bytes(len(content), name)
+        return io.BytesIO(content)
+    _refuse_bytes(size, name)
+    return file
 
 
 def _refuse_bytes(size: int, name: str) -> None:
+    if not size:
+        raise PictureError(name, "is empty")
     if size > MAX_FILE_BYTES:
         raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_FILE_BYTES:,}")
 
 
 def _pixel_bytes(image: Image.Image) -> int:
     """Return the bytes a pixel of the file takes at the decoder's peak."""
+    if image.format not in JPEGS:
+        return DECODER_BYTES.get(image.format or "", PLAIN_BYTES)
+    return SCANS_BYTES[image.mode] if _has_many_scans(image) else PLAIN_BYTES
+
+
+def _has_many_scans(image: Image.Image) -> bool:
     if image.info.get("progressive"):
-        return PROGRESSIVE_BYTES
-    return DECODER_BYTES.get(image.format or "", PLAIN_BYTES)
+        return True
+    file = getattr(image, "fp", None)  # None when the caller has decoded it
+    large = image.width * image.height * PLAIN_BYTES > LARGE_BYTES  # others are not worth the look
+    return large and file is not None and has_many_scans(file, len(image.getbands()))
 
 
 def _refuse_size(image: Image.Image, name: str, allowed: int) -> None:
@@ -174,7 +205,7 @@ def _decoded_pixels(image: Image.Image) -> int:
 
 def _decode_smaller(image: Image.Image, preprocessing: Preprocessing) -> None:
     """Ask the JPEG decoder for the smallest scale that covers the target."""
-    if image.format not in ("JPEG", "MPO"):
+    if image.format not in JPEGS:
         return
     width, height = preprocessing.width, preprocessing.height
     if _orientation(image) in LYING:

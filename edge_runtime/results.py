@@ -45,7 +45,7 @@ class TableFormat:
     def line(self, path: str, result: Prediction | PictureError) -> str:
         """Return the picture's line, or its error."""
         if isinstance(result, PictureError):
-            return f"error: {result}"
+            return f"error: {path}: {result.reason}"
         time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
         width = self._label_width
         scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self._top_k).items())

@@ -33,7 +33,7 @@ from edge_runtime.picture import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
     PLAIN_BYTES,
-    PROGRESSIVE_BYTES,
+    SCANS_BYTES,
 )
 from edge_runtime.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
 from edge_runtime.selftest import TOLERANCE
@@ -551,7 +551,7 @@ def test_every_object_of_the_schema_has_a_table() -> None:
 def test_the_page_states_the_limits_of_the_code() -> None:
     """Proves that the numbers and closed sets of the page are those of the code."""
     contract = section("## preprocessing")
-    for cost in {PLAIN_BYTES, PROGRESSIVE_BYTES, *DECODER_BYTES.values()}:
+    for cost in {PLAIN_BYTES, *SCANS_BYTES.values(), *DECODER_BYTES.values()}:
         assert f"{MAX_PIXELS * PLAIN_BYTES // cost:,}" in contract
     for kind in FORMATS:
         assert re.search(rf"\b{kind}\b", contract)

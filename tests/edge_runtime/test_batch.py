@@ -64,9 +64,16 @@ def test_picture_on_standard_input(onnx_bundle: Path, pictures: dict[str, Path])
     result = classify("-", pictures["red"], "--json", "--model", onnx_bundle, stdin=content)
     piped, red = (json.loads(line) for line in result.stdout.splitlines())
     assert (piped["path"], piped["label"], red["label"]) == ("-", "blue", "red")
-    result = classify("-", "--model", onnx_bundle, stdin=b"")
-    assert result.exit_code == 1
-    assert "not a picture in a format that Pillow can read" in result.stderr
+    assert classify("-", "--model", onnx_bundle, stdin=content).stderr.endswith("--data PICTURES\n")
+
+
+def test_nothing_on_standard_input_is_one_line(onnx_bundle: Path) -> None:
+    """Proves that an empty standard input and a closed one are an error that names it."""
+    command = [*COMMAND, "-", "--model", str(onnx_bundle)]
+    for script in ('"$@" </dev/null', '"$@" <&-'):
+        done = subprocess.run(["sh", "-c", script, "sh", *command], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[1:] == ["error: -: is empty", "1 of 1 could not be classified"]
 
 
 def test_unsure_answers_are_called_so(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
@@ -109,6 +116,22 @@ def test_control_c_ends_with_what_is_done(onnx_bundle: Path, pictures: dict[str,
     told = re.fullmatch(r"stopped: (\d+) of 20000 done", stderr.splitlines()[-1])
     assert told
     assert len(lines) - int(told[1]) in (0, 1)  # Ctrl-C can fall between printing a line and counting it
+
+
+def test_control_c_does_not_wait_for_pictures_in_work(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that Ctrl-C ends at once though large pictures are being decoded, which takes seconds each."""
+    path = tmp_path / "large.png"
+    Image.new("RGB", (8000, 8000)).save(path, compress_level=1)
+    command = [*COMMAND, *[str(path)] * 40, "--json", "--model", str(onnx_bundle)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # which file is in use; then the work begins
+        time.sleep(0.3)
+        start_s = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - start_s < 1
 
 
 def test_progress_bar_only_where_it_helps(onnx_bundle: Path, folder: Path, tmp_path: Path) -> None:

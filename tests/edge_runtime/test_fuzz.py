@@ -13,6 +13,7 @@ from PIL import Image
 
 from edge_runtime.bundle import MANIFEST, read_bundle, read_model_file
 from edge_runtime.errors import BundleError, PictureError
+from edge_runtime.info import bundle_lines, describe_bundle
 from edge_runtime.preprocessing import Preprocessing, load_picture
 from tests.edge_runtime.test_bundle import BUNDLE, CONTENT, FILE, places
 
@@ -105,7 +106,12 @@ def test_damaged_pictures(name: str, changes: list[tuple[str, float, int]]) -> N
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["../x", "\0"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["../x", "\0", "\ud800", 10**30]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=4,
 )
@@ -142,6 +148,7 @@ def test_damaged_manifests(
             assert (folder / file.path).parent == folder
         for picture in bundle.selftest:
             assert (folder / picture.path).parent == folder / "selftest"
+        assert "\n".join(bundle_lines(describe_bundle(folder))).encode()
     except BundleError as error:
         assert str(folder) in str(error)  # noqa: PT017
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_runtime.errors import PictureError
 from edge_runtime.listing import list_pictures
+from edge_runtime.preprocessing import Preprocessing, load_picture
 
 
 @pytest.fixture
@@ -34,6 +36,31 @@ def test_recursive_goes_down_but_not_round(tree: Path) -> None:
 def test_patterns_are_expanded_and_sorted(tree: Path) -> None:
     """Proves that patterns work where no shell expands them, with `**` at any depth."""
     assert list(list_pictures(["top/*.jpg", "top/deep/**/*.gif"])) == ["top/b.jpg", "top/deep/er/d.gif"]
+
+
+def test_folders_that_a_pattern_matches_are_looked_into(tree: Path) -> None:
+    """Proves that a quoted pattern gives what the shell's would, and `**` nothing twice."""
+    assert list(list_pictures(["t*"])) == ["top/a.PNG", "top/b.jpg"]
+    found = list(list_pictures(["top/*"], recursive=True))
+    assert [path for path in found if not path.startswith("top/loop")] == [
+        "top/a.PNG", "top/b.jpg", "top/deep/c.webp", "top/deep/er/d.gif", "top/none", "top/notes.txt"
+    ]  # fmt: skip
+    deep = list(list_pictures(["top/deep/**"], recursive=True))
+    assert deep == ["top/deep/c.webp", "top/deep/er/d.gif"]
+
+
+def test_folder_that_cannot_be_read_is_passed_on(tree: Path) -> None:
+    """Proves that pictures which cannot be reached are an error in the end, and not silence."""
+    name = "x" * 200
+    for _ in range(25):  # longer than a path may be
+        os.mkdir(name)
+        os.chdir(name)
+    os.chdir(tree)
+    found = list(list_pictures([name, "top"], recursive=True))
+    assert found[1:] == ["top/a.PNG", "top/b.jpg", "top/deep/c.webp", "top/deep/er/d.gif"]
+    assert found[0].startswith(f"{name}/{name}")
+    with pytest.raises(PictureError, match=r"cannot be read \(File name too long\)"):
+        load_picture(found[0], Preprocessing())
 
 
 def test_what_names_nothing_is_passed_on(tree: Path) -> None:

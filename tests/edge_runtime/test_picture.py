@@ -110,6 +110,7 @@ def test_largest_png_with_transparency_stays_below_500_mib(tmp_path: Path) -> No
         ("PNG", {}, 6000),
         ("JPEG", {}, 6000),
         ("JPEG", {"progressive": True}, 4000),
+        ("JPEG, CMYK", {"progressive": True}, 3000),
         ("TIFF", {}, 2000),  # of one strip, which libtiff holds beside the picture
         ("WEBP", {}, 1500),
         ("AVIF", {}, 1500),
@@ -119,12 +120,27 @@ def test_largest_png_with_transparency_stays_below_500_mib(tmp_path: Path) -> No
 def test_limit_counts_what_the_decoder_takes(file_format: str, options: dict[str, Any], allowed: int) -> None:
     """Proves that formats whose decoders take more memory are refused at fewer pixels, by a limit one can set."""
     for width in (allowed // 10, allowed // 10 + 1):
-        content = encoded(Image.new("RGB", (width, 10)), file_format, **options)
+        name, _, mode = file_format.partition(", ")
+        content = encoded(Image.new(mode or "RGB", (width, 10)), name, **options)
         if width * 10 <= allowed:
             assert load_picture(content, TARGET, max_pixels=6000).shape == (12, 20, 3)
         else:
             words = reason(content, max_pixels=6000)
             assert words.startswith(f"too large: {width} x 10, at most {allowed:,} pixels")
+
+
+def test_jpeg_of_one_scan_a_colour_counts_like_a_progressive_one() -> None:
+    """Proves that a baseline JPEG whose decoder keeps all coefficients is found by its first scan."""
+    content = encoded(Image.new("RGB", (16, 16)), "JPEG")
+    frame = content.index(b"\xff\xc0") + 5
+    content = content[:frame] + struct.pack(">HH", 3000, 3000) + content[frame + 4 :]
+    whole, apart = bytes.fromhex("ffda000c03010002110311003f00"), bytes.fromhex("ffda000801010000 3f00")
+    assert whole in content
+    limit = {"max_pixels": 9_000_000}
+    assert load_picture(content, TARGET, **limit).shape == (12, 20, 3)
+    for filler in (b"", b"\xff\xff"):
+        refused = reason(content.replace(whole, filler + apart), **limit)
+        assert refused == "too large: 3000 x 3000, at most 6,000,000 pixels in JPEG of this kind"
 
 
 @pytest.mark.parametrize("size", [(1, 65_536), (65_536, 1)])
@@ -172,7 +188,25 @@ def test_file_of_too_many_bytes_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "large.webp"
     path.write_bytes(b"RIFF")
     os.truncate(path, MAX_FILE_BYTES + 1)  # sparse: takes no disk
-    assert reason(path) == "too large: 104,857,601 bytes, at most 104,857,600"
+    refused = "too large: 104,857,601 bytes, at most 104,857,600"
+    assert reason(path) == refused
+    with path.open("rb") as file:
+        assert reason(file) == refused
+
+
+def test_pipe_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a file object without a size is read up to the limit, and one within it is classified."""
+    content = encoded(Image.fromarray(noise(50, 50, 3)))
+    monkeypatch.setattr(picture, "MAX_FILE_BYTES", len(content))
+    for extra in (0, 1):
+        reading, writing = os.pipe()
+        os.write(writing, content + bytes(extra))
+        os.close(writing)
+        with open(reading, "rb") as pipe:
+            if extra:
+                assert reason(pipe) == f"too large: {len(content) + 1:,} bytes, at most {len(content):,}"
+            else:
+                np.testing.assert_array_equal(load_picture(pipe, TARGET), load_picture(content, TARGET))
     assert reason(bytes(MAX_FILE_BYTES + 1)).startswith("too large")
 
 
