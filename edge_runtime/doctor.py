@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import struct
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +20,8 @@ from edge_runtime.backends import BACKENDS
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
 # What wheels for the Raspberry Pi leave to the system: library and Debian package.
 SYSTEM_LIBRARIES = {"libopenblas": "libopenblas0", "libopenjp2": "libopenjp2-7", "libtiff": "libtiff6"}
+# Drivers of the Pi's image processor, and of its camera's raw values.
+NO_CAMERAS = ("bcm2835-isp", "pispbe", "rp1-cfe", "unicam")
 LEAST_MEMORY_MIB = 128  # of a classification with a 13 MB model, twice what it takes
 
 
@@ -68,7 +71,7 @@ def examine() -> tuple[Finding, ...]:
         _loaded(
             _importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"), "import av", "av"
         ),
-        _importable("picamera2, for the Pi's camera", "picamera2", "sudo apt install python3-picamera2"),
+        _picamera(),
         *_cameras(),
     )
 
@@ -155,8 +158,18 @@ def _importable(name: str, module: str, fix: str) -> Finding:
     return Finding(name, "ok", "installed") if find_spec(module) else Finding(name, "missing", "not installed", fix)
 
 
+def _picamera() -> Finding:
+    fix = "sudo apt install python3-picamera2  # and a virtual environment with --system-site-packages"
+    finding = _importable("picamera2, for the Pi's camera", "picamera2", fix)
+    loaded = _loaded(finding, "import picamera2", "picamera2")
+    if loaded.state != "bad":
+        return loaded
+    fix = "pip install 'numpy<2'" if "numpy" in loaded.value else fix
+    return replace(loaded, state="missing", fix=fix)
+
+
 def _cameras() -> list[Finding]:
-    devices = sorted(glob("/dev/video*"))
+    devices = sorted(filter(_may_be_camera, glob("/dev/video*")))
     if not devices:
         return [Finding("cameras", "missing", "no /dev/video*", "v4l2-ctl --list-devices  # after plugging one in")]
     findings = []
@@ -167,6 +180,37 @@ def _cameras() -> list[Finding]:
         value = card if readable else f"{card}, not allowed to this user"
         findings.append(Finding(device, "ok" if readable else "missing", value, fix))
     return findings
+
+
+def _may_be_camera(device: str) -> bool:
+    """Say whether a video device gives pictures: codecs and image processors, as a Pi has many, do not.
+
+    One that may not be opened counts, as nothing is known of it.
+
+    Source: V4L2's VIDIOC_QUERYCAP, struct v4l2_capability, linux/videodev2.h.
+    """
+    import fcntl
+
+    answer = bytearray(104)
+    try:
+        with open(device, "rb", buffering=0) as file:
+            fcntl.ioctl(file, 0x80685600, answer)
+    except OSError:
+        return True
+    return is_camera(bytes(answer))
+
+
+def is_camera(answer: bytes) -> bool:
+    """Say whether what a driver answers to VIDIOC_QUERYCAP, 104 bytes, is that of a camera.
+
+    The Pi's own camera is none here: it gives raw sensor values, and libcamera through picamera2 makes pictures.
+    """
+    driver = answer[:16].partition(b"\0")[0].decode(errors="replace")
+    capabilities, of_device = struct.unpack_from("<II", answer, 84)
+    if capabilities & 0x8000_0000:  # V4L2_CAP_DEVICE_CAPS
+        capabilities = of_device
+    captures, streams = capabilities & 0x1001, capabilities & 0x0400_0000  # V4L2_CAP_VIDEO_CAPTURE or _MPLANE
+    return bool(captures and streams) and not driver.startswith(NO_CAMERAS)
 
 
 def _read(path: str) -> str:

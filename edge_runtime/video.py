@@ -20,8 +20,10 @@ from edge_runtime.errors import CameraError
 from edge_runtime.picture import Pixels
 
 PICAMERA = "picamera2"
-# Debian's package, which an ordinary virtual environment does not see.
-PICAMERA_INSTALL = "sudo apt install python3-picamera2, and python3 -m venv --system-site-packages FOLDER"
+PICAMERA_INSTALL = (
+    "sudo apt install python3-picamera2, in a virtual environment made with --system-site-packages, "
+    "on Debian 12 with pip install 'numpy<2'"
+)
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
 TIMEOUT_S = 10.0  # of opening a stream, and of each read of a stream or the Pi's camera
 MOST_DAMAGED = 100  # packets in a row, some seconds of video
@@ -158,17 +160,18 @@ def _device(source: str) -> str:
 
 @contextmanager
 def _opened_picamera() -> Iterator[Iterator[Frame]]:
+    # What it is built with breaks under another NumPy with a ValueError.
+    try:
+        from picamera2 import Picamera2
+    except (ImportError, ValueError) as error:
+        raise CameraError(f"{PICAMERA} cannot be loaded ({error}): {PICAMERA_INSTALL}") from error
     with ExitStack() as stack:
         try:
-            from picamera2 import Picamera2
-
             camera = Picamera2()
             stack.callback(_close, camera)
             # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
             camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
             camera.start()
-        except ImportError as error:
-            raise CameraError(f"{PICAMERA} is not installed: {PICAMERA_INSTALL} ({error})") from error
         # libcamera's errors come as RuntimeError, IndexError and others.
         except Exception as error:
             raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error

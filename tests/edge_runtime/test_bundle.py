@@ -216,7 +216,21 @@ def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "5", '"text"', "{}", "\ufeff{}", '{"a": }', "[" * 100_000, '{"a": ' + "9" * 5000 + "}"],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "5",
+        '"text"',
+        "{}",
+        "\ufeff{}",
+        '{"a": }',
+        "[" * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+        '{"half a character": "\\ud800"}',
+        '{"long": 9223372036854775808}',
+    ],
     ids=lambda text: text[:10],
 )
 def test_damaged_json_is_a_bundle_error(tmp_path: Path, text: str) -> None:

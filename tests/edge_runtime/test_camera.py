@@ -399,6 +399,15 @@ def test_missing_picamera_names_its_package() -> None:
         pass
 
 
+def test_picamera_under_another_numpy_names_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that Debian's picamera2, built for NumPy 1, says what to install instead of NumPy 2."""
+    (tmp_path / "picamera2.py").write_text("raise ValueError('numpy.dtype size changed')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_source("picamera2")
+    with pytest.raises(CameraError, match=r"size changed.* pip install 'numpy<2'"), opened_video("picamera2"):
+        pass
+
+
 def test_no_thread_or_descriptor_is_left(tmp_path: Path) -> None:
     """Proves that opening and closing sources again and again leaks neither."""
     path = write_video(tmp_path / "video.mp4", ["red"] * 3)

@@ -157,6 +157,31 @@ def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: 
         Classifier.open(onnx_bundle, **choice)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ({"threads": 0}, "threads: expected 1 or more, received 0"),
+        ({"threads": -3}, "threads: expected 1 or more, received -3"),
+        ({"min_confidence": 1.5}, "min_confidence: expected 0 to 1, received 1.5"),
+        ({"min_confidence": float("nan")}, "min_confidence: expected 0 to 1, received nan"),
+        ({"max_pixels": 10**9}, "max_pixels: expected 1 to 178,956,970, received 1000000000"),
+    ],
+    ids=str,
+)
+def test_number_out_of_its_range_is_refused(onnx_bundle: Path, numbers: dict[str, Any], words: str) -> None:
+    """Proves that a number which means nothing is told with the range, and not passed on to a runtime."""
+    with pytest.raises(ValueError, match=words):
+        Classifier.open(onnx_bundle, **numbers)
+
+
+def test_threads_and_workers(onnx_bundle: Path, threads_asked: list[int]) -> None:
+    """Proves that threads may be given by place, and that workers are one or more."""
+    classifier = Classifier.open(onnx_bundle, "auto", 2)
+    assert threads_asked == [2]
+    with pytest.raises(ValueError, match="workers: expected 1 or more, received -1"):
+        classifier.classify_many([], workers=-1)
+
+
 def test_damaged_file_with_the_right_hash(write_bundle: WriteBundle) -> None:
     """Proves that files which no runtime loads are all named with their reasons in one BackendError."""
     folder = write_bundle({"int8.tflite": b"damaged" * 9, "float32.onnx": b"damaged"})

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import struct
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from edge_runtime import doctor
 from edge_runtime.cli import main
-from edge_runtime.doctor import Finding, examine
+from edge_runtime.doctor import Finding, examine, is_camera
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,26 @@ def test_broken_runtime_is_bad_only_when_none_works(tmp_path: Path, broken: list
     assert ("runtimes" in found) is last
 
 
+@pytest.mark.parametrize(
+    ("driver", "of_driver", "of_device", "expected"),
+    [
+        ("uvcvideo", 0x84A00001, 0x04200001, True),
+        ("uvcvideo", 0x84A00001, 0x04A00000, False),  # the same camera's metadata
+        ("vivid", 0x04000001, 0, True),  # a driver from before each device could answer for itself
+        ("bcm2835-codec", 0x84204000, 0x04204000, False),
+        ("bcm2835-isp", 0x85200001, 0x05200001, False),
+        ("rp1-cfe", 0x85A00001, 0x05200001, False),
+        ("unicam", 0x85A00001, 0x05200001, False),
+    ],
+)
+def test_codecs_and_processors_are_no_cameras(driver: str, of_driver: int, of_device: int, expected: bool) -> None:
+    """Proves that of the many video devices of a Pi those that give pictures are told."""
+    names = b"".join(text.encode().ljust(size, b"\0") for text, size in ((driver, 16), ("card", 32), ("bus", 32)))
+    answer = names + struct.pack("<III", 0x60100, of_driver, of_device) + bytes(12)
+    assert len(answer) == 104
+    assert is_camera(answer) is expected
+
+
 def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Proves that a camera without permission is told apart from none."""
     monkeypatch.setattr(doctor, "glob", lambda pattern: [])
@@ -97,6 +118,7 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
         ("numpy", "libopenblas.so.0: cannot open shared object file", "sudo apt install libopenblas0"),
         ("PIL", "libopenjp2.so.7: cannot open shared object file", "sudo apt install libopenjp2-7"),
         ("av", "built for something else", "pip install --force-reinstall av"),
+        ("picamera2", "numpy.dtype size changed", "pip install 'numpy<2'"),
     ],
 )
 def test_library_that_does_not_load_comes_with_what_it_lacks(
@@ -110,5 +132,5 @@ def test_library_that_does_not_load_comes_with_what_it_lacks(
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.endswith(f" {fix}")]
-    assert line.startswith("bad ")
+    assert line.startswith("missing " if package == "picamera2" else "bad ")
     assert f"does not load: ImportError: {error}" in line
