@@ -15,13 +15,13 @@ MIN_CROP_AREA = 0.45  # smallest area of the random crop, as a share of the pict
 MAX_CROP_RATIO = 4 / 3  # largest change of width to height
 MAX_GAIN = 0.4  # largest change of brightness, contrast and saturation, as a share
 MAX_TINT = 0.1  # largest change of one channel against the others, as a share
-MAX_TURN_DEG = 20.0
-MAX_BLUR_PX = 1.5
+MAX_TURN_DEG = 45.0
+MAX_BLUR_PX = 3.0
 JPEG_QUALITIES = (20, 80)
 MAX_NOISE = 30.0  # largest standard deviation of a camera's noise, levels
 MIN_ZOOM = 0.5  # smallest side of a picture seen from afar, as a share of the result's
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-TURN_SHARE, ZOOM_SHARE, BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.15, 0.1, 0.1, 0.15, 0.15  # of the pictures
+TURN_SHARE, ZOOM_SHARE, BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.2, 0.1, 0.15, 0.15, 0.15  # of the pictures
 
 
 def augment(pixels: Pixels, generator: np.random.Generator, side: int) -> Pixels:

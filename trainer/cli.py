@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     help="Folder with a sub-folder per kind of picture of no class; adds the class neither.  [default: none]",
 )
 @click.option("--architecture", help="Network to train: report, compact or wide.  [default: report]")
+@click.option("--start", help="Run folder of a network to train on.  [default: none]")
 @click.option("--teacher", help="Run folder of a network to learn from beside the labels.  [default: none]")
 @click.option("--image-size", type=int, help="Side of the model's input, pixels.  [default: 128]")
 @click.option("--epochs", type=int, help="Passes over the training split.  [default: 10]")

@@ -38,6 +38,8 @@ class TrainConfig:
         source_side: side of the pictures that random crops are cut from, pixels; 0 for `image_size`. Larger ones
             keep crops as sharp as whole pictures are.
         cutmix: share of the batches in which a part of each picture is that of another, 0-1.
+        start: a finished run folder whose network, of the same architecture, labels and split, is trained on; a
+            new network if empty.
         teacher: a finished run folder whose network, of the same labels and split, is learnt from; none if empty.
         teacher_share: share of the teacher's scores in the targets, against the labels, 0-1.
         mixed_bfloat16: compute in bfloat16, which pays on processors with AMX or AVX-512 BF16 and on GPUs.
@@ -69,6 +71,7 @@ class TrainConfig:
     last_side: int = 0
     source_side: int = 0
     cutmix: float = 0.0
+    start: str = ""
     teacher: str = ""
     teacher_share: float = 0.75
     mixed_bfloat16: bool = False

@@ -13,6 +13,7 @@ from trainer.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.cache import DEFAULT_CACHE
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
+from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
 from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
@@ -23,7 +24,6 @@ from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
 from trainer.sample import write_sample
-from trainer.teacher import read_teacher
 
 DATA = Path("data")
 _WORST = 24  # pictures on the contact sheet
@@ -80,6 +80,8 @@ def train(
     _start_keras(config)
     outputs = 1 if len(dataset.labels) == 2 else len(dataset.labels)
     model = build(None if config.any_side else config.image_size, outputs)
+    if config.start:
+        begin_with(model, Path(config.start), dataset, config)
     steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
     compile_network(model, config, steps)
     teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None

@@ -108,7 +108,7 @@ def test_damage_anywhere_is_a_picture_error_or_pixels() -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "not a picture in a format that Pillow can read"),
+        (b"", "is empty"),
         (b"hello", "not a picture in a format that Pillow can read"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture in a format that Pillow can read"),
     ],

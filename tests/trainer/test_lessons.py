@@ -13,11 +13,11 @@ from tests.trainer.conftest import KINDS, PLAN, SMALL, Silent, write_pets
 from trainer.architectures import compact_network, wide_network
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, add_crops, read_dataset
+from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import RunError
 from trainer.lessons import Lessons, epoch_batches
 from trainer.negatives import add_negatives
 from trainer.run_folder import start_run
-from trainer.teacher import read_teacher
 
 PLAIN = TrainConfig(image_size=32, batch_size=8)
 
@@ -121,7 +121,7 @@ def test_a_teacher_that_saw_the_test_is_refused(
     """Proves that what a teacher knows of test or validation pictures cannot reach its pupil."""
     read_teacher(wide_run, pets_dataset, PLAIN)
     other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
-    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test or validate its pupil.*seed"):
+    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test or validate .*seed"):
         read_teacher(wide_run, other, PLAIN)
 
 
@@ -132,7 +132,7 @@ def test_unfit_teachers_are_refused(
     """Proves that no run, a damaged network, other labels and other sides are each one error."""
     with pytest.raises(RunError, match="not a run to learn from"):
         read_teacher(tmp_path, pets_dataset, PLAIN)
-    with pytest.raises(RunError, match="expected a teacher of the labels cat, dog, neither, received cat, dog"):
+    with pytest.raises(RunError, match="expected a network of the labels cat, dog, neither, received cat, dog"):
         read_teacher(wide_run, dataset, PLAIN)
     damaged = shutil.copytree(wide_run, tmp_path / "damaged")
     (damaged / "model.keras").write_bytes(b"PK")
@@ -142,3 +142,40 @@ def test_unfit_teachers_are_refused(
     read_teacher(fixed, pets_dataset, PLAIN)
     with pytest.raises(RunError, match="takes pictures of 32 pixels only"):
         read_teacher(fixed, pets_dataset, replace(PLAIN, last_side=48))
+
+
+@pytest.mark.usefixtures("keras_started")
+def test_a_run_goes_on_from_another(
+    pets: Path, pets_dataset: Dataset, cache: Path, wide_run: Path, tmp_path: Path
+) -> None:
+    """Proves that training begins with the weights of the run that is named, also where pictures grow."""
+    from trainer.training import train
+
+    config = TrainConfig(
+        str(pets), architecture="wide", image_size=32, epochs=1, batch_size=8, learning_rate=1e-8, optimizer="sgd",
+        first_side=32, last_side=48, start=str(wide_run), validation_fraction=0.2, test_fraction=0.2,
+    )  # fmt: skip
+    start_run(tmp_path, "again", config)
+    folder, _ = train(config, "again", runs=tmp_path, observer=Silent(), cache=cache)
+    before, after = (trained_weights(run) for run in (wide_run, folder))
+    for old, new in zip(before, after, strict=True):
+        np.testing.assert_allclose(old, new, atol=1e-5)
+
+
+def trained_weights(run: Path) -> list[np.ndarray]:
+    """Return the weights of a run's network that training moves, which are others in every network that begins."""
+    import keras
+
+    model = keras.saving.load_model(run / "model.keras", compile=False)
+    return [np.asarray(weight) for weight in model.trainable_weights]
+
+
+@pytest.mark.usefixtures("keras_started")
+def test_unfit_starts_are_refused(pets: Path, pets_dataset: Dataset, cache: Path, wide_run: Path) -> None:
+    """Proves that another architecture and a run that has seen the test pictures are each one error."""
+    config = replace(PLAIN, architecture="compact")
+    with pytest.raises(RunError, match="architecture compact for pictures of 32 pixels, received wide"):
+        begin_with(compact_network(32, 1), wide_run, pets_dataset, config)
+    other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
+    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test"):
+        begin_with(wide_network(32, 1), wide_run, other, replace(PLAIN, architecture="wide"))
