@@ -12,7 +12,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.timing import clock, describe, take_turns
 from edge_runtime.backends import BACKENDS, installed_backends, open_model
 from edge_runtime.bundle import read_bundle, read_model_file
-from edge_runtime.picture import Pixels
+from edge_runtime.picture_file import Pixels
 
 FRAME_S = 1 / 30
 

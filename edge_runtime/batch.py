@@ -87,7 +87,7 @@ def _source(path: str) -> str | bytes:
         return path
     if sys.stdin is None:  # Python's mark of a stream that the caller closed
         return b""
-    from edge_runtime.picture import MAX_FILE_BYTES
+    from edge_runtime.picture_file import MAX_FILE_BYTES
 
     return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)  # one more than is accepted
 

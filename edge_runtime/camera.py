@@ -9,7 +9,7 @@ from threading import Condition, Event, Thread
 from typing import NamedTuple
 
 from edge_runtime.errors import CameraError
-from edge_runtime.picture import Pixels
+from edge_runtime.picture_file import Pixels
 from edge_runtime.video import Frame, is_file, opened_video
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0

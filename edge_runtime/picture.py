@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
-import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from edge_runtime.errors import PictureError
 from edge_runtime.jpeg import has_many_scans
 from edge_runtime.large_picture import LARGE_BYTES, one_at_a_time
+from edge_runtime.picture_file import JPEGS, PictureSource, name_of, opened
 
 if TYPE_CHECKING:
     from edge_runtime.contract import Preprocessing
@@ -25,14 +21,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 80_000_000
 LARGEST_MAX_PIXELS = 178_956_970  # Pillow refuses more
 MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width, takes more than it holds
-MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
 STRIP_PIXELS = 1_000_000
 
-
-# Those that photographs come in; Pillow's others (EPS runs a program) are refused.
-JPEGS = ("JPEG", "MPO")
-FORMATS = (*JPEGS, "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
 # Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
 PLAIN_BYTES = 4
 DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
@@ -54,9 +45,6 @@ UPRIGHT = {
 LYING = (5, 6, 7, 8)  # stored columns are the upright picture's rows
 FROM_THE_END = (3, 4, 7, 8)  # the upright picture's first row is stored last
 
-Pixels = NDArray[np.uint8]
-PictureSource = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Pixels
-
 
 def decode_picture(
     source: PictureSource, preprocessing: Preprocessing, *, max_pixels: int = MAX_PIXELS
@@ -77,7 +65,7 @@ def decode_picture(
     """
     name = name_of(source)
     try:
-        with _opened(source, name) as image:
+        with opened(source, name) as image:
             cost = _pixel_bytes(image)
             _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
             if image is source:
@@ -109,70 +97,11 @@ def decode_picture(
         raise PictureError(name, f"cannot be decoded ({reason})") from error
 
 
-def name_of(source: PictureSource) -> str:
-    """Return what to call a picture in a message: its path, or a word when it has none."""
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    return str(getattr(source, "filename", "") or getattr(source, "name", "") or "picture")
-
-
-@contextmanager
-def _opened(source: PictureSource, name: str) -> Iterator[Image.Image]:
-    if isinstance(source, Image.Image):  # stays the caller's to close
-        yield source
-        return
-    with _open(source, name) as image:
-        if image.format not in (None, *FORMATS):
-            raise PictureError(name, f"is a {image.format} file: expected one of {', '.join(FORMATS)}")
-        yield image
-
-
-def _open(source: str | os.PathLike[str] | bytes | IO[bytes] | Pixels, name: str) -> Image.Image:
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
-            received = f"{source.dtype} {source.shape}"
-            raise PictureError("array", f"expected uint8 (H, W, 3) RGB 0-255, received {received}")
-        return Image.fromarray(source)
-    if isinstance(source, bytes):
-        _refuse_bytes(len(source), name)
-        return Image.open(io.BytesIO(source))
-    if isinstance(source, str | os.PathLike):
-        status = os.stat(source)
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device can block for ever
-            if stat.S_ISDIR(status.st_mode):
-                with os.scandir(source):  # or say why it cannot be read
-                    pass
-                raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
-            raise PictureError(name, "is a pipe or device, not a picture")
-        _refuse_bytes(status.st_size, name)
-        return Image.open(source)
-    return Image.open(_seekable(source, name))
-
-
-def _seekable(file: IO[bytes], name: str) -> IO[bytes]:
-    """Return a file that is not too large and can be read from its start, as Pillow does."""
-    try:
-        size = file.seek(0, os.SEEK_END)
-    except (AttributeError, OSError):  # a pipe
-        content = file.read(MAX_FILE_BYTES + 1)
-        _refuse_bytes(len(content), name)
-        return io.BytesIO(content)
-    _refuse_bytes(size, name)
-    return file
-
-
-def _refuse_bytes(size: int, name: str) -> None:
-    if not size:
-        raise PictureError(name, "is empty")
-    if size > MAX_FILE_BYTES:
-        raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_FILE_BYTES:,}")
-
-
 def _pixel_bytes(image: Image.Image) -> int:
     """Return the bytes a pixel of the file takes at the decoder's peak."""
     if image.format not in JPEGS:
         return DECODER_BYTES.get(image.format or "", PLAIN_BYTES)
-    return SCANS_BYTES[image.mode] if _has_many_scans(image) else PLAIN_BYTES
+    return SCANS_BYTES.get(image.mode, 6) if _has_many_scans(image) else PLAIN_BYTES
 
 
 def _has_many_scans(image: Image.Image) -> bool:

@@ -25,7 +25,8 @@ from PIL import Image
 from edge_runtime.contract import CONTRACT_VERSION, Preprocessing, ResizeFilter
 from edge_runtime.errors import PictureError
 from edge_runtime.parallel import map_in_order
-from edge_runtime.picture import MAX_PIXELS, PictureSource, Pixels, decode_picture
+from edge_runtime.picture import MAX_PIXELS, decode_picture
+from edge_runtime.picture_file import PictureSource, Pixels
 
 __all__ = [
     "CONTRACT_VERSION",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from edge_runtime.errors import CameraError
-from edge_runtime.picture import Pixels
+from edge_runtime.picture_file import Pixels
 
 PICAMERA = "picamera2"
 PICAMERA_INSTALL = (

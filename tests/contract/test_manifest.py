@@ -27,14 +27,8 @@ from edge_runtime.drift import DriftReport
 from edge_runtime.errors import BundleError
 from edge_runtime.gate import GateState, Verdict
 from edge_runtime.manifest import SCHEMA_VERSION
-from edge_runtime.picture import (
-    DECODER_BYTES,
-    FORMATS,
-    MAX_FILE_BYTES,
-    MAX_PIXELS,
-    PLAIN_BYTES,
-    SCANS_BYTES,
-)
+from edge_runtime.picture import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
+from edge_runtime.picture_file import FORMATS, MAX_FILE_BYTES
 from edge_runtime.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
 from edge_runtime.selftest import TOLERANCE
 from exporter.bundle_folder import _write_json

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime import picture
+from edge_runtime import picture, picture_file
 from edge_runtime.errors import PictureError
-from edge_runtime.picture import MAX_FILE_BYTES, ORIENTATION, decode_picture
+from edge_runtime.picture import ORIENTATION, decode_picture
+from edge_runtime.picture_file import MAX_FILE_BYTES
 from edge_runtime.preprocessing import Preprocessing, ResizeFilter, load_picture
 
 TARGET = Preprocessing(20, 12)
@@ -197,7 +198,7 @@ def test_file_of_too_many_bytes_is_refused_unread(tmp_path: Path) -> None:
 def test_pipe_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a file object without a size is read up to the limit, and one within it is classified."""
     content = encoded(Image.fromarray(noise(50, 50, 3)))
-    monkeypatch.setattr(picture, "MAX_FILE_BYTES", len(content))
+    monkeypatch.setattr(picture_file, "MAX_FILE_BYTES", len(content))
     for extra in (0, 1):
         reading, writing = os.pipe()
         os.write(writing, content + bytes(extra))
