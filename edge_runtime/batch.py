@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -82,14 +82,10 @@ def _one(classifier: Classifier, path: str) -> Prediction | PictureError:
         return error
 
 
-def _source(path: str) -> str | bytes:
+def _source(path: str) -> str | bytes | IO[bytes]:
     if path != STANDARD_INPUT:
         return path
-    if sys.stdin is None:  # Python's mark of a stream that the caller closed
-        return b""
-    from edge_runtime.picture_file import MAX_FILE_BYTES
-
-    return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)  # one more than is accepted
+    return sys.stdin.buffer if sys.stdin is not None else b""  # None: the caller closed it
 
 
 def _progress(total: int) -> Any:

@@ -102,10 +102,10 @@ def read_model_file(folder: Path, file: ModelFile) -> bytes:
 
 
 def _whole_number(digits: str) -> int:
-    """Return the number, as long as it fits 64 bits: longer ones fail wherever they become a float."""
+    """Return the number, if it fits 64 bits: larger ones fail where they become a float."""
     number = int(digits)
-    if abs(number) >= 2**63:
-        raise ValueError(f"the whole number {digits[:20]}... is too long")
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"the whole number {digits[:20]}... does not fit 64 bits")
     return number
 
 

@@ -63,7 +63,7 @@ class Camera:
         self._source, self._pace, self._report = source, pace, report
         self._stop, self._changed = Event(), Condition()
         self._waiting: tuple[int, float, Frame] | None = None
-        self._ended = False
+        self._ended = self._is_recording = False
         self._error: BaseException | None = None
         self._due_s = self._connected_s = float("-inf")
         self._thread = Thread(target=self._run, name="camera", daemon=True)
@@ -74,7 +74,7 @@ class Camera:
 
         Raises:
             EOFError: a recording has come to its end.
-            CameraError: a file cannot be read.
+            CameraError: a recording cannot be read.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting is not None or self._ended, timeout_s)
@@ -125,6 +125,8 @@ class Camera:
                     return
                 reason = f"{self._source}: ended"
             except CameraError as error:
+                if self._is_recording:  # it would begin anew
+                    raise
                 reason = str(error)
             if self.connections > before and time.monotonic() - self._connected_s > wait_s:
                 wait_s = FIRST_WAIT_S  # it worked for a while
@@ -135,18 +137,18 @@ class Camera:
 
     def _read(self) -> bool:
         """Read until no more frames come, and return whether that is the end of a recording."""
-        clock, recorded = _Clock(), False
+        clock = _Clock()
         with opened_video(self._source) as frames:
             for number, frame in enumerate(frames):
                 if not number:
                     self._note_connection()
-                recorded = frame.time_s is not None
+                self._is_recording = frame.time_s is not None
                 if frame.time_s is not None and self._pace.drop:
                     self._stop.wait(clock.wait_s(frame.time_s, time.monotonic()))
                 if self._stop.is_set():
                     return False
                 self._offer(frame)
-        return recorded
+        return self._is_recording
 
     def _note_connection(self) -> None:
         self._connected_s = time.monotonic()
@@ -190,5 +192,8 @@ class _Clock:
         if self._start_s is None:
             self._start_s, self._last_s = now_s - time_s, time_s
         step_s, self._last_s = time_s - self._last_s, time_s
-        self._start_s -= step_s - min(max(step_s, 0.0), LONGEST_GAP_S)
+        if step_s > LONGEST_GAP_S:
+            self._start_s -= step_s - LONGEST_GAP_S
+        elif step_s < -LONGEST_GAP_S:  # small steps back are frames out of order
+            self._start_s -= step_s
         return max(0.0, self._start_s + time_s - now_s)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
+from operator import index
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -120,10 +121,12 @@ class Classifier:
             BackendError: no installed runtime loads a file of the bundle that was asked for.
             ValueError: a number is out of its range.
         """
-        threads = usable_cores() if threads is None else threads
-        _refuse_outside("threads", threads, 1, math.inf)
-        _refuse_outside("min_confidence", min_confidence or 0, 0, 1)
-        _refuse_outside("max_pixels", max_pixels, 1, LARGEST_MAX_PIXELS)
+        threads = usable_cores() if threads is None else _whole("threads", threads)
+        max_pixels = _whole("max_pixels", max_pixels, LARGEST_MAX_PIXELS)
+        if min_confidence is not None:
+            min_confidence = float(min_confidence)  # not NumPy's, which JSON does not take
+            if not 0 <= min_confidence <= 1:
+                raise ValueError(f"min_confidence: expected 0 to 1, received {min_confidence}")
         folder = default_bundle() if bundle is None else Path(bundle)
         manifest = read_bundle(folder)
         selection = select(folder, manifest, backend, precision, threads)
@@ -162,8 +165,7 @@ class Classifier:
         Raises:
             ValueError: `workers` is below 1.
         """
-        workers = default_workers() if workers is None else workers
-        _refuse_outside("workers", workers, 1, math.inf)
+        workers = default_workers() if workers is None else _whole("workers", workers)
         while self._opened < workers:
             self._lend(partial(_predict, self._reopen()))
         return map_in_order(self._attempt, pictures, workers=workers)
@@ -211,10 +213,13 @@ class Classifier:
         )
 
 
-def _refuse_outside(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        expected = f"{low:,} or more" if high == math.inf else f"{low:,} to {high:,}"
+def _whole(name: str, value: object, high: float = math.inf) -> int:
+    """Return a whole number of any kind as Python's, if it is from 1 to `high`."""
+    number = 0 if isinstance(value, bool) or not hasattr(value, "__index__") else index(value)
+    if not 1 <= number <= high:
+        expected = "a whole number, 1 or more" if high == math.inf else f"a whole number from 1 to {high:,}"
         raise ValueError(f"{name}: expected {expected}, received {value!r}")
+    return number
 
 
 def _is_ready(picture: PictureSource, shape: tuple[int, int, int]) -> TypeGuard[Pixels]:

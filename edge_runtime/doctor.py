@@ -169,9 +169,12 @@ def _picamera() -> Finding:
 
 
 def _cameras() -> list[Finding]:
-    devices = sorted(filter(_may_be_camera, glob("/dev/video*")))
+    every = sorted(glob("/dev/video*"))
+    devices = list(filter(_may_be_camera, every))
     if not devices:
-        return [Finding("cameras", "missing", "no /dev/video*", "v4l2-ctl --list-devices  # after plugging one in")]
+        found = f"none of {len(every)} /dev/video* is one" if every else "no /dev/video*"
+        fix = "v4l2-ctl --list-devices  # after plugging one in; the Pi's own: catdog-edge watch picamera2"
+        return [Finding("cameras", "missing", found, fix)]
     findings = []
     for device in devices:
         readable = os.access(device, os.R_OK | os.W_OK)

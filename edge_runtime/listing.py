@@ -35,12 +35,13 @@ def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[
 
 
 def _matching(pattern: str, recursive: bool) -> Iterator[str]:
-    matches = sorted(glob.iglob(pattern, recursive=True))
-    for path in matches or [pattern]:
+    found: dict[str, None] = {}  # each once: `**` matches a folder and what is in it
+    for path in sorted(glob.iglob(pattern, recursive=True)):
         if not os.path.isdir(path):
-            yield path
-        elif "**" not in pattern:  # which looks into folders itself
-            yield from _in_folder(path, recursive)
+            found[path] = None
+        elif os.path.basename(pattern) != "**":
+            found |= dict.fromkeys(_in_folder(path, recursive))
+    yield from found or [pattern]
 
 
 def _in_folder(folder: str, recursive: bool) -> Iterator[str]:

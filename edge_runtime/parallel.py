@@ -48,8 +48,9 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
     try:
         for item in _until_failure(items, failures):
             pending.append(pool.submit(function, item))
-            if pending[0].done() or len(pending) > AHEAD * workers:
-                yield pending.popleft().result()
+            for _ in range(2):  # one more than came: after many at once, few wait
+                if pending and (pending[0].done() or len(pending) > AHEAD * workers):
+                    yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
         for failure in failures:
@@ -61,6 +62,7 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
 def _until_failure(items: Iterable[Item], failures: list[Exception]) -> Iterator[Item]:
     """Yield the items, and keep what they raise for when the work on those before is done."""
     try:
-        yield from items
+        for item in items:  # noqa: UP028  `yield from` would close what is the caller's
+            yield item
     except Exception as failure:
         failures.append(failure)

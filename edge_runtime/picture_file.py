@@ -73,9 +73,12 @@ def _open(source: str | os.PathLike[str] | bytes | IO[bytes] | Pixels, name: str
 def _seekable(file: IO[bytes], name: str) -> IO[bytes]:
     """Return a file that is not too large and can be read from its start, as Pillow does."""
     try:
-        size = file.seek(0, os.SEEK_END)
-    except (AttributeError, OSError):  # a pipe
-        content = file.read(MAX_FILE_BYTES + 1)
+        file.seek(0, os.SEEK_END)
+        size = file.tell()
+    except (AttributeError, OSError, TypeError):  # a pipe, or what is not quite a file
+        content = bytearray()
+        while len(content) <= MAX_FILE_BYTES and (chunk := file.read(MAX_FILE_BYTES + 1 - len(content))):
+            content += chunk
         _refuse_bytes(len(content), name)
         return io.BytesIO(content)
     _refuse_bytes(size, name)

@@ -6,11 +6,9 @@ Why PyAV: docs/decisions/0010-video-library.md.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,10 +50,10 @@ def check_source(source: str) -> None:
     """Refuse what can never be opened, before anybody waits for it.
 
     Raises:
-        CameraError: a file that is not there, or a kind of address that is not read.
+        CameraError: a file that is not there, a kind of address that is not read, or no picamera2.
     """
-    if source == PICAMERA and PICAMERA not in sys.modules and find_spec(PICAMERA) is None:
-        raise CameraError(f"{PICAMERA} is not installed: {PICAMERA_INSTALL}")
+    if source == PICAMERA:
+        _picamera_class()
     if is_file(source) and "://" in source:
         raise CameraError(f"{source}: expected an address that begins with {', '.join(STREAMS)}")
     if is_file(source) and not Path(source).is_file():
@@ -99,9 +97,10 @@ def _frames(container: Any, source: str) -> Iterator[Frame]:
     # An address may be that of a recording, which says how long it is.
     recorded = is_file(source) or (container.duration or 0) > 0
     rate = float(stream.average_rate or stream.guessed_rate or UNKNOWN_RATE)
+    time_s = -1 / rate
     try:
-        for number, frame in enumerate(_decodable(container.demux(stream))):
-            time_s = number / rate if frame.time is None else frame.time  # raw H.264 has no times
+        for frame in _decodable(container.demux(stream)):
+            time_s = time_s + 1 / rate if frame.time is None else frame.time  # raw H.264 has no times
             yield Frame(time_s if recorded else None, partial(_pixels, frame, source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: reading failed ({error})") from error
@@ -158,16 +157,21 @@ def _device(source: str) -> str:
     return source if source.startswith("/dev/") else ""
 
 
-@contextmanager
-def _opened_picamera() -> Iterator[Iterator[Frame]]:
-    # What it is built with breaks under another NumPy with a ValueError.
+def _picamera_class() -> Any:
     try:
         from picamera2 import Picamera2
-    except (ImportError, ValueError) as error:
+    # Under another NumPy it raises ValueError, beside another libcamera AttributeError, and more.
+    except Exception as error:
         raise CameraError(f"{PICAMERA} cannot be loaded ({error}): {PICAMERA_INSTALL}") from error
+    return Picamera2
+
+
+@contextmanager
+def _opened_picamera() -> Iterator[Iterator[Frame]]:
+    make = _picamera_class()
     with ExitStack() as stack:
         try:
-            camera = Picamera2()
+            camera = make()
             stack.callback(_close, camera)
             # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
             camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))

@@ -80,7 +80,7 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
     return {
         "name": run["name"],
         "architecture": run["architecture"],
-        "data": Path(run["data"]).name,  # the name alone: a bundle travels
+        "data": _printable(Path(run["data"]).name),  # the name alone: a bundle travels
         "seed": run["seed"],
         "versions": run["versions"],
         "data_sha256": _data_hash(record.source),
@@ -88,7 +88,7 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "calibration": {
             "pictures": len(record.calibration),
             "seed": record.seed,
-            "folder": record.calibration_folder.name if record.calibration_folder else None,
+            "folder": _printable(record.calibration_folder.name) if record.calibration_folder else None,
         },
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
         "temperature": record.temperature.to_dict(),
@@ -96,6 +96,11 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "kept_float": {file.name: list(file.kept_float) for file in record.files if file.kept_float},
         "gate": record.state,
     }
+
+
+def _printable(name: str) -> str:
+    """Return a file name as text that a manifest can hold, whatever its bytes are."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Bundle:

@@ -11,6 +11,7 @@ from edge_runtime.native_output import native_output_to
 from edge_runtime.preprocessing import Preprocessing
 from trainer.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.cache import DEFAULT_CACHE
+from trainer.checkpoint import read_state
 from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
 from trainer.earlier_run import begin_with, read_teacher
@@ -80,7 +81,7 @@ def train(
     _start_keras(config)
     outputs = 1 if len(dataset.labels) == 2 else len(dataset.labels)
     model = build(None if config.any_side else config.image_size, outputs)
-    if config.start:
+    if config.start and not read_state(folder).history:
         begin_with(model, Path(config.start), dataset, config)
     steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
     compile_network(model, config, steps)

@@ -160,11 +160,13 @@ def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: 
 @pytest.mark.parametrize(
     ("numbers", "words"),
     [
-        ({"threads": 0}, "threads: expected 1 or more, received 0"),
-        ({"threads": -3}, "threads: expected 1 or more, received -3"),
+        ({"threads": 0}, "threads: expected a whole number, 1 or more, received 0"),
+        ({"threads": -3}, "threads: expected a whole number, 1 or more, received -3"),
+        ({"threads": True}, "threads: expected a whole number, 1 or more, received True"),
+        ({"threads": 2.5}, "threads: expected a whole number, 1 or more, received 2.5"),
         ({"min_confidence": 1.5}, "min_confidence: expected 0 to 1, received 1.5"),
         ({"min_confidence": float("nan")}, "min_confidence: expected 0 to 1, received nan"),
-        ({"max_pixels": 10**9}, "max_pixels: expected 1 to 178,956,970, received 1000000000"),
+        ({"max_pixels": 10**9}, "max_pixels: expected a whole number from 1 to 178,956,970, received 1000000000"),
     ],
     ids=str,
 )
@@ -176,9 +178,10 @@ def test_number_out_of_its_range_is_refused(onnx_bundle: Path, numbers: dict[str
 
 def test_threads_and_workers(onnx_bundle: Path, threads_asked: list[int]) -> None:
     """Proves that threads may be given by place, and that workers are one or more."""
-    classifier = Classifier.open(onnx_bundle, "auto", 2)
-    assert threads_asked == [2]
-    with pytest.raises(ValueError, match="workers: expected 1 or more, received -1"):
+    classifier = Classifier.open(onnx_bundle, "auto", np.int64(2), min_confidence=np.float32(0.5))  # type: ignore[arg-type]
+    assert (threads_asked, type(threads_asked[0])) == ([2], int)
+    assert type(classifier.min_confidence) is float
+    with pytest.raises(ValueError, match="workers: expected a whole number, 1 or more"):
         classifier.classify_many([], workers=-1)
 
 

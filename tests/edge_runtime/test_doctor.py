@@ -107,6 +107,11 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
     monkeypatch.setattr(doctor, "glob", lambda pattern: [])
     [none] = doctor._cameras()
     assert none.value == "no /dev/video*"
+    with monkeypatch.context() as context:
+        context.setattr(doctor, "glob", lambda pattern: ["/dev/video10", "/dev/video11"])
+        context.setattr(doctor, "_may_be_camera", lambda device: False)
+        [codecs] = doctor._cameras()
+    assert codecs.value == "none of 2 /dev/video* is one"
     monkeypatch.setattr(doctor, "glob", lambda pattern: [str(tmp_path / "video0")])
     [closed] = doctor._cameras()  # a path that is not there cannot be opened either
     assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)

@@ -45,8 +45,12 @@ def test_folders_that_a_pattern_matches_are_looked_into(tree: Path) -> None:
     assert [path for path in found if not path.startswith("top/loop")] == [
         "top/a.PNG", "top/b.jpg", "top/deep/c.webp", "top/deep/er/d.gif", "top/none", "top/notes.txt"
     ]  # fmt: skip
-    deep = list(list_pictures(["top/deep/**"], recursive=True))
-    assert deep == ["top/deep/c.webp", "top/deep/er/d.gif"]
+    deep = ["top/deep/c.webp", "top/deep/er/d.gif"]
+    assert list(list_pictures(["top/deep/**"])) == deep
+    assert list(list_pictures(["top/deep/**/"])) == deep
+    assert list(list_pictures(["top/d*/**/e*"])) == ["top/deep/er/d.gif"]
+    for nothing in ("top/none/**", "top/none/**/"):
+        assert len(list(list_pictures([nothing]))) == 1
 
 
 def test_folder_that_cannot_be_read_is_passed_on(tree: Path) -> None:

@@ -34,6 +34,36 @@ def test_result_does_not_wait_for_items_that_are_slow_to_come() -> None:
     assert len(taken) <= 3  # 2 but on a busy machine
 
 
+def test_many_at_once_leave_no_lag() -> None:
+    """Proves that after a burst of items those that come slowly are soon answered as they come."""
+    taken = []
+
+    def source() -> Iterator[int]:
+        for number in range(40):
+            time.sleep(0.02 * (number > 12))
+            taken.append(number)
+            yield number
+
+    for result in map_in_order(lambda number: number, source(), workers=3):
+        lag = len(taken) - result
+    assert result == 39
+    lags = []
+    taken.clear()
+    for result in map_in_order(lambda number: number, source(), workers=3):
+        lags.append(len(taken) - result)
+    assert lag <= 2
+    assert sorted(lags[30:])[5] <= 2
+
+
+def test_source_of_the_caller_stays_open() -> None:
+    """Proves that leaving early does not end a generator that the caller goes on with."""
+    source = (number for number in range(100))
+    results = map_in_order(lambda number: number, source, workers=2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert next(source) < 20
+
+
 def test_few_items_are_taken_ahead() -> None:
     """Proves that a source without an end is taken as it is needed."""
     taken = []

@@ -1,6 +1,7 @@
 """Large pictures take little memory and give the same pixels; files that only look like pictures are refused."""
 
 import io
+import mmap
 import os
 import struct
 import subprocess
@@ -193,6 +194,32 @@ def test_file_of_too_many_bytes_is_refused_unread(tmp_path: Path) -> None:
     assert reason(path) == refused
     with path.open("rb") as file:
         assert reason(file) == refused
+
+
+class Wrapped:
+    """What has a file's methods and not all of its manners."""
+
+    def __init__(self, content: bytes, most: int) -> None:
+        """Hold bytes that are read a few at a time."""
+        self._file, self._most = io.BytesIO(content), most
+
+    def read(self, size: int = -1) -> bytes:
+        """Return fewer bytes than asked for."""
+        return self._file.read(min(size, self._most) if size >= 0 else self._most)
+
+    def seek(self, place: int) -> None:
+        """Take one argument and return nothing."""
+        self._file.seek(place)
+
+
+def test_what_is_not_quite_a_file_is_read_to_its_end(tmp_path: Path) -> None:
+    """Proves that short reads, and seeks that return nothing, give the same pixels as the file."""
+    path = tmp_path / "picture.png"
+    Image.fromarray(noise(90, 90, 3)).save(path)
+    expected = load_picture(path, TARGET)
+    np.testing.assert_array_equal(load_picture(Wrapped(path.read_bytes(), 1000), TARGET), expected)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        np.testing.assert_array_equal(load_picture(mapped, TARGET), expected)
 
 
 def test_pipe_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
