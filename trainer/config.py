@@ -43,7 +43,7 @@ class TrainConfig:
         teacher: a finished run folder whose network, of the same labels and split, is learnt from; none if empty.
         teacher_share: share of the teacher's scores in the targets, against the labels, 0-1.
         mixed_bfloat16: compute in bfloat16, which pays on processors with AMX or AVX-512 BF16 and on GPUs.
-        clean_labels: once, after two thirds of the epochs, leave out training pictures whose label the network
+        clean_labels: once, after two thirds of the epochs, leave out pictures of classes whose label the network
             gives less than 0.1.
         seed: seed of split, order, augmentation, weights and dropout.
         augment: crop, flip, colour, turn, shrink, blur, spoil and compress at random.

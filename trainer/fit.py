@@ -211,7 +211,11 @@ def _odds_of_neither(dataset: Dataset) -> float:
 
 
 def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
-    """Return the rows of the training pictures whose label the network hardly believes."""
+    """Return the rows of the training pictures whose label the network hardly believes.
+
+    Negatives are never among them: somebody sorted them by kind, and those that look like a class are the ones to
+    learn from.
+    """
     with _averaged(model):
         scores = predict_scores(model, dataset, Side.TRAIN)
     if dataset.has_negatives:  # or hundreds of hard cats and dogs would be left out as neither
@@ -219,6 +223,8 @@ def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
         scores /= scores.sum(axis=1, keepdims=True)
     targets = dataset.targets(Side.TRAIN)
     doubted = scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE
+    if dataset.has_negatives:
+        doubted &= targets != len(dataset.labels) - 1
     return tuple(dataset.rows(Side.TRAIN)[doubted].tolist())
 
 

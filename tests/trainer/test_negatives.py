@@ -15,7 +15,7 @@ from trainer.config import TrainConfig
 from trainer.dataset import Dataset, Picture, Side, read_dataset
 from trainer.drawn_negatives import draw_negative
 from trainer.errors import ConfigError, DataError
-from trainer.fit import _fitted_bias, predict_scores, right_odds
+from trainer.fit import _fitted_bias, _suspects, compile_network, predict_scores, right_odds
 from trainer.lessons import training_rows
 from trainer.matching import match_files
 from trainer.negatives import add_negatives
@@ -108,11 +108,23 @@ def test_epoch_has_more_negatives(dataset: Dataset) -> None:
 
 
 def test_suspects_are_not_trained_on(dataset: Dataset) -> None:
-    """Proves that rows named as wrongly labelled are gone from an epoch, negatives included."""
+    """Proves that rows named as wrongly labelled are gone from an epoch, however often they come."""
     suspects = (dataset.sides[Side.TRAIN][0].row, dataset.sides[Side.TRAIN][-1].row)
     rows, targets = training_rows(dataset, suspects)
     assert not set(suspects) & set(rows.tolist())
     assert len(rows) == len(targets) == len(training_rows(dataset)[0]) - 5
+
+
+def test_negatives_are_never_suspects(dataset: Dataset) -> None:
+    """Proves that a network which answers cat to everything doubts the dogs, and no picture of neither."""
+    from trainer.architectures import compact_network
+
+    model = compact_network(32, 3)
+    compile_network(model, TrainConfig(), 1)
+    logits = model.get_layer("logits")
+    logits.set_weights([np.zeros((176, 3)), np.array([9.0, 0, 0])])
+    suspects = _suspects(model, dataset)
+    assert suspects == tuple(picture.row for picture in dataset.sides[Side.TRAIN] if picture.label == 1)
 
 
 def test_prior_of_neither_is_put_right(dataset: Dataset) -> None:
