@@ -87,7 +87,8 @@ def test_some_are_noisy() -> None:
     generator = np.random.default_rng(5)
     spreads = np.array([_augmented(128, generator)[28:36, 28:36].std(axis=(0, 1)).mean() for _ in range(600)])
     assert (spreads > 2).mean() == pytest.approx(NOISE_SHARE, rel=0.4)
-    assert 0.7 * MAX_NOISE < spreads.max() < 1.3 * MAX_NOISE
+    largest = np.quantile(spreads, 0.99)  # the edge of a foreign ground may cross the middle of a few
+    assert 0.7 * MAX_NOISE < largest < 1.3 * MAX_NOISE
 
 
 def test_resize_is_the_whole_picture() -> None:

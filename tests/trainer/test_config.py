@@ -37,7 +37,7 @@ def test_every_option_survives_the_file(tmp_path: Path) -> None:
     """Proves that a config with no default left is read back equal, tiny floats and booleans included."""
     config = TrainConfig(
         "x", "y", "compact", 64, 3, 7, "sgd", 1e-7, "cosine", 1e-9, 0.2, 0.999, 48, 96, 160, 0.4,
-        "runs/t", 0.5, True, True, 2**31 - 1, True, 4, False, 11, 0.15, 0.25, True,
+        "runs/s", "runs/t", 0.5, True, True, 2**31 - 1, True, 4, False, 11, 0.15, 0.25, True,
     )  # fmt: skip
     path = tmp_path / "config.toml"
     write_config(path, config)
