@@ -51,7 +51,8 @@ Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml) without
 changed, one seed, made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of
 {pets:,} cats and dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals;
 differences are paired. An ingredient helps where leaving it out costs points, the teacher where it gives some. The
-odds of `neither` are fitted on the same pictures.
+odds of `neither` are fitted on the same pictures. [The ladder of an earlier recipe](ladder-first-recipe.md) has 12
+epochs; [decision 0013](decisions/0013-compact-network.md) says what both mean for the length that ships.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
 | --- | ---: | ---: | ---: | ---: |"""
