@@ -13,6 +13,7 @@ from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.keras_model import INPUT_NAME, OUTPUT_NAME
 from exporter.tflite_quantization import LARGEST_LOGIT
+from exporter.weight_rounding import round_weights
 
 if TYPE_CHECKING:
     import keras
@@ -82,7 +83,7 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
 
     Args:
         float32: what `convert_float32` returned.
-        calibration: `uint8 (N, H, W, 3) RGB 0-255`, pictures to take tensor ranges from.
+        calibration: `uint8 (N, H, W, 3) RGB 0-255`, pictures to take tensor ranges from and to round weights by.
         keep_float: names of nodes to leave in float32.
 
     Raises:
@@ -124,7 +125,8 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
         # onnxruntime's quantiser raises whatever onnx and its own passes raise.
         except Exception as error:
             raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
-        proto = onnx.load(result)
+        exact, proto = onnx.load(prepared), onnx.load(result)
+    round_weights(proto, exact, calibration)
     _take_uint8(proto.graph, picture)
     content: bytes = proto.SerializeToString()
     return content

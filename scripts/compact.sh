@@ -1,6 +1,6 @@
 #!/bin/sh
 # Train the network that ships, from its teacher on, and export it: sh scripts/compact.sh DATA NEGATIVES
-# What was stopped goes on; what is done is not done again. Results: runs/wide, runs/compact, bundles/compact.
+# What was stopped goes on; what is done is not done again. Results: runs/wide, runs/compact-1, runs/compact, bundles/compact.
 set -eu
 data=$1 negatives=$2
 
@@ -17,5 +17,6 @@ train() { # NAME RECIPE [OPTION...]
 }
 
 train wide trainer/recipes/wide.toml
-train compact trainer/recipes/compact.toml --teacher runs/wide
+train compact-1 trainer/recipes/compact.toml --teacher runs/wide
+train compact trainer/recipes/compact-refine.toml --start runs/compact-1 --teacher runs/compact-1
 catdog-export --run runs/compact --quantize all

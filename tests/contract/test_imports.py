@@ -35,6 +35,7 @@ TOOLS = {
         "ai_edge_litert.tools.flatbuffer_utils",
     ),
     Path("exporter/tflite_quantization.py"): ("ai_edge_litert.interpreter.Interpreter",),
+    Path("exporter/weight_rounding.py"): ("onnxruntime.InferenceSession",),
 }
 HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 
