@@ -121,8 +121,7 @@ class Converter:
             return tflite_quantization.quantize_float16(float32)
         if target.precision == Precision.DYNAMIC:
             return tflite_quantization.quantize_dynamic(float32)
-        ranges = tflite_quantization.measure_ranges(float32, pictures)
-        return tflite_quantization.quantize_int8(float32, ranges, keep_float=keep_float)
+        return tflite_quantization.quantize_int8(float32, pictures, keep_float=keep_float)
 
 
 def left_in_float(graph: Graph) -> tuple[Operator, ...]:

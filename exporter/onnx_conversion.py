@@ -12,8 +12,8 @@ import numpy as np
 from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.keras_model import INPUT_NAME, OUTPUT_NAME
+from exporter.onnx_rounding import round_weights
 from exporter.tflite_quantization import LARGEST_LOGIT
-from exporter.weight_rounding import round_weights
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,9 @@ _WEIGHTS = "weights_"
 OPSET = 17  # the newest that tf2onnx 1.17 writes without gaps; ONNX Runtime reads it since 1.12
 # One step a level, whatever the pictures held.
 _PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
-_SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(1)}
+# Steps of 1/256, as in TFLite files. ONNX Runtime's softmax of bytes multiplies by the number of steps to 1,
+# rounded down. Of the 254.99998 that float32 makes of 255 that is 254: every score would be 0.4 % too small.
+_SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255 / 256)}
 _LOGIT_RANGE = {"rmin": np.float32(-LARGEST_LOGIT), "rmax": np.float32(LARGEST_LOGIT)}
 # x86 processors without VNNI multiply unsigned by signed bytes with sums that saturate, unless the signed ones have
 # seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of

@@ -24,7 +24,7 @@ def name_interface(content: bytes, *, versions: dict[str, int] | None = None) ->
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _read(content)
+    model = read_model(content)
     graph = model.subgraphs[0]
     graph.tensors[graph.inputs[0]].name = INPUT_NAME
     graph.tensors[graph.outputs[0]].name = OUTPUT_NAME
@@ -32,7 +32,7 @@ def name_interface(content: bytes, *, versions: dict[str, int] | None = None) ->
         for code in model.operatorCodes:
             if code.builtinCode == getattr(schema.BuiltinOperator, kind):
                 code.version = version
-    return _written(model)
+    return written_model(model)
 
 
 def take_and_give_uint8(content: bytes) -> bytes:
@@ -42,7 +42,7 @@ def take_and_give_uint8(content: bytes) -> bytes:
     """
     from ai_edge_litert import schema_py_generated as schema
 
-    model = _read(content)
+    model = read_model(content)
     graph = model.subgraphs[0]
     outside = schema.TensorType.UINT8
     code = _requantise_code(model)
@@ -56,7 +56,7 @@ def take_and_give_uint8(content: bytes) -> bytes:
         outer = _add_tensor(graph, inner, outside)
         graph.operators.append(_requantise(code, inner, outer))
         _replace_outer(model, graph.outputs, inner, outer)
-    return _written(model)
+    return written_model(model)
 
 
 def _add_tensor(graph: Any, inner: int, dtype: int) -> int:
@@ -102,13 +102,15 @@ def _requantise(code: int, source: int, target: int) -> Any:
     )
 
 
-def _read(content: bytes) -> Any:
+def read_model(content: bytes) -> Any:
+    """Return a TFLite file as objects of the schema (`ModelT`)."""
     from ai_edge_litert.tools import flatbuffer_utils
 
     return flatbuffer_utils.read_model_from_bytearray(bytearray(content))
 
 
-def _written(model: Any) -> bytes:
+def written_model(model: Any) -> bytes:
+    """Return a `ModelT` as a TFLite file."""
     import numpy as np
     from ai_edge_litert.tools import flatbuffer_utils
 

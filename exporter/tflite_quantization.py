@@ -16,6 +16,7 @@ from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.operators import read_graph
 from exporter.tflite_interface import name_interface, take_and_give_uint8
+from exporter.tflite_rounding import round_weights
 
 # litert-quantizer leaves the version of a dense layer as it was. A runtime older than its per-channel weights then
 # loads the file and computes nonsense (tflite-runtime 2.14: scores off by 0.55); with this version it refuses.
@@ -56,12 +57,12 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
     return measured | {source["name"]: (0.0, 255.0)}  # one step a level, whatever the pictures held
 
 
-def quantize_int8(float32: bytes, ranges: Ranges, *, keep_float: tuple[str, ...] = ()) -> bytes:
+def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str, ...] = ()) -> bytes:
     """Return a file that computes in int8, per-channel weights, on `uint8 (1, H, W, 3)`, scores in uint8.
 
     Args:
         float32: a float32 TFLite file.
-        ranges: what `measure_ranges` returned.
+        calibration: `uint8 (N, H, W, 3) RGB 0-255`, pictures to take tensor ranges from and to round weights by.
         keep_float: names of operators (of their first output) to leave in float32.
 
     Raises:
@@ -72,9 +73,9 @@ def quantize_int8(float32: bytes, ranges: Ranges, *, keep_float: tuple[str, ...]
     rules = recipe.static_wi8_ai8() + [_leave(name) for name in keep_float]
     values = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
-        for name, (low, high) in ranges.items()
+        for name, (low, high) in measure_ranges(float32, calibration).items()
     }
-    return take_and_give_uint8(_quantize(float32, rules, values))
+    return round_weights(take_and_give_uint8(_quantize(float32, rules, values)), float32, calibration)
 
 
 def quantize_dynamic(float32: bytes) -> bytes:

@@ -29,13 +29,17 @@ TOOLS = {
         "onnxruntime.quantization.qdq_loss_debug.",
     ),
     Path("exporter/onnx_conversion.py"): ("onnxruntime.quantization.",),
+    Path("exporter/onnx_rounding.py"): ("onnxruntime.InferenceSession",),
     Path("exporter/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
     Path("exporter/tflite_interface.py"): (
         "ai_edge_litert.schema_py_generated",
         "ai_edge_litert.tools.flatbuffer_utils",
     ),
     Path("exporter/tflite_quantization.py"): ("ai_edge_litert.interpreter.Interpreter",),
-    Path("exporter/weight_rounding.py"): ("onnxruntime.InferenceSession",),
+    Path("exporter/tflite_rounding.py"): (
+        "ai_edge_litert.interpreter.Interpreter",
+        "ai_edge_litert.schema_py_generated",
+    ),
 }
 HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 

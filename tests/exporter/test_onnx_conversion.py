@@ -1,15 +1,18 @@
 """ONNX files as devices see them: what goes in and out, what is stored, and layers that stay in float."""
 
+import keras
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
 
 from edge_runtime.backends import open_model
-from exporter.conversion import left_in_float
+from edge_runtime.bundle import ModelFormat
+from exporter.conversion import Converter, left_in_float
 from exporter.layer_error import measure_layer_errors
 from exporter.onnx_conversion import OPSET
 from tests.exporter.conftest import file_scores, target
+from tests.exporter.smooth import smooth_pictures
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,20 @@ def test_scores_are_near_keras(files, baseline, test_pixels, precision, toleranc
 def test_int8_scores_are_near_keras(files, baseline, test_pixels):
     """Mean difference below 0.08 on the test pictures."""
     assert np.abs(file_scores(files["model.int8.onnx"], test_pixels) - baseline).mean() < 0.08
+
+
+@pytest.mark.parametrize("format_", list(ModelFormat), ids=str)
+def test_int8_scores_of_three_answers_add_up(format_):
+    """Proves that a softmax loses nothing to its steps: over pictures, sums of scores are 1 within 0.001."""
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 5, strides=2, activation="relu")(layers.Rescaling(1 / 255)(image))
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    pictures = smooth_pictures(64, 24, 24)
+    int8 = Converter(keras.Model(image, scores), pictures).convert(target(format_, "int8"))
+    sums = file_scores(int8, pictures, ("cat", "dog", "neither")).sum(axis=1)
+    assert abs(sums.mean() - 1) < 0.001
 
 
 def test_sizes(files):
