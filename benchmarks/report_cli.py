@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import click
 from edge_runtime.bundle import default_bundle
 from edge_runtime.folders import REPORTS, newest_folder
 from edge_runtime.options import NumberRange
-from edge_runtime.terminal import next_command, one_line_errors, say
+from edge_runtime.terminal import MEASURING, next_command, one_line_errors, say
 
 if TYPE_CHECKING:
     from benchmarks.comparison import Change
@@ -50,6 +51,8 @@ def run(model: Path | None, data: Path, out: Path | None, **options: Any) -> Non
 
 
 def _measured(folder: Path, data: Path, target: Path, options: dict[str, Any]) -> BenchmarkReport:
+    for library in MEASURING:  # or minutes would pass before one is missed
+        import_module(library)
     from benchmarks.progress import Progress
     from benchmarks.report_folder import write_folder
     from benchmarks.run import PHASES, Plan, run_benchmark

@@ -11,7 +11,7 @@ import click
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
-from edge_runtime.terminal import next_command, one_line_errors, say
+from edge_runtime.terminal import MEASURING, next_command, one_line_errors, say
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
@@ -86,9 +86,13 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
 
 def _say_next(folder: Path, picture: str) -> None:
     import shlex
+    from importlib.util import find_spec
 
     from edge_runtime.listing import STANDARD_INPUT
 
+    if not all(map(find_spec, MEASURING)):
+        next_command(f"catdog-edge selftest --model {shlex.quote(str(folder))}")
+        return
     data = "PICTURES" if picture == STANDARD_INPUT else shlex.quote(os.path.dirname(picture) or ".")
     next_command(f"catdog-bench run --model {shlex.quote(str(folder))} --data {data}")
 

@@ -85,7 +85,7 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
     if len(pairs) == 1:
-        return f"Nothing else that was asked for can be run here.{failed}"
+        return f"Nothing else can be run here, or was asked for.{failed}"
     order = "int8 before float"
     if len({file.format for file, _ in pairs}) > 1:
         order += ", " + " before ".join(_RUNTIMES[form] for form in fastest_formats()) + " on this processor"

@@ -25,6 +25,10 @@ def fail(message: str, code: int = 1) -> NoReturn:
     sys.exit(code)
 
 
+# What `catdog-bench run` needs beside a base install: the extra `bench`.
+MEASURING = ("markdown", "matplotlib", "scipy")
+
+
 def next_command(command: str) -> None:
     """Name the next command to type, as the last line on standard error."""
     say(f"next: {command}", err=True)

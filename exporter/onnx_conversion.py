@@ -129,6 +129,7 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
             raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
         exact, proto = onnx.load(prepared), onnx.load(result)
     round_weights(proto, exact, calibration)
+    _pad_bytes(proto.graph)
     _take_uint8(proto.graph, picture)
     content: bytes = proto.SerializeToString()
     return content
@@ -219,6 +220,35 @@ def _kernels(graph: Any) -> list[str]:
     return [node.input[1] for node in graph.node if node.op_type == "Conv"]
 
 
+def _pad_bytes(graph: Any) -> None:
+    """Pad quantised tensors with the byte of zero: ONNX Runtime would widen them, pad, and quantise them again."""
+    makers = {node.output[0]: node for node in graph.node}
+    for pad in [node for node in graph.node if node.op_type == "Pad" and _pads_zeros(node, graph)]:
+        before, readers = makers.get(pad.input[0]), [node for node in graph.node if pad.output[0] in node.input]
+        if before is None or len(readers) != 1 or before.input[1:] != readers[0].input[1:]:
+            continue
+        if (before.op_type, readers[0].op_type) == ("DequantizeLinear", "QuantizeLinear"):
+            pad.input[:] = [before.input[0], pad.input[1], before.input[2]]
+            _forget(graph, pad.output[0])
+            pad.output[0] = readers[0].output[0]
+            graph.node.remove(readers[0])
+            if not any(before.output[0] in node.input for node in graph.node):
+                graph.node.remove(before)
+
+
+def _pads_zeros(pad: Any, graph: Any) -> bool:
+    from onnx import numpy_helper
+
+    values = [constant for constant in graph.initializer if constant.name in pad.input[2:3]]
+    return not any(pad.input[2:3]) or any(not numpy_helper.to_array(value).any() for value in values)
+
+
+def _forget(graph: Any, name: str) -> None:
+    """Drop what is noted of a tensor's type."""
+    for value in [value for value in graph.value_info if value.name == name]:
+        graph.value_info.remove(value)
+
+
 def _take_uint8(graph: Any, picture: str) -> None:
     """Let the file take what its first quantisation would make, so that no float picture is ever built."""
     from onnx import TensorProto
@@ -233,9 +263,7 @@ def _take_uint8(graph: Any, picture: str) -> None:
                 node.input[index] = picture
     graph.node.remove(quantise)
     graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    for value in list(graph.value_info):
-        if value.name == picture:
-            graph.value_info.remove(value)
+    _forget(graph, picture)
 
 
 class PictureFeed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
 from exporter.keras_model import INPUT_NAME
-from exporter.weight_rounding import Window, input_powers, round_together
+from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_together
 
 
 def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
@@ -25,7 +26,7 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
 
     constants = {constant.name: constant for constant in quantised.graph.initializer}
     exact = {constant.name: constant for constant in float32.graph.initializer}
-    layers = _layers(quantised, float32.graph, set(exact))
+    layers = _layers(quantised, float32.graph, exact)
     if not layers:
         return
     tensors = _inputs(float32, [node.input[0] for node, *_ in layers], calibration)
@@ -42,7 +43,7 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
         constants[kernel].CopyFrom(numpy_helper.from_array(result.reshape(rounded.shape), kernel))
 
 
-def _layers(quantised: Any, graph: Any, exact: set[str]) -> list[tuple[Any, Window, str, str]]:
+def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any, Window, str, str]]:
     """Return the float nodes whose kernels can be rounded, and the names of kernel and scale in the other file."""
     dequantised = {node.output[0]: node for node in quantised.graph.node if node.op_type == "DequantizeLinear"}
     twins = {node.name: node for node in quantised.graph.node if node.op_type == "Conv"}
@@ -50,8 +51,11 @@ def _layers(quantised: Any, graph: Any, exact: set[str]) -> list[tuple[Any, Wind
     for node in graph.node:
         twin = twins.get(node.name) if node.op_type == "Conv" else None
         kernel = dequantised.get(twin.input[1]) if twin else None
-        window = _window(node) if kernel is not None and node.input[1] in exact else None
-        if window is not None and kernel is not None:
+        weights = exact.get(node.input[1]) if kernel is not None else None
+        if kernel is None or weights is None or math.prod(weights.dims[1:]) > MOST_INPUTS:
+            continue
+        window = _window(node)
+        if window is not None:
             found.append((node, window, kernel.input[0], kernel.input[1]))
     return found
 

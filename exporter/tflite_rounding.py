@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
 from exporter.tflite_interface import read_model, written_model
-from exporter.weight_rounding import Window, input_powers, round_together
+from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_together
 
 Layer = tuple[int, int, Window]  # indices of input and kernel in the float file, and the window
 
@@ -58,7 +58,8 @@ def _layers(model: Any) -> list[Layer]:
         _, high, wide, channels = (int(side) for side in _tensor(model, kernel).shape)
         plain = options.dilationHFactor == options.dilationWFactor == 1
         constant = model.buffers[_tensor(model, kernel).buffer].data is not None
-        if plain and constant and channels == _tensor(model, source).shape[3]:
+        few = high * wide * channels <= MOST_INPUTS
+        if plain and constant and few and channels == _tensor(model, source).shape[3]:
             window = Window((high, wide), (options.strideH, options.strideW), paddings[options.padding])
             found.append((int(source), int(kernel), window))
     return found

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
 
+MOST_INPUTS = 5_000  # of a filter; 3 x 3 over 512 channels has 4,608. More would take minutes and gigabytes
 _PATCHES = 16_384  # seen by a layer, over all pictures; ten times the longest filter of the networks here
 _PICTURES = 32  # whose patches are multiplied at once
 _DAMPING = 0.01  # share of the mean power added to each input's, so that few patches do not decide alone
@@ -108,7 +111,7 @@ def round_together(weights: Doubles, scales: Doubles, powers: Doubles, limit: in
     inputs = weights.shape[1]
     damped = powers + np.eye(inputs) * max(_DAMPING * np.diag(powers).mean(), 1e-12)
     order = np.argsort(-np.diag(damped), kind="stable")  # the strongest inputs while most others can still repay
-    debts = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T
+    debts = _debts(damped[np.ix_(order, order)])
     left, steps = weights[:, order].copy(), np.zeros(weights.shape, np.int8)
     for start in range(0, inputs, _BLOCK):
         end = min(start + _BLOCK, inputs)
@@ -121,3 +124,10 @@ def round_together(weights: Doubles, scales: Doubles, powers: Doubles, limit: in
             owed[:, index - start] = error
         left[:, end:] -= owed @ debts[start:end, end:]
     return steps
+
+
+def _debts(powers: Doubles) -> Doubles:
+    """Return U, upper triangular, with U^T U the inverse of `powers`: what an input's error asks of later ones."""
+    turned = cholesky(powers[::-1, ::-1], lower=True, check_finite=False)  # so that powers = V V^T, V upper
+    debts: Doubles = dtrtri(turned[::-1, ::-1])[0]
+    return debts

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import report_cli
 from benchmarks.cli import main
 from benchmarks.record import STAGES, STARTS, read_report
 from tests.benchmarks.conftest import read_csv, write_pictures
@@ -33,6 +34,15 @@ def test_no_picture_is_one_clear_line(tmp_path, bench_bundle, name):
     done = run("--model", bench_bundle, "--data", tmp_path / name)
     assert done.exit_code == 1
     assert f"{name}: no picture there" in done.stderr
+
+
+def test_a_missing_library_is_missed_at_once(monkeypatch, tmp_path, bench_bundle):
+    """What the report needs is asked for before anything is measured, and the extra that brings it is named."""
+    monkeypatch.setattr(report_cli, "MEASURING", ("json", "no_such_library"))
+    done = run("--model", bench_bundle, "--data", tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: no_such_library is not installed.")
+    assert "pip install 'catdog-edge[bench]'" in done.stderr
 
 
 def test_report_json_is_as_documented(measured):

@@ -13,6 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from edge_runtime import cli
 from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import main
@@ -163,6 +164,13 @@ def test_newest_bundle_is_the_default(
     first, *_, last = done.stderr.splitlines()
     assert first == "bundles/new one/float32.onnx with onnxruntime"
     assert last.startswith("next: catdog-bench run --model 'bundles/new one' --data ")
+
+
+def test_next_command_is_one_that_runs(monkeypatch, capsys, tmp_path: Path) -> None:
+    """Proves that without the libraries of catdog-bench the self-test is named, which a base install has."""
+    monkeypatch.setattr(cli, "MEASURING", ("json", "no_such_library"))
+    cli._say_next(tmp_path / "new one", "a.jpg")
+    assert capsys.readouterr().err == f"next: catdog-edge selftest --model '{tmp_path / 'new one'}'\n"
 
 
 def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> None:

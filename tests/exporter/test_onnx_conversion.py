@@ -59,6 +59,25 @@ def test_int8_scores_of_three_answers_add_up(format_):
     assert abs(sums.mean() - 1) < 0.001
 
 
+@pytest.mark.parametrize("activation", ["relu", None])
+def test_padding_before_pooling_is_done_on_bytes(activation):
+    """Proves that zeros around a tensor, as ResNet-50 has before its pooling, cost no float operator nor error."""
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    convolution = layers.Conv2D(6, 3, activation=activation, bias_initializer="random_normal")
+    x = convolution(layers.Rescaling(1 / 255)(image))
+    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(2)(x))
+    scores = layers.Dense(3, activation="softmax")(layers.Flatten()(x))
+    pictures = smooth_pictures(64, 24, 24)
+    converter = Converter(keras.Model(image, scores), pictures)
+    int8, exact = (converter.convert(target("onnx", precision)) for precision in ("int8", "float32"))
+    assert [operator.inputs for operator in int8.graph.operators if operator.kind == "Pad"] == [("uint8",)]
+    labels = ("cat", "dog", "neither")
+    difference = np.abs(file_scores(int8, pictures, labels) - file_scores(exact, pictures, labels))
+    assert difference.mean() < 0.005
+
+
 def test_sizes(files):
     """float16 is half of float32 and int8 a quarter, within 2 %."""
     whole = len(files["model.float32.onnx"].content)
