@@ -71,6 +71,11 @@ def _fold_layer(graph: Graph, layer: Any) -> str | None:
     if kind == "Rescaling":
         scale, offset = np.atleast_1d(np.float64(layer.scale)), np.atleast_1d(np.float64(layer.offset))
         return _fold_forward(graph, layer, scale, offset)
+    if kind == "Normalization":
+        rescaling = _rescaling(layer)
+        if rescaling is None:
+            return "it normalises along another axis than the channels"
+        return _fold_forward(graph, layer, *rescaling)
     if kind == "BatchNormalization":
         return _fold_normalisation(graph, layer)
     return ""
@@ -107,6 +112,19 @@ def _fold_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str |
         return "the next convolution pads with zeros"
     graph.scale_inputs(target, scale, shift)
     return None
+
+
+def _rescaling(layer: Any) -> tuple[Array, Array] | None:
+    """Return scale and offset of a `Normalization`, `float64 (1,)` or `(channels,)`; None along another axis."""
+    import keras
+
+    mean, variance = np.asarray(layer.mean, np.float64), np.asarray(layer.variance, np.float64)
+    if mean.size != (mean.shape or (1,))[-1]:
+        return None
+    deviation = np.maximum(np.sqrt(variance), keras.config.epsilon()).reshape(-1)
+    if layer.invert:
+        return deviation, mean.reshape(-1)
+    return 1 / deviation, -mean.reshape(-1) / deviation
 
 
 def _affine(layer: Any) -> tuple[Array, Array]:
@@ -213,6 +231,10 @@ class Graph:
         kept = {layer.name: layer for layer in self.layers}
 
         def copied(layer: Any) -> Any:
+            rescaling = _rescaling(layer) if type(layer).__name__ == "Normalization" else None
+            if rescaling:  # whose numbers are constants of the graph; tf2onnx makes those of a Normalization inputs
+                scale, offset = (value.tolist() for value in rescaling)
+                return keras.layers.Rescaling(scale, offset, name=layer.name)
             changed = {"use_bias": True} if layer.name in self._weights else {}
             return type(layer).from_config(layer.get_config() | changed)
 
@@ -224,10 +246,19 @@ class Graph:
             self._model, input_tensors=image, clone_function=copied, call_function=called
         )
         for layer in model.layers:
-            if layer.name in kept:
+            if layer.name in kept and layer.weights:
                 weights = self._weights.get(layer.name) or kept[layer.name].get_weights()
                 layer.set_weights([np.asarray(value, np.float32) for value in weights])
+        settle(model)
         return model
+
+
+def settle(layer: Any) -> None:
+    """Let each Normalization of a copied model compute with the weights given to it, as Keras does on loading."""
+    for inner in getattr(layer, "layers", ()):
+        settle(inner)
+    if type(layer).__name__ == "Normalization":
+        layer.finalize_state()
 
 
 def _can_be_told_apart(model: keras.Model) -> bool:

@@ -16,6 +16,7 @@ from scipy.special import expit, softmax
 from edge_runtime.preprocessing import Pixels
 from exporter.confidence import last_activation, last_layer
 from exporter.errors import SourceError
+from exporter.folding import settle
 from exporter.source import Source
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def _load(path: Path) -> keras.Model:
     # Loading calls each layer once for every layer after it, so that none could be told to be a link of a chain.
     fresh = keras.models.clone_model(model)
     fresh.set_weights(model.get_weights())
+    settle(fresh)
     return fresh
 
 
@@ -131,6 +133,7 @@ def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
             fresh = type(layer).from_config(layer.get_config())
             outputs = fresh(outputs)
             fresh.set_weights(layer.get_weights())
+            settle(fresh)
     return keras.Model(image, outputs)
 
 

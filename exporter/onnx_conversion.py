@@ -50,7 +50,7 @@ def convert_float32(model: keras.Model) -> bytes:
     # tf2onnx raises whatever its many passes raise.
     except Exception as error:
         raise ConversionError(f"tf2onnx failed: {error}") from error
-    _put_in(proto.graph, large)
+    _put_in(proto.graph, large, _captured(function))
     _name_output(proto.graph)
     content: bytes = proto.SerializeToString()
     return content
@@ -155,14 +155,24 @@ def _traced_without(model: keras.Model, large: list[Any]) -> tuple[Any, list[Any
     return tf.function(scores, input_signature=signature), signature
 
 
-def _put_in(graph: Any, large: list[Any]) -> None:
-    """Turn the inputs that stand for variables into constants."""
+def _captured(function: Any) -> list[Any]:
+    """Return the tensors that a traced function reads beside inputs and variables, in the order of its inputs."""
+    import tensorflow as tf
+
+    return [tensor for tensor in function.get_concrete_function().captured_inputs if tensor.dtype != tf.resource]
+
+
+def _put_in(graph: Any, large: list[Any], captured: list[Any]) -> None:
+    """Turn the inputs that stand for variables, and for tensors as those of a Normalization, into constants."""
     from onnx import numpy_helper
 
-    for value in [value for value in graph.input if value.name.startswith(_WEIGHTS)]:
+    values = list(graph.input[1:])
+    weights = [value for value in values if value.name.startswith(_WEIGHTS)]
+    tensors = [large[int(value.name.removeprefix(_WEIGHTS))] for value in weights]
+    others = [value for value in values if value not in weights]
+    for value, tensor in [*zip(weights, tensors, strict=True), *zip(others, captured, strict=True)]:
         graph.input.remove(value)
-        weights = np.asarray(large[int(value.name.removeprefix(_WEIGHTS))], np.float32)
-        graph.initializer.append(numpy_helper.from_array(weights, value.name))
+        graph.initializer.append(numpy_helper.from_array(np.asarray(tensor, np.float32), value.name))
 
 
 def _size(variable: Any) -> int:

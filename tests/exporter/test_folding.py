@@ -206,6 +206,41 @@ def test_a_falling_rescaling_stays_before_a_maximum(pools):
     assert largest_difference(model, folding.model) < 1e-5
 
 
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(("padding", "left"), [("valid", []), ("same", ["Rescaling"])])
+def test_normalised_pictures_fold_or_are_rescaled(padding, left, invert):
+    """Proves that a Normalization goes into an unpadded convolution, and is a rescaling before a padded one."""
+    model = chain(
+        layers.Normalization(mean=[0.3, 0.5, 0.4], variance=[0.04, 0.0, 0.09], invert=invert),
+        layers.Conv2D(4, 3, padding=padding),
+        layers.Flatten(),
+        layers.Dense(1, activation="sigmoid"),
+    )
+    folding = fold(model)
+    assert kinds(folding.model) == [*left, "Conv2D", "Flatten", "Dense"]
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_what_adapted_to_pictures_is_rescaled_alike():
+    """Proves that the numbers of a Normalization that saw pictures are taken over, its weights with them."""
+    normal = layers.Normalization()
+    normal.adapt(PICTURES)
+    model = chain(normal, layers.Conv2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(1, "sigmoid"))
+    folding = fold(model)
+    assert kinds(folding.model)[0] == "Rescaling"
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_normalised_rows_stay():
+    """Proves that a Normalization along another axis than the channels stays what it is, with a reason."""
+    normal = layers.Normalization(axis=1)
+    normal.adapt(PICTURES)
+    model = chain(normal, layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(1, "sigmoid"))
+    folding = fold(model)
+    assert folding.left == ((normal.name, "it normalises along another axis than the channels"),)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
 @pytest.mark.parametrize("odd", ["used twice", "no layer"])
 def test_other_graphs_are_left_alone(odd):
     """A model that calls a layer twice, or computes outside of layers, comes back unchanged, with the reason."""

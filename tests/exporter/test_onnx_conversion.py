@@ -78,6 +78,20 @@ def test_padding_before_pooling_is_done_on_bytes(activation):
     assert difference.mean() < 0.005
 
 
+def test_a_normalization_is_part_of_the_file():
+    """Proves that what a model within a model normalises by are constants of the file, and not further inputs."""
+    layers = keras.layers
+    pictures = smooth_pictures(8, 24, 24)
+    normal = layers.Normalization(mean=[90.0, 100, 110], variance=[2000.0, 3000, 4000])
+    inner = keras.Sequential([keras.Input((24, 24, 3)), normal, layers.Conv2D(4, 3), layers.Flatten()])
+    image = keras.Input((24, 24, 3))
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(inner(layers.Rescaling(0.5)(image))))
+    exact = Converter(model, pictures).convert(target("onnx", "float32"))
+    assert [value.name for value in onnx.load_from_string(exact.content).graph.input] == ["image"]
+    scores = file_scores(exact, pictures, ("cat", "dog", "neither"))
+    np.testing.assert_allclose(scores, model.predict_on_batch(pictures), atol=1e-5)
+
+
 def test_sizes(files):
     """float16 is half of float32 and int8 a quarter, within 2 %."""
     whole = len(files["model.float32.onnx"].content)

@@ -132,6 +132,9 @@ def own(tmp_path_factory, source):
         )
 
     save("rescaling", 32, 3, layers.Rescaling(1 / 127.5, -1), *tail(1, "sigmoid"))
+    normal = layers.Normalization()
+    normal.adapt(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.float32))
+    save("adapted", 32, 3, normal, *tail(1, "sigmoid"))
     save("bare", 32, 3, *tail(2, "softmax"))
     save("one", 32, 3, *tail(1, "sigmoid"))
     save("three", 32, 3, layers.Rescaling(1 / 255), *tail(3, "softmax"))
@@ -162,12 +165,13 @@ def exported_scores(own, name, folder, **options):
     return [np.array([classifier.scores(picture) for picture in pixels]) for classifier in opened], pixels
 
 
-def test_a_model_of_ones_own_with_rescaling(own, tmp_path):
+@pytest.mark.parametrize("name", ["rescaling", "adapted"])
+def test_a_model_of_ones_own_that_takes_pixels(own, tmp_path, name):
     """It takes 0-255 as it is; both files give its own scores, and the labels are the folders' names."""
     import keras
 
-    found, pixels = exported_scores(own, "rescaling", tmp_path / "b")
-    expected = keras.saving.load_model(own / "rescaling.keras").predict_on_batch(pixels)[:, 0]
+    found, pixels = exported_scores(own, name, tmp_path / "b")
+    expected = keras.saving.load_model(own / f"{name}.keras").predict_on_batch(pixels)[:, 0]
     for scores in found:
         np.testing.assert_allclose(scores[:, 1], expected, atol=1e-5)
     bundle = read_bundle(tmp_path / "b")
