@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -150,7 +151,10 @@ def _finish(outcome: Outcome) -> None:
 
 
 class Progress:
-    """Shows an export on the terminal: a line for each stage, with a bar where it can be counted."""
+    """Shows an export on the terminal: a line for each stage, with a bar where it can be counted.
+
+    Ctrl-C that a library swallows, as Python does in a destructor, ends the export when it next reports.
+    """
 
     def __init__(self, terminal: TextIO) -> None:
         """Begin with nothing shown."""
@@ -159,17 +163,28 @@ class Progress:
         self._started = 0.0
         self._bar: Any = None
         self._at = 0
+        self._stopped = False
 
     def __enter__(self) -> Progress:
-        """Return itself."""
+        """Return itself, noticing Ctrl-C from now on."""
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._stop)
         return self
 
     def __exit__(self, *_: object) -> None:
         """End the stage that is shown."""
+        if signal.getsignal(signal.SIGINT) == self._stop:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._end()
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+        raise KeyboardInterrupt
 
     def on_stage(self, name: str) -> None:
         """End the last stage and begin another."""
+        if self._stopped:
+            raise KeyboardInterrupt
         self._end()
         self._stage, self._started = name, time.perf_counter()
         if self._terminal.isatty():
@@ -177,6 +192,8 @@ class Progress:
 
     def on_progress(self, done: int, total: int) -> None:
         """Move the stage's bar."""
+        if self._stopped:
+            raise KeyboardInterrupt
         if not self._terminal.isatty():
             return
         if self._bar is None:
