@@ -232,7 +232,7 @@ class Graph:
 
         def copied(layer: Any) -> Any:
             rescaling = _rescaling(layer) if type(layer).__name__ == "Normalization" else None
-            if rescaling:  # whose numbers are constants of the graph; tf2onnx makes those of a Normalization inputs
+            if rescaling:  # which ONNX Runtime computes in integers, and a Normalization in float
                 scale, offset = (value.tolist() for value in rescaling)
                 return keras.layers.Rescaling(scale, offset, name=layer.name)
             changed = {"use_bias": True} if layer.name in self._weights else {}

@@ -14,6 +14,7 @@ from edge_runtime.bundle import ModelFormat
 from edge_runtime.preprocessing import Pixels
 from exporter.onnx_conversion import PictureFeed
 from exporter.operators import read_graph
+from exporter.tflite_tensors import tensors_of
 
 _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul")
 
@@ -58,32 +59,11 @@ def _tflite_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerErr
     ]
     names = [layer.name for layer in layers]
     powers = np.zeros((len(layers), 2))
-    for exact, rough in zip(
-        _tflite_tensors(float32, pixels, names), _tflite_tensors(int8, pixels, names), strict=True
-    ):
+    for exact, rough in zip(tensors_of(float32, pixels, names), tensors_of(int8, pixels, names), strict=True):
         powers += [_powers(*pair) for pair in zip(exact, rough, strict=True)]
     return [
         LayerError(layer.name, layer.kind, _decibel(*power)) for layer, power in zip(layers, powers, strict=True)
     ]
-
-
-def _tflite_tensors(content: bytes, pixels: Pixels, names: list[str]) -> Any:
-    """Yield for each picture the named tensors, dequantised."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=content, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
-    details = {tensor["name"]: tensor for tensor in interpreter.get_tensor_details()}
-    source = interpreter.get_input_details()[0]
-    for picture in pixels:
-        interpreter.set_tensor(source["index"], picture[None].astype(source["dtype"]))
-        interpreter.invoke()
-        tensors = []
-        for name in names:
-            scale, zero_point = details[name]["quantization"]
-            values = interpreter.get_tensor(details[name]["index"]).astype(np.float64)
-            tensors.append((values - zero_point) * scale if scale else values)
-        yield tensors
 
 
 def _onnx_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerError]:

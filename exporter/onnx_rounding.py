@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
 from exporter.keras_model import INPUT_NAME
-from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_together
+from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
 
 
 def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
@@ -32,15 +32,11 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
     tensors = _inputs(float32, [node.input[0] for node, *_ in layers], calibration)
     powers = input_powers(tensors, [window for _, window, *_ in layers], len(calibration))
     for (node, _, kernel, scale), power in zip(layers, powers, strict=True):
-        weights = numpy_helper.to_array(exact[node.input[1]])
-        rounded = numpy_helper.to_array(constants[kernel])
-        result = round_together(
-            weights.reshape(len(weights), -1).astype(np.float64),
-            numpy_helper.to_array(constants[scale]).astype(np.float64),
-            power,
-            int(np.abs(rounded.astype(np.int64)).max()),
+        weights, nearest, scales = map(
+            numpy_helper.to_array, (exact[node.input[1]], constants[kernel], constants[scale])
         )
-        constants[kernel].CopyFrom(numpy_helper.from_array(result.reshape(rounded.shape), kernel))
+        steps = round_kernel(weights, nearest, scales, power)
+        constants[kernel].CopyFrom(numpy_helper.from_array(steps, kernel))
 
 
 def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any, Window, str, str]]:
@@ -61,7 +57,7 @@ def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any
 
 
 def _window(node: Any) -> Window | None:
-    """Return the window of a convolution, None for one that is grouped, dilated or not two-dimensional."""
+    """Return a convolution's window; None if grouped, dilated, not two-dimensional or padded above first."""
     from onnx import helper
 
     options = {option.name: helper.get_attribute_value(option) for option in node.attribute}

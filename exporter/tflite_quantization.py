@@ -14,9 +14,11 @@ import numpy as np
 from edge_runtime.bundle import ModelFormat
 from edge_runtime.preprocessing import Pixels
 from exporter.errors import ConversionError
+from exporter.keras_model import INPUT_NAME
 from exporter.operators import read_graph
 from exporter.tflite_interface import name_interface, take_and_give_uint8
 from exporter.tflite_rounding import round_weights
+from exporter.tflite_tensors import tensors_of
 
 # litert-quantizer leaves the version of a dense layer as it was. A runtime older than its per-channel weights then
 # loads the file and computes nonsense (tflite-runtime 2.14: scores off by 0.55); with this version it refuses.
@@ -35,26 +37,17 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         float32: a float32 TFLite file.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     graph = read_graph(float32, ModelFormat.TFLITE)
-    interpreter = Interpreter(model_content=float32, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
-    index = {tensor["name"]: tensor["index"] for tensor in interpreter.get_tensor_details()}
-    source = interpreter.get_input_details()[0]
     names = [operator.name for operator in graph.operators]
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
-    for picture in calibration:
-        interpreter.set_tensor(source["index"], picture[None].astype(np.float32))
-        interpreter.invoke()
-        tensors = [interpreter.get_tensor(index[name]) for name in names]
+    for tensors in tensors_of(float32, calibration, names):
         low = np.minimum(low, [tensor.min() for tensor in tensors])
         high = np.maximum(high, [tensor.max() for tensor in tensors])
     measured = {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
     if graph.operators[-1].kind == "LOGISTIC":
         logits = graph.operators[-2].name
         measured[logits] = (max(measured[logits][0], -LARGEST_LOGIT), min(measured[logits][1], LARGEST_LOGIT))
-    return measured | {source["name"]: (0.0, 255.0)}  # one step a level, whatever the pictures held
+    return measured | {INPUT_NAME: (0.0, 255.0)}  # one step a level, whatever the pictures held
 
 
 def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str, ...] = ()) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 
 from edge_runtime.preprocessing import Pixels
 from exporter.tflite_interface import read_model, written_model
-from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_together
+from exporter.tflite_tensors import tensors_of
+from exporter.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
 
 Layer = tuple[int, int, Window]  # indices of input and kernel in the float file, and the window
 
@@ -28,19 +28,16 @@ def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> byte
     layers = [layer for layer in _layers(exact) if _is_int8(kernels.get(_tensor(exact, layer[1]).name))]
     if not layers:
         return quantised
-    tensors = _inputs(float32, [source for source, *_ in layers], calibration)
+    names = [_tensor(exact, source).name.decode() for source, *_ in layers]
+    tensors = ([tensor[0] for tensor in found] for found in tensors_of(float32, calibration, names))
     powers = input_powers(tensors, [window for *_, window in layers], len(calibration))
     for (_, index, _), power in zip(layers, powers, strict=True):
         source = _tensor(exact, index)
-        weights = _values(exact, source, np.float32).transpose(0, 3, 1, 2)  # in the order of a window
         kernel = kernels[source.name]
-        steps = round_together(
-            weights.reshape(len(weights), -1).astype(np.float64),
-            np.asarray(kernel.quantization.scale, np.float64),
-            power,
-            int(np.abs(_values(rounded, kernel, np.int8).astype(np.int64)).max()),
-        )
-        values = np.ascontiguousarray(steps.reshape(weights.shape).transpose(0, 2, 3, 1))
+        weights, nearest = _values(exact, source, np.float32), _values(rounded, kernel, np.int8)
+        # A window's order is channels, rows, columns.
+        steps = round_kernel(weights.transpose(0, 3, 1, 2), nearest, kernel.quantization.scale, power)
+        values = np.ascontiguousarray(steps.transpose(0, 2, 3, 1))
         rounded.buffers[kernel.buffer].data = values.reshape(-1).view(np.uint8)
     return written_model(rounded)
 
@@ -77,16 +74,3 @@ def _tensor(model: Any, index: int) -> Any:
 
 def _values(model: Any, tensor: Any, dtype: type) -> NDArray[Any]:
     return np.frombuffer(bytes(model.buffers[tensor.buffer].data), dtype).reshape(tensor.shape)
-
-
-def _inputs(float32: bytes, indices: list[int], calibration: Pixels) -> Iterator[list[NDArray[np.float32]]]:
-    """Yield for each picture the tensors of these indices, `float32 (H, W, C)`."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_content=float32, experimental_preserve_all_tensors=True)
-    interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    for picture in calibration:
-        interpreter.set_tensor(source, picture[None].astype(np.float32))
-        interpreter.invoke()
-        yield [interpreter.get_tensor(index)[0] for index in indices]

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky
 from scipy.linalg.lapack import dtrtri
 
@@ -94,6 +94,25 @@ def _some_patches(windows: NDArray[np.float32], most: int, generator: np.random.
     some = generator.choice(high * wide, min(most, high * wide), replace=False)
     rows: NDArray[np.float32] = windows[some // wide, some % wide].reshape(len(some), -1)
     return rows
+
+
+def round_kernel(
+    weights: NDArray[np.float32], nearest: NDArray[np.int8], scales: ArrayLike, powers: Doubles
+) -> NDArray[np.int8]:
+    """Return the steps of a convolution's weights, rounded together.
+
+    Args:
+        weights: `float32 (O, C, KH, KW)`.
+        nearest: its steps rounded one by one, in any order, which show how many there are to either side.
+        scales: `(O,)`, the width of a step of each output.
+        powers: what `input_powers` returned for the layer.
+
+    Returns:
+        `int8 (O, C, KH, KW)`.
+    """
+    limit = int(np.abs(nearest.astype(np.int64)).max())
+    rows = weights.reshape(len(weights), -1).astype(np.float64)
+    return round_together(rows, np.asarray(scales, np.float64), powers, limit).reshape(weights.shape)
 
 
 def round_together(weights: Doubles, scales: Doubles, powers: Doubles, limit: int) -> NDArray[np.int8]:

@@ -24,10 +24,7 @@ BACKEND_OF = {
 }
 # What the exporter takes of these libraries besides: quantisers, and tools that look into a file.
 TOOLS = {
-    Path("exporter/layer_error.py"): (
-        "ai_edge_litert.interpreter.Interpreter",
-        "onnxruntime.quantization.qdq_loss_debug.",
-    ),
+    Path("exporter/layer_error.py"): ("onnxruntime.quantization.qdq_loss_debug.",),
     Path("exporter/onnx_conversion.py"): ("onnxruntime.quantization.",),
     Path("exporter/onnx_rounding.py"): ("onnxruntime.InferenceSession",),
     Path("exporter/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
@@ -35,11 +32,8 @@ TOOLS = {
         "ai_edge_litert.schema_py_generated",
         "ai_edge_litert.tools.flatbuffer_utils",
     ),
-    Path("exporter/tflite_quantization.py"): ("ai_edge_litert.interpreter.Interpreter",),
-    Path("exporter/tflite_rounding.py"): (
-        "ai_edge_litert.interpreter.Interpreter",
-        "ai_edge_litert.schema_py_generated",
-    ),
+    Path("exporter/tflite_rounding.py"): ("ai_edge_litert.schema_py_generated",),
+    Path("exporter/tflite_tensors.py"): ("ai_edge_litert.interpreter.Interpreter",),
 }
 HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 
