@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from benchmarks.edge_cli import edge
-from benchmarks.report_cli import compare, recommend, run
+from benchmarks.commands.edge import edge
+from benchmarks.commands.report import compare, recommend, run
 from edge_runtime.bundle import default_bundle
-from edge_runtime.options import BACKEND
+from edge_runtime.commands.options import BACKEND
 from edge_runtime.terminal import one_line_errors
 
 
@@ -29,7 +29,7 @@ def main() -> None:
 def training_speed(data: Path, limit_per_class: int, rounds: int) -> None:
     """Time an epoch of catdog-train against plain Keras fit, in turns."""
     with one_line_errors("train"):
-        from benchmarks.training_speed import compare
+        from benchmarks.figures.training_speed import compare
 
         comparison = compare(data, limit_per_class=limit_per_class, rounds=rounds)
     click.echo(json.dumps(comparison, indent=1))
@@ -43,7 +43,7 @@ def training_speed(data: Path, limit_per_class: int, rounds: int) -> None:
 def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None:
     """Time a bundle's int8 files against those of the converters' own defaults, in turns."""
     with one_line_errors("export"):
-        from benchmarks.conversion import compare_conversions
+        from benchmarks.figures.conversion import compare_conversions
 
         comparison = compare_conversions(run, model or default_bundle(), rounds=rounds, threads=threads)
     click.echo(json.dumps(comparison, indent=1))
@@ -59,8 +59,8 @@ def conversion(run: Path, model: Path | None, rounds: int, threads: int) -> None
 def robustness(model: Path | None, data: Path, backend: str, pictures: int | None, as_json: bool) -> None:
     """Classify test pictures cropped, dark, blurred, turned and noisy; print the shares answered right."""
     with one_line_errors("bench"):
-        from benchmarks.progress import Progress
-        from benchmarks.robustness import PHASE, describe_answers, measure_robustness
+        from benchmarks.run.progress import Progress
+        from benchmarks.run.robustness import PHASE, describe_answers, measure_robustness
 
         progress = Progress(sys.stderr, (PHASE,))
         answers = measure_robustness(
@@ -79,8 +79,8 @@ def robustness(model: Path | None, data: Path, backend: str, pictures: int | Non
 def peers(model: Path | None, data: Path, run: Path | None, rounds: int, as_json: bool) -> None:
     """Compare with what a user would write instead: label_image, plain LiteRT, plain ONNX Runtime, Keras."""
     with one_line_errors("bench"):
-        from benchmarks.peer_comparison import PHASE, compare_peers, describe_peers
-        from benchmarks.progress import Progress
+        from benchmarks.peers.comparison import PHASE, compare_peers, describe_peers
+        from benchmarks.run.progress import Progress
 
         progress = Progress(sys.stderr, (PHASE,))
         found = compare_peers(

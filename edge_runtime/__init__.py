@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edge_runtime.bundle import Bundle, ModelFile, read_bundle
     from edge_runtime.classifier import Classifier, Prediction
     from edge_runtime.errors import BackendError, BundleError, CameraError, CatdogError, PictureError
-    from edge_runtime.preprocessing import Preprocessing, load_picture
+    from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 
 __all__ = [
     "BackendError",
@@ -33,8 +33,8 @@ _MODULES = {"Classifier": "classifier", "Prediction": "classifier"} | {
     "Bundle": "bundle",
     "ModelFile": "bundle",
     "read_bundle": "bundle",
-    "Preprocessing": "preprocessing",
-    "load_picture": "preprocessing",
+    "Preprocessing": "picture.preprocessing",
+    "load_picture": "picture.preprocessing",
 }
 
 

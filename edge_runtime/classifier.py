@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime import backends
+from edge_runtime.backends.selection import Selection, select
 from edge_runtime.bundle import Bundle, default_bundle, read_bundle
 from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
-from edge_runtime.picture import LARGEST_MAX_PIXELS, MAX_PIXELS
-from edge_runtime.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
-from edge_runtime.selection import Selection, select
+from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
+from edge_runtime.picture.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from edge_runtime.commands.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
 from edge_runtime.native_output import native_output_to
-from edge_runtime.options import BACKEND, JSON, MIN_CONFIDENCE, MODEL, PRECISION, THREADS, open_classifier
 from edge_runtime.terminal import MEASURING, next_command, one_line_errors, say
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
-    from edge_runtime.results import ResultFormat
+    from edge_runtime.commands.results import ResultFormat
 
 
 class _Commands(click.Group):
@@ -27,7 +27,7 @@ class _Commands(click.Group):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name != "watch":
             return super().get_command(context, name)
-        from edge_runtime.watch_cli import watch
+        from edge_runtime.commands.watch import watch
 
         return watch
 
@@ -61,10 +61,10 @@ def classify(paths: tuple[str, ...], model: Path | None, recursive: bool, **opti
     if options["as_json"] and options["as_csv"]:
         raise click.UsageError("--json and --csv exclude each other")
     with one_line_errors("onnx"):
-        from edge_runtime.batch import run_batch
         from edge_runtime.bundle import default_bundle
-        from edge_runtime.listing import list_pictures
+        from edge_runtime.commands.classify import run_batch
         from edge_runtime.parallel import default_workers, usable_cores
+        from edge_runtime.picture.listing import list_pictures
 
         folder = model or default_bundle()
         pictures = list(list_pictures(paths, recursive=recursive))
@@ -88,7 +88,7 @@ def _say_next(folder: Path, picture: str) -> None:
     import shlex
     from importlib.util import find_spec
 
-    from edge_runtime.listing import STANDARD_INPUT
+    from edge_runtime.picture.listing import STANDARD_INPUT
 
     if not all(map(find_spec, MEASURING)):
         next_command(f"catdog-edge selftest --model {shlex.quote(str(folder))}")
@@ -98,7 +98,7 @@ def _say_next(folder: Path, picture: str) -> None:
 
 
 def _output(classifier: Classifier, pictures: list[str], options: dict[str, Any]) -> ResultFormat:
-    from edge_runtime.results import CsvFormat, JsonFormat, TableFormat
+    from edge_runtime.commands.results import CsvFormat, JsonFormat, TableFormat
 
     labels, top_k = classifier.bundle.labels, options["top_k"]
     if options["as_json"]:
@@ -119,7 +119,7 @@ def info(model: Path | None, backend: str, precision: str, as_json: bool) -> Non
         import json
 
         from edge_runtime.bundle import default_bundle
-        from edge_runtime.info import bundle_lines, describe_bundle
+        from edge_runtime.commands.info import bundle_lines, describe_bundle
 
         with native_output_to(Path(os.devnull)):
             values = describe_bundle(model or default_bundle(), backend, precision)
@@ -137,7 +137,7 @@ def selftest(model: Path | None, backend: str, precision: str, as_json: bool) ->
         import json
 
         from edge_runtime.bundle import default_bundle
-        from edge_runtime.selftest import run_selftest
+        from edge_runtime.commands.selftest import run_selftest
 
         with native_output_to(Path(os.devnull)):
             checks = run_selftest(model or default_bundle(), backend, precision=precision)
@@ -156,7 +156,7 @@ def doctor(as_json: bool) -> None:
     with one_line_errors("onnx"):
         import json
 
-        from edge_runtime.doctor import examine
+        from edge_runtime.commands.doctor import examine
 
         findings = examine()
     for finding in findings:

@@ -16,15 +16,15 @@ from typing import Any
 from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
-from edge_runtime.keras_scores import write_keras_scores
 from exporter.calibration import calibration_record
-from exporter.conversion import Converted
 from exporter.errors import ConversionError
-from exporter.model_card import write_model_card
-from exporter.plots import flips_name, plot_differences, plot_flips, plot_reliability
-from exporter.record import ExportRecord
-from exporter.report import write_html, write_report
+from exporter.formats.conversion import Converted
+from exporter.report.model_card import write_model_card
+from exporter.report.plots import flips_name, plot_differences, plot_flips, plot_reliability
+from exporter.report.record import ExportRecord
+from exporter.report.report import write_html, write_report
 from exporter.selftest import write_selftest
 from exporter.source import Source
 from exporter.verification import JUDGES, open_content

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
-from edge_runtime.options import NumberRange
 from edge_runtime.terminal import next_command, one_line_errors, say
 from exporter.errors import SourceError
 
 if TYPE_CHECKING:
-    from exporter.conversion import ExportTarget
     from exporter.export import Outcome
+    from exporter.formats.conversion import ExportTarget
     from exporter.source import Source
 
 
@@ -95,7 +95,7 @@ def _source(options: dict[str, Any]) -> Source:
     from exporter.source import read_keras_source, read_source
 
     if options["keras"] is not None:
-        from exporter.keras_model import input_size
+        from exporter.network.model import input_size
 
         with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
             size = input_size(options["keras"])
@@ -131,7 +131,7 @@ def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
 def wanted_targets(quantize: str, format_: str) -> tuple[ExportTarget, ...]:
     """Return the files that a choice of `--quantize` and `--format` asks for."""
     from edge_runtime.bundle import ModelFormat, Precision
-    from exporter.conversion import plan_targets
+    from exporter.formats.conversion import plan_targets
 
     formats = tuple(ModelFormat) if format_ == "all" else (ModelFormat(format_),)
     return plan_targets(formats, tuple(Precision(name) for name in _PRECISIONS[quantize]))

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from edge_runtime.atomic_folder import partial_folder
 from edge_runtime.bundle import Bundle, Precision
-from edge_runtime.gate import DEFAULT_MAX_DROP, GateState, worst
 from edge_runtime.native_output import native_output_to
-from edge_runtime.preprocessing import Pixels
-from exporter.answers import choose_threshold
+from edge_runtime.picture.preprocessing import Pixels
+from edge_runtime.proof.gate import DEFAULT_MAX_DROP, GateState, worst
 from exporter.bundle_folder import describe_file, log_kept, provenance, write_bundle, write_failure
 from exporter.calibration import DEFAULT_COUNT, draw_calibration
-from exporter.confidence import Temperature, divide_logits, fit_temperature, last_layer, temper
-from exporter.conversion import Converted, Converter, ExportObserver, ExportTarget
-from exporter.equalization import equalize
 from exporter.errors import ConversionError, SourceError
-from exporter.folding import Folding, fold
-from exporter.keras_model import keras_scores, load_keras_model
-from exporter.layer_error import LayerError, measure_layer_errors
-from exporter.record import ExportRecord, FileRecord
+from exporter.formats.conversion import Converted, Converter, ExportObserver, ExportTarget
+from exporter.formats.layer_error import LayerError, measure_layer_errors
+from exporter.network.confidence import Temperature, divide_logits, fit_temperature, last_layer, temper
+from exporter.network.equalization import equalize
+from exporter.network.folding import Folding, fold
+from exporter.network.model import keras_scores, load_keras_model
+from exporter.report.answers import choose_threshold
+from exporter.report.record import ExportRecord, FileRecord
 from exporter.source import Source, SplitPicture, load_split_pictures
 from exporter.verification import Stability, check, compare_draws, run_file, time_ratio
 

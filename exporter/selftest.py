@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from edge_runtime.bundle import SELFTEST, SelfTestPicture
 from edge_runtime.classifier import Classifier
-from edge_runtime.preprocessing import Preprocessing, load_picture
+from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 
 
 def draw_pictures() -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from PIL import Image
 from edge_runtime.errors import PictureError
 from edge_runtime.folders import RUN
 from edge_runtime.parallel import map_in_order
-from edge_runtime.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
+from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from exporter.errors import SourceError
 
 SCHEMA_VERSION = 1

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
+from edge_runtime.backends.selection import Selection
 from edge_runtime.bundle import Bundle, ModelFile, ModelFormat
 from edge_runtime.classifier import Classifier
-from edge_runtime.drift import DriftReport, measure_drift, measure_drift_by_class
-from edge_runtime.gate import Verdict, judge
 from edge_runtime.parallel import usable_cores
-from edge_runtime.preprocessing import Pixels, Preprocessing
-from edge_runtime.selection import Selection
+from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+from edge_runtime.proof.drift import DriftReport, measure_drift, measure_drift_by_class
+from edge_runtime.proof.gate import Verdict, judge
 
 # The runtime that judges a file of each format.
 JUDGES = {ModelFormat.TFLITE: "litert", ModelFormat.ONNX: "onnxruntime"}

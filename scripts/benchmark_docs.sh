@@ -20,4 +20,4 @@ trap 'rm -f "$peers"' EXIT
     echo
     cat "$peers"
 } > "$OUT/peers.md"
-"$PYTHON" -m benchmarks.browser "$OUT/report.html" "$OUT"
+"$PYTHON" -m benchmarks.report.browser "$OUT/report.html" "$OUT"

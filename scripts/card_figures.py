@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.pictures import Pictures, find_pictures, load_all
+from benchmarks.run.pictures import Pictures, find_pictures, load_all
 from edge_runtime.classifier import Classifier, Prediction
-from edge_runtime.drift import calibration_error
-from edge_runtime.shares import wilson_interval
+from edge_runtime.proof.drift import calibration_error
+from edge_runtime.proof.shares import wilson_interval
 
 FILES = (("litert", "int8"), ("onnxruntime", "int8"), ("litert", "float32"))
 _SQUASHED_SIDE, _SQUASHED_QUALITY = 160, 78  # of the archive's photographs

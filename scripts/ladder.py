@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.shares import paired_interval, wilson_interval
+from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.proof.shares import paired_interval, wilson_interval
 from trainer.config import TrainConfig, read_config, write_config
-from trainer.dataset import Dataset, Side, SplitPlan, read_dataset
+from trainer.data.dataset import Dataset, Side, SplitPlan, read_dataset
+from trainer.data.negatives import add_negatives
 from trainer.fit import predict_scores
-from trainer.negatives import add_negatives
 
 RECIPE = Path("trainer/recipes/compact.toml")
 RUNS = Path("runs/ladder")

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PIXELS = ("tests/edge_runtime/test_preprocessing.py", "tests/contract/test_one_picture.py")
-ANSWERS = ("tests/edge_runtime/test_backends.py", "tests/edge_runtime/test_classifier.py")
+PIXELS = ("tests/edge_runtime/picture/test_preprocessing.py", "tests/contract/test_one_picture.py")
+ANSWERS = ("tests/edge_runtime/backends/test_backends.py", "tests/edge_runtime/test_classifier.py")
 # A small network trained, exported and compared with Keras.
 SCORES = ("tests/contract/test_parity.py::test_every_file_scores_as_keras[trained]",)
 # Its export alone, which itself refuses a folding that changes a score.
@@ -47,28 +47,28 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "channels in the order BGR",
-        "edge_runtime/preprocessing.py",
+        "edge_runtime/picture/preprocessing.py",
         "return np.asarray(image)",
         "return np.ascontiguousarray(np.asarray(image)[..., ::-1])",
         PIXELS,
     ),
     Mutation(
         "another resize filter",
-        "edge_runtime/preprocessing.py",
+        "edge_runtime/picture/preprocessing.py",
         "Image.Resampling[preprocessing.resize_filter.name]",
         "Image.Resampling.BOX",
         PIXELS,
     ),
     Mutation(
         "EXIF orientation not applied",
-        "edge_runtime/picture.py",
+        "edge_runtime/picture/decoding.py",
         "return value if isinstance(value, int) else 1",
         "return 1",
         PIXELS,
     ),
     Mutation(
         "divided by 255 twice",
-        "exporter/keras_model.py",
+        "exporter/network/model.py",
         "lambda image: model(image, training=False)",
         "lambda image: model(image / 255, training=False)",
         SCORES,
@@ -89,17 +89,17 @@ MUTATIONS = (
     ),
     Mutation(
         "zero points written into the int8 TFLite file one step too high",
-        "exporter/tflite_interface.py",
+        "exporter/formats/tflite/interface.py",
         "_INT8_TO_UINT8 = 128",
         "_INT8_TO_UINT8 = 129",
-        ("tests/exporter/test_tflite_quantization.py::test_int8_steps_are_levels_and_256ths",),
+        ("tests/exporter/formats/tflite/test_quantization.py::test_int8_steps_are_levels_and_256ths",),
     ),
     Mutation(
         "a layer dropped: batch normalisation removed, not folded",
-        "exporter/folding.py",
+        "exporter/network/folding.py",
         "self._weights[layer.name] = (kernel * scale[:, None], bias)",
         "self._weights[layer.name] = self._weights[layer.name]",
-        ("tests/exporter/test_folding.py", *EXPORTED),
+        ("tests/exporter/network/test_folding.py", *EXPORTED),
     ),
 )
 

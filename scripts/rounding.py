@@ -14,8 +14,9 @@ from unittest import mock
 import numpy as np
 
 from edge_runtime.bundle import ModelFormat, Precision, read_bundle
-from exporter import onnx_conversion, tflite_quantization
 from exporter.calibration import draw_calibration
+from exporter.formats.onnx import conversion as onnx_conversion
+from exporter.formats.tflite import quantization as tflite_quantization
 from exporter.source import load_split_pictures, read_source
 from exporter.verification import run_file
 

@@ -86,8 +86,8 @@ def run_folder(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A report network at 64 pixels, trained for two epochs on 2 x 64 drawings."""
     from tests.exporter.conftest import Silent
     from trainer.config import TrainConfig
+    from trainer.data.sample import write_sample
     from trainer.run_folder import start_run
-    from trainer.sample import write_sample
     from trainer.training import train
 
     root = tmp_path_factory.mktemp("export")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from edge_runtime.preprocessing import Pixels
+from edge_runtime.picture.preprocessing import Pixels
 
 MIN_CROP_AREA = 0.45  # smallest area of the random crop, as a share of the picture's
 MAX_CROP_RATIO = 4 / 3  # largest change of width to height

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.preprocessing import Pixels
-from trainer.drawn_negatives import draw_negative
+from edge_runtime.picture.preprocessing import Pixels
+from trainer.data.drawn_negatives import draw_negative
 
 _AHEAD = 4
 DRAWN = -1  # a row of no picture: a generated negative is drawn for it

@@ -16,7 +16,7 @@ from edge_runtime.terminal import next_command, one_line_errors
 if TYPE_CHECKING:
     from trainer.checkpoint import Epoch
     from trainer.config import TrainConfig
-    from trainer.dataset import Dataset
+    from trainer.data.dataset import Dataset
     from trainer.evaluation import Evaluation
 
 

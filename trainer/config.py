@@ -20,7 +20,7 @@ class TrainConfig:
         data: a folder with one sub-folder per class, or `sample` (drawn here), or `microsoft` (downloaded).
         negatives: a folder of pictures of none of the classes, one sub-folder per kind; adds a class `neither`.
             Some kinds are kept whole for validation and test; negatives drawn by code are trained on beside them.
-        architecture: a key of `trainer.architectures.ARCHITECTURES`.
+        architecture: a key of `trainer.network.architectures.ARCHITECTURES`.
         image_size: side of the square input in pixels, 32-512.
         epochs: passes over the training split, 1 or more.
         batch_size: pictures a step, 1 or more.

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.folders import RUN
-from trainer.architectures import ANY_SIDE, with_side
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 from trainer.errors import RunError
+from trainer.network.architectures import ANY_SIDE, with_side
 
 if TYPE_CHECKING:
     import keras

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.preprocessing import Pixels
-from trainer.batch_norm import recalibrate
+from edge_runtime.picture.preprocessing import Pixels
 from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 from trainer.lessons import Lessons, epoch_batches, training_rows
+from trainer.network.batch_norm import recalibrate
 
 if TYPE_CHECKING:
     import keras
@@ -74,7 +74,7 @@ def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
     if config.optimizer == "sgd":
         optimizer = optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
     elif config.optimizer == "muon":
-        from trainer.muon import ConvolutionMuon
+        from trainer.network.muon import ConvolutionMuon
 
         optimizer = ConvolutionMuon(rate, adam_weight_decay=decay, **options)
     else:

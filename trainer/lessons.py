@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.preprocessing import Pixels
+from edge_runtime.picture.preprocessing import Pixels
 from trainer.augmentation import augment, cut_and_mix, resize
 from trainer.batches import DRAWN, Batches, Change
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from trainer.checkpoint import FitState
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 from trainer.evaluation import Evaluation
 
 _TITLE_LETTERS = 30  # what fits above a picture of the contact sheet

@@ -8,7 +8,7 @@ from statistics import median
 
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 from trainer.evaluation import Evaluation
 
 SAMPLE_WARNING = (

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.folders import RUN
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.picture.preprocessing import Preprocessing
 from trainer.checkpoint import STATE, FitState, read_state
 from trainer.config import TrainConfig, read_config, write_config
-from trainer.dataset import Dataset
+from trainer.data.dataset import Dataset
 from trainer.errors import RunError
 
 if TYPE_CHECKING:

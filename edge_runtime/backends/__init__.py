@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_runtime.picture_file import Pixels
+    from edge_runtime.picture.source import Pixels
 
 
 class BackendLibrary(NamedTuple):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import TensorInfo
 from edge_runtime.errors import BackendError
-from edge_runtime.preprocessing import Pixels
+from edge_runtime.picture.preprocessing import Pixels
 
 
 class InterpreterModel:

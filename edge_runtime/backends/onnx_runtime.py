@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import TensorInfo
 from edge_runtime.errors import BackendError
-from edge_runtime.preprocessing import Pixels
+from edge_runtime.picture.preprocessing import Pixels
 
 # onnxruntime's own exceptions derive from Exception, each on its own.
 _ERRORS = tuple(

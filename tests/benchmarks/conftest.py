@@ -12,8 +12,8 @@ from PIL import Image
 from benchmarks.cli import main
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
-from edge_runtime.keras_scores import write_keras_scores
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.bundle.keras_scores import write_keras_scores
+from edge_runtime.picture.preprocessing import Preprocessing
 
 LABELS = ("blue", "red")
 

@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import report_cli
 from benchmarks.cli import main
-from benchmarks.record import STAGES, STARTS, read_report
+from benchmarks.commands import report as report_cli
+from benchmarks.run.record import STAGES, STARTS, read_report
 from tests.benchmarks.conftest import read_csv, write_pictures
 
 ROOT = Path(__file__).parents[2]

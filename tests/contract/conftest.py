@@ -94,6 +94,6 @@ def elsewhere(environment: Environment, subject: Subject) -> dict[str, Any]:
 
 def tensors(folder: Path, preprocessing: Any) -> np.ndarray:
     """Return the pictures of a folder as the probe loads them, `uint8 (N, H, W, 3)`."""
-    from edge_runtime.preprocessing import load_picture
+    from edge_runtime.picture.preprocessing import load_picture
 
     return np.stack([load_picture(path, preprocessing) for path in sorted(folder.iterdir())])

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from exporter.selftest import draw_pictures
-from trainer.sample import write_sample
+from trainer.data.sample import write_sample
 
 ORIENTATION = 0x0112
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.backends import open_model
+from edge_runtime.backends.selection import Selection, candidates
 from edge_runtime.bundle import read_bundle, read_model_file
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import BackendError
-from edge_runtime.picture_file import Pixels
-from edge_runtime.preprocessing import load_picture
-from edge_runtime.selection import Selection, candidates
+from edge_runtime.picture.preprocessing import load_picture
+from edge_runtime.picture.source import Pixels
 
 LIBRARIES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "onnxruntime")
 

@@ -16,7 +16,7 @@ MAY_IMPORT = {package: {package, "edge_runtime"} for package in PACKAGES}
 SOURCES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 TENSORFLOW = {"tensorflow", "keras", "tf2onnx"}
-TENSORFLOW_PLACES = {Path("exporter", f"{name}.py") for name in ("keras_model", "folding", "equalization")}
+TENSORFLOW_PLACES = {Path("exporter/network", f"{name}.py") for name in ("model", "folding", "equalization")}
 BACKEND_OF = {
     "ai_edge_litert": Path("edge_runtime/backends/litert.py"),
     "tflite_runtime": Path("edge_runtime/backends/tflite_runtime.py"),
@@ -24,16 +24,16 @@ BACKEND_OF = {
 }
 # What the exporter takes of these libraries besides: quantisers, and tools that look into a file.
 TOOLS = {
-    Path("exporter/layer_error.py"): ("onnxruntime.quantization.qdq_loss_debug.",),
-    Path("exporter/onnx_conversion.py"): ("onnxruntime.quantization.",),
-    Path("exporter/onnx_rounding.py"): ("onnxruntime.InferenceSession",),
-    Path("exporter/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
-    Path("exporter/tflite_interface.py"): (
+    Path("exporter/formats/layer_error.py"): ("onnxruntime.quantization.qdq_loss_debug.",),
+    Path("exporter/formats/onnx/conversion.py"): ("onnxruntime.quantization.",),
+    Path("exporter/formats/onnx/rounding.py"): ("onnxruntime.InferenceSession",),
+    Path("exporter/formats/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
+    Path("exporter/formats/tflite/interface.py"): (
         "ai_edge_litert.schema_py_generated",
         "ai_edge_litert.tools.flatbuffer_utils",
     ),
-    Path("exporter/tflite_rounding.py"): ("ai_edge_litert.schema_py_generated",),
-    Path("exporter/tflite_tensors.py"): ("ai_edge_litert.interpreter.Interpreter",),
+    Path("exporter/formats/tflite/rounding.py"): ("ai_edge_litert.schema_py_generated",),
+    Path("exporter/formats/tflite/tensors.py"): ("ai_edge_litert.interpreter.Interpreter",),
 }
 HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "tensorflow", "keras"}
 
@@ -83,7 +83,7 @@ def test_tensorflow_stays_where_it_is_needed(path: Path) -> None:
     allowed = (
         path.parts[0] == "trainer"
         or path in TENSORFLOW_PLACES
-        or (path.parts[0] == "exporter" and path.stem.endswith("_conversion"))
+        or (path.parts[:2] == ("exporter", "formats") and path.stem == "conversion")
         or path.parts[:2] == ("benchmarks", "peers")
     )
     assert allowed or not {name.partition(".")[0] for name in imported_at_run_time(path)} & TENSORFLOW

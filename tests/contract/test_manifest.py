@@ -13,7 +13,6 @@ import pytest
 
 from edge_runtime.bundle import (
     MANIFEST,
-    MAX_MANIFEST_BYTES,
     SELFTEST,
     Bundle,
     ModelFile,
@@ -23,24 +22,25 @@ from edge_runtime.bundle import (
     TensorInfo,
     read_bundle,
 )
-from edge_runtime.drift import DriftReport
+from edge_runtime.bundle.folder import MAX_MANIFEST_BYTES
+from edge_runtime.bundle.manifest import SCHEMA_VERSION
+from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
-from edge_runtime.gate import GateState, Verdict
-from edge_runtime.manifest import SCHEMA_VERSION
-from edge_runtime.picture import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
-from edge_runtime.picture_file import FORMATS, MAX_FILE_BYTES
-from edge_runtime.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
-from edge_runtime.selftest import TOLERANCE
+from edge_runtime.picture.decoding import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
+from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
+from edge_runtime.picture.source import FORMATS, MAX_FILE_BYTES
+from edge_runtime.proof.drift import DriftReport
+from edge_runtime.proof.gate import GateState, Verdict
 from exporter.bundle_folder import _write_json
-from exporter.confidence import Temperature
-from exporter.conversion import plan_targets
 from exporter.export import ExportPlan, export
+from exporter.formats.conversion import plan_targets
+from exporter.network.confidence import Temperature
 from exporter.source import read_source
 from exporter.verification import Stability
 from tests.exporter.conftest import Silent, Stages
 from trainer.config import TrainConfig
+from trainer.data.sample import write_sample
 from trainer.run_folder import start_run
-from trainer.sample import write_sample
 from trainer.training import train
 
 ROOT = Path(__file__).parents[2]

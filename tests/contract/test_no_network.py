@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.edge_runtime.camera.video_source import write_video
 from tests.edge_runtime.conftest import onnx_file, write_bundle
-from tests.edge_runtime.video_source import write_video
 
 __all__ = ["onnx_file", "write_bundle"]  # fixtures
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.preprocessing import Preprocessing, decode_picture, load_picture
+from edge_runtime.picture.preprocessing import Preprocessing, decode_picture, load_picture
 from tests.contract.measurements import Measurements
 
 TARGET = Preprocessing(96, 64)
@@ -37,7 +37,7 @@ LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "WEBP": {"lossless": True, "ex
 @pytest.fixture(scope="module")
 def drawing() -> Image.Image:
     """A cat of the sample set, as it was drawn."""
-    from trainer.drawing import draw
+    from trainer.data.drawing import draw
 
     return draw("cat", np.random.default_rng(5), 170, 236)
 
@@ -108,7 +108,7 @@ def test_jpeg_decoded_smaller_is_near(
 
     The nearer it is decoded to the target, the less is left to our filter, and the more its sharp edges differ.
     """
-    from trainer.drawing import draw
+    from trainer.data.drawing import draw
 
     drawing, target = draw("cat", np.random.default_rng(5), 340, 472), Preprocessing(*size)
     exact = load_picture(np.asarray(drawing), target).astype(int)
@@ -145,7 +145,7 @@ def test_video_colours_are_those_of_the_picture(tmp_path: Path, measurements: Me
 def filmed(path: Path, pixels: np.ndarray, codec: str) -> np.ndarray:
     """Return the one frame of a video of this picture, as the runtime reads it."""
     pytest.importorskip("av")
-    from edge_runtime.video import opened_video
+    from edge_runtime.camera.video import opened_video
 
     with opened_video(str(write_frame(path, pixels, codec))) as frames:
         return next(frames).convert()

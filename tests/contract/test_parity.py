@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import read_bundle
-from edge_runtime.bundle import PRETRAINED
+from edge_runtime.bundle.folder import PRETRAINED
 from tests.contract.conftest import OLDEST, SHIPPED, TFLITE_RUNTIME, Subject, claimed, make_environment, tensors
 from tests.contract.measurements import Measurements, largest_difference
 from tests.environments import Environment
@@ -25,8 +25,8 @@ def precision_of(key: str) -> str:
 @pytest.fixture(scope="session")
 def keras_answers(subject: Subject) -> np.ndarray:
     """The trained Keras model's scores with the temperature of the manifest, neither folded nor evened out."""
-    from exporter.confidence import temper
-    from exporter.keras_model import keras_scores, load_keras_model
+    from exporter.network.confidence import temper
+    from exporter.network.model import keras_scores, load_keras_model
     from exporter.source import Source
 
     bundle = read_bundle(subject.folder)

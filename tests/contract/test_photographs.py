@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_runtime import Bundle, Classifier, load_picture, read_bundle
-from edge_runtime.keras_scores import ScoredPicture, read_keras_scores
+from edge_runtime.bundle.keras_scores import ScoredPicture, read_keras_scores
 from tests.contract.conftest import SHIPPED
 from tests.contract.measurements import Measurements, largest_difference
 from tests.contract.probe import scores_of

@@ -25,11 +25,11 @@ BRINGS = {
 SERVES = {"bench": "benchmarks", "train": "trainer", "export": "exporter"}  # each besides edge_runtime
 # What modules name beyond the extra that they belong to: another extra's, or none of ours.
 BEYOND = {
-    "benchmarks.browser": {"selenium"},
-    "benchmarks.edge_video": {"av", "cv2"},
+    "benchmarks.report.browser": {"selenium"},
+    "benchmarks.figures.video": {"av", "cv2"},
     "edge_runtime.backends.onnx_runtime": {"onnxruntime"},
     "edge_runtime.backends.tflite_runtime": {"tflite_runtime"},
-    "edge_runtime.video": {"av", "picamera2"},
+    "edge_runtime.camera.video": {"av", "picamera2"},
 }
 IMPORTS = Path(__file__).with_name("imports.py")
 

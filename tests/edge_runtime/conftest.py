@@ -12,7 +12,7 @@ from PIL import Image
 
 from edge_runtime import backends
 from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, TensorInfo
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.picture.preprocessing import Preprocessing
 
 SIDE = 16
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -140,6 +140,6 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
     def set_features(features: str) -> None:
         path = tmp_path / "cpuinfo"
         path.write_bytes(f"model name\t: \xe9\nflags\t\t: fpu {features} bmi2\nbugs\t\t: none\n".encode("latin-1"))
-        monkeypatch.setattr("edge_runtime.selection._CPUINFO", path)
+        monkeypatch.setattr("edge_runtime.backends.selection._CPUINFO", path)
 
     return set_features

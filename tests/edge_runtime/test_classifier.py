@@ -106,7 +106,7 @@ def test_auto_takes_the_int8_file_that_is_faster_on_the_processor(
 
 def test_auto_needs_no_word_from_the_system(both_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a system that does not describe its processor gets LiteRT."""
-    monkeypatch.setattr("edge_runtime.selection._CPUINFO", both_bundle / "missing")
+    monkeypatch.setattr("edge_runtime.backends.selection._CPUINFO", both_bundle / "missing")
     assert Classifier.open(both_bundle).backend == "litert"
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle import ModelFormat, Precision, TensorInfo
-from edge_runtime.manifest import ModelFile
-from exporter.confidence import divide_logits
-from exporter.conversion import Converted, Converter, ExportTarget, plan_targets
-from exporter.equalization import equalize
-from exporter.folding import fold
-from exporter.keras_model import keras_scores, load_keras_model
+from edge_runtime.bundle.manifest import ModelFile
+from exporter.formats.conversion import Converted, Converter, ExportTarget, plan_targets
+from exporter.network.confidence import divide_logits
+from exporter.network.equalization import equalize
+from exporter.network.folding import fold
+from exporter.network.model import keras_scores, load_keras_model
 from exporter.source import Source, load_split_pictures, read_source
 from exporter.verification import run_file
 

@@ -12,7 +12,7 @@ from PIL import Image
 from exporter.calibration import calibration_record, draw_calibration, pictures_below
 from exporter.errors import SourceError
 from exporter.source import SplitPicture, read_keras_source, read_pictures
-from trainer.cache import cache_pictures
+from trainer.data.cache import cache_pictures
 
 
 def test_draw_is_balanced_seeded_and_from_training(source):

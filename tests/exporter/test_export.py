@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, read_bundle
-from edge_runtime.drift import brier_score, calibration_error
-from edge_runtime.keras_scores import read_keras_scores
-from edge_runtime.preprocessing import load_picture
-from exporter.answers import choose_threshold
+from edge_runtime.bundle.keras_scores import read_keras_scores
+from edge_runtime.picture.preprocessing import load_picture
+from edge_runtime.proof.drift import brier_score, calibration_error
 from exporter.cli import wanted_targets
-from exporter.confidence import temper
 from exporter.errors import ConversionError, SourceError
 from exporter.export import MAX_FOLDING_DIFFERENCE, ExportPlan, export
-from exporter.keras_model import keras_scores, load_keras_model
+from exporter.network.confidence import temper
+from exporter.network.model import keras_scores, load_keras_model
+from exporter.report.answers import choose_threshold
 from exporter.source import load_split_pictures
 from tests.contract.conftest import OLDEST, TFLITE_RUNTIME
 from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, target
-from tests.exporter.test_operators import network
+from tests.exporter.formats.test_operators import network
 
 FILES = [
     "model.float32.tflite",

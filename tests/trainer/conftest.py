@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.picture.preprocessing import Preprocessing
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, SplitPlan, read_dataset
+from trainer.data.dataset import Dataset, SplitPlan, read_dataset
 from trainer.evaluation import Evaluation
 from trainer.run_folder import start_run
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tests.trainer.conftest import Silent
-from trainer.architectures import report_network
 from trainer.checkpoint import Epoch, FitState, read_state
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side
+from trainer.data.dataset import Dataset, Side
 from trainer.errors import RunError
 from trainer.fit import compile_network, evaluate, fit, predict_scores
+from trainer.network.architectures import report_network
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.preprocessing import Preprocessing, load_picture
+from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from tests.trainer.conftest import KINDS, PLAN, SMALL, Silent, write_pets
-from trainer.architectures import compact_network, wide_network
 from trainer.config import TrainConfig
-from trainer.dataset import Dataset, Side, add_crops, read_dataset
+from trainer.data.dataset import Dataset, Side, add_crops, read_dataset
+from trainer.data.negatives import add_negatives
 from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import RunError
 from trainer.lessons import Lessons, epoch_batches
-from trainer.negatives import add_negatives
+from trainer.network.architectures import compact_network, wide_network
 from trainer.run_folder import start_run
 
 PLAIN = TrainConfig(image_size=32, batch_size=8)

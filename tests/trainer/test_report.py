@@ -10,7 +10,7 @@ from PIL import Image
 from tests.trainer.conftest import Finished
 from trainer.checkpoint import Epoch, FitState
 from trainer.config import TrainConfig
-from trainer.dataset import Side
+from trainer.data.dataset import Side
 from trainer.evaluation import evaluate_scores
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report

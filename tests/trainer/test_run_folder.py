@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.picture.preprocessing import Preprocessing
 from tests.trainer.conftest import PLAN, SMALL, Finished, Silent
 from trainer.config import TrainConfig, read_config
-from trainer.dataset import Dataset, Side, read_dataset
+from trainer.data.dataset import Dataset, Side, read_dataset
 from trainer.errors import RunError
 from trainer.fit import predict_scores
 from trainer.run_folder import (

@@ -1,0 +1,67 @@
+"""Peak memory of reading a large picture, by format: where `DECODER_BYTES` of `picture.decoding` comes from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.errors import BenchmarkError
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "PNG": {"compress_level": 1},
+    "GIF": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "JPEG, progressive": {"progressive": True, "subsampling": 0},
+    "WEBP": {"method": 0},
+    "AVIF": {"speed": 10},
+    "JPEG2000": {},
+}
+_SCRIPT = """
+import sys
+from PIL import Image
+from edge_runtime.picture import decoding
+from edge_runtime.picture.preprocessing import Preprocessing, load_picture
+Image.init()
+decoding.DECODER_BYTES = {}
+def peak():
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
+before = peak()
+load_picture(sys.argv[1], Preprocessing(), max_pixels=178_956_970)
+print(peak() - before)
+"""
+
+
+def measure_decoders_memory(*, side: int) -> dict[str, float]:
+    """Write a square picture in each format, read each in a process of its own, and weigh it.
+
+    Args:
+        side: width and height in pixels.
+
+    Returns:
+        Bytes a pixel at the peak, beyond the process before, by format.
+
+    Raises:
+        BenchmarkError: a picture could not be read.
+    """
+    line = np.arange(side, dtype=np.uint8)
+    pixels = np.stack(
+        [np.add.outer(line, line), np.subtract.outer(line, line), np.bitwise_xor.outer(line, line)], 2
+    )
+    image = Image.fromarray(pixels)
+    with tempfile.TemporaryDirectory() as scratch:
+        return {name: _weigh(image, name, Path(scratch), options) for name, options in FORMATS.items()}
+
+
+def _weigh(image: Image.Image, name: str, scratch: Path, options: dict[str, Any]) -> float:
+    path = scratch / "picture"
+    image.save(path, name.partition(",")[0], **options)
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(path)], capture_output=True, text=True)
+    if done.returncode:
+        raise BenchmarkError(f"{name}: could not be read: {done.stderr.strip()[-300:]}")
+    return int(done.stdout) / (image.width * image.height)

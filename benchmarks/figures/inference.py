@@ -1,0 +1,75 @@
+"""Inference alone: the files of some bundles in turns, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.run.timing import clock, describe, take_turns
+from edge_runtime.backends import BACKENDS, installed_backends, open_model
+from edge_runtime.bundle import read_bundle, read_model_file
+from edge_runtime.picture.source import Pixels
+
+FRAME_S = 1 / 30
+
+
+def measure_inference(
+    folders: Sequence[Path],
+    *,
+    threads: int,
+    rounds: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Run each file twice a round after a 30th of a second: as a camera's frame, and as one picture of many.
+
+    Args:
+        folders: bundles. A file is loaded by the first installed runtime of its format.
+        threads: inference threads of each.
+        rounds: rounds to time.
+        report: called with rounds done and in all.
+
+    Returns:
+        A JSON object: for each file the times in ms of the first call, `paced`, and of the second, `steady`.
+
+    Raises:
+        BenchmarkError: no installed runtime loads any of the files.
+        CatdogError: a bundle is damaged, or a runtime does not load its file.
+    """
+    tasks = {name: task for folder in folders for name, task in _tasks(folder, threads)}
+    if not tasks:
+        raise BenchmarkError(
+            "no installed runtime loads any of these files. catdog-edge doctor says what is missing."
+        )
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
+    for done, results in enumerate(take_turns(tasks, rounds=rounds, warm_up=3, settle_s=FRAME_S), 1):
+        for name, pair in results.items():
+            times[name].append(pair)
+        report(done, rounds)
+    stats = {}
+    for name, pairs in times.items():
+        paced, steady = zip(*pairs, strict=True)
+        stats[name] = {"paced": describe(paced).to_dict(), "steady": describe(steady).to_dict()}
+    return stats
+
+
+def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple[float, float]]]]:
+    bundle, installed = read_bundle(folder), installed_backends()
+    size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
+    pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
+    for file in bundle.files:
+        runtime = next((name for name in installed if BACKENDS[name].format is file.format), None)
+        if runtime:
+            yield (
+                f"{folder / file.path} {runtime}",
+                _twice(runtime, read_model_file(folder, file), threads, pixels),
+            )
+
+
+def _twice(runtime: str, content: bytes, threads: int, pixels: Pixels) -> Callable[[], tuple[float, float]]:
+    model = open_model(runtime, content, threads)
+    run = clock(lambda: model.predict(pixels))
+    return lambda: (run(), run())

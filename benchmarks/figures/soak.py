@@ -1,0 +1,71 @@
+"""Many classifications in one process: the memory must stay where it is."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.run.memory import memory_mib
+from edge_runtime.classifier import Classifier
+from edge_runtime.errors import PictureError
+from edge_runtime.picture.listing import list_pictures
+
+WARM_UP = 1000  # classifications after which every buffer and cache there is has been made
+SAMPLES = 20
+
+
+def soak(
+    folder: Path,
+    data: Path,
+    backend: str = "auto",
+    *,
+    count: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Classify files, bytes and broken bytes in turns, and sample the memory.
+
+    Args:
+        folder: a bundle.
+        data: a picture or a folder of pictures, at any depth.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
+        count: classifications in all, more than `WARM_UP`.
+        report: called with classifications done and in all.
+
+    Returns:
+        A JSON object: file, MiB after the warm-up and at the end, growth 0-1, samples, seconds, and errors met.
+
+    Raises:
+        BenchmarkError: there are no pictures, or too few classifications were asked for.
+    """
+    paths = list(list_pictures([str(data)], recursive=True))[:200]
+    if count <= WARM_UP or not paths or (paths == [str(data)] and data.is_dir()):
+        raise BenchmarkError(f"{data}: expected pictures, and more than {WARM_UP} classifications, got {count}")
+    classifier = Classifier.open(folder, backend, threads=1)
+    sources: cycle[str | bytes] = cycle(
+        [*paths, *(Path(path).read_bytes() for path in paths), b"broken", b"\xff\xd8\xff"]
+    )
+    errors, samples, start = 0, [], time.perf_counter()
+    for number in range(1, count + 1):
+        try:
+            classifier.classify(next(sources))
+        except PictureError:
+            errors += 1
+        if number == WARM_UP or (number > WARM_UP and number % (count // SAMPLES) == 0):
+            gc.collect()
+            samples.append((number, round(memory_mib(), 2)))
+            report(number, count)
+    first_mib, last_mib = samples[0][1], memory_mib()
+    return {
+        "file": classifier.file.path,
+        "classifications": count,
+        "errors": errors,
+        "seconds": time.perf_counter() - start,
+        "memory_mib": {"after warm-up": first_mib, "at the end": last_mib},
+        "growth": last_mib / first_mib - 1,
+        "samples": samples,
+    }

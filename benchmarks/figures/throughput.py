@@ -1,0 +1,82 @@
+"""Picture files to labels: `classify_many` against the loop that a user would write, and its memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.figures.cold_start import int8_tflite
+from benchmarks.peers.plain_loop import PlainInterpreter
+from benchmarks.run.memory import memory_mib
+from benchmarks.run.timing import describe, interleave
+from edge_runtime.classifier import Classifier
+from edge_runtime.picture.listing import list_pictures
+
+
+def measure_throughput(
+    folder: Path,
+    data: Path,
+    *,
+    rounds: int,
+    pictures: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Watch the memory of a long run, then classify a folder in turns: plain, ours, and ours with auto's file.
+
+    Args:
+        folder: a bundle with an int8 TFLite file.
+        data: a folder of pictures, at any depth.
+        rounds: passes over the folder of each.
+        pictures: pictures of the long run, the folder's again and again.
+        report: called with rounds done and in all.
+
+    Returns:
+        A JSON object: ms a picture, ratios of throughput, and MiB after the first pass and after the long run.
+
+    Raises:
+        BenchmarkError: there are no pictures.
+    """
+    paths = list(list_pictures([str(data)], recursive=True))
+    if paths == [str(data)]:
+        raise BenchmarkError(f"{data}: no pictures there. Name a folder of pictures with --data.")
+    classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
+    memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory of its own behind
+    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+
+    auto = Classifier.open(folder, threads=1)
+    tasks = {
+        "plain loop": lambda: plain.run_files(paths),
+        "classify_many": lambda: _classify_all(classifier, paths),
+        "classify_many, auto": lambda: _classify_all(auto, paths),
+    }
+    times = interleave(tasks, rounds=rounds, warm_up=1, report=report)
+    each = {name: describe(values / len(paths)).to_dict() for name, values in times.items()}
+    plain_ms = each["plain loop"]["median_ms"]
+    return {
+        "pictures": len(paths),
+        "ms_a_picture": each,
+        "ratio": plain_ms / each["classify_many"]["median_ms"],
+        "auto": {"file": auto.file.path, "ratio": plain_ms / each["classify_many, auto"]["median_ms"]},
+        "memory_mib": memory,
+    }
+
+
+def _classify_all(classifier: Classifier, paths: list[str]) -> None:
+    for result in classifier.classify_many(paths):
+        if isinstance(result, Exception):
+            raise BenchmarkError(f"{result}: only whole pictures can be compared")
+
+
+def _memory_mib(classifier: Classifier, paths: list[str], pictures: int) -> dict[str, float]:
+    """Return MiB after one pass over the paths and after so many pictures."""
+    found = {}
+    for count in (len(paths), pictures):
+        for _ in classifier.classify_many(islice(cycle(paths), count)):
+            pass
+        gc.collect()
+        found[str(count)] = memory_mib()
+    return found

@@ -1,0 +1,253 @@
+"""`report.md` and `report.csv` of a benchmark."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.report.plots import PLOTS
+from benchmarks.report.recommendation import gate_of, recommend
+from benchmarks.run.conditions import Conditions
+from benchmarks.run.record import STAGES, STARTS, Accuracy, BenchmarkReport, Measured
+from benchmarks.run.timing import LatencyStats, describe
+
+SHOWN_DISAGREEMENTS = 24
+_METHOD = """Each configuration runs in a process of its own, which imports what `catdog-edge` imports. After a
+warm-up the processes take turns, in another order each round: in a turn the same picture is
+classified twice, and the second time counts. Figures are of the way from a picture's file to its
+label: decode, preprocess and inference. Intervals are of 95 %: of a median by order statistics, of an
+accuracy by Wilson, of a difference from Keras by Tango for paired answers. Pictures a second are one
+after the other. Cold start: from the start of the process to the first label, with the file in the
+disk cache. Memory: resident, of the whole process; steady: after all rounds. The best values are in
+bold.
+"""
+
+
+def write_report(report: BenchmarkReport) -> str:
+    """Return the report as Markdown; it shows the plots beside it."""
+    parts = [
+        f"# Benchmark of {report.bundle}\n",
+        *(f"> **Invalid:** {reason}.\n" for reason in report.invalid),
+        "" if report.complete else "> **Incomplete:** stopped before everything was measured.\n",
+        _answer(report),
+        _machine_line(report),
+        _plot("latency-accuracy"),
+        _plot("distributions"),
+        "## Latency\n",
+        "Milliseconds from file to label, and medians of its three stages.\n",
+        _latency_table(report),
+        *map(_plot, ("stages", "threads")),
+        "## Start, memory and size\n",
+        _footprint_table(report),
+        _plot("footprint"),
+        "## Accuracy\n",
+        _accuracy_part(report),
+        "## Pictures on which the files disagree\n",
+        _disagreements(report),
+        "## Conditions\n",
+        _conditions(report),
+        "## How it was measured\n",
+        _METHOD,
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def write_csv(report: BenchmarkReport) -> str:
+    """Return one line of figures for each configuration."""
+    text = io.StringIO()
+    rows = [_flat(report, item) for item in report.measured]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _flat(report: BenchmarkReport, item: Measured) -> dict[str, Any]:
+    what = item.configuration
+    row: dict[str, Any] = {"file": what.file, "runtime": what.runtime, "threads": what.threads}
+    for name, stats in (("total", item.total), *((stage, item.stage(stage)) for stage in STAGES)):
+        low, high = stats.median_interval_ms
+        values = stats.to_dict() | {"median_low_ms": low, "median_high_ms": high}
+        row |= {
+            f"{name}_{key}": value for key, value in values.items() if key not in ("count", "median_interval_ms")
+        }
+    row |= {f"{name}_ms": describe(item.starts_ms[name]).median_ms for name in STARTS}
+    row |= {"pictures_per_second": item.pictures_per_second, "size_bytes": item.size_bytes}
+    row |= {"steady_mib": item.steady_mib, "peak_mib": item.peak_mib}
+    accuracy = report.accuracy_of(what)
+    row["accuracy"] = None if accuracy is None else accuracy.accuracy
+    row["difference_from_keras"] = (accuracy.drift or {}).get("difference") if accuracy else None
+    return row | {"gate": gate_of(report, what)}
+
+
+def _answer(report: BenchmarkReport) -> str:
+    try:
+        found = recommend(report)
+    except BenchmarkError as error:
+        return f"**{error}**\n"
+    notes = "".join(f"\n- {warning}" for warning in found.warnings if "relied on" not in warning)
+    return f"**{found.reason}**\n{notes}\n"
+
+
+def _machine_line(report: BenchmarkReport) -> str:
+    machine = report.machine
+    board = machine["board"] or machine["processor"]
+    return (
+        f"{board}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
+        f"{report.rounds:,} rounds; {report.pictures['count']:,} {report.pictures['source']}.\n"
+    )
+
+
+def _latency_table(report: BenchmarkReport) -> str:
+    header = ("file", "runtime", "threads", "median", "95 % interval", "p90", "p95", "p99", "mean", "deviation",
+              *STAGES, "pictures/s")  # fmt: skip
+    totals = [item.total for item in report.measured]
+    percentiles: list[Callable[[LatencyStats], float]] = [
+        lambda stats: stats.p90_ms,
+        lambda stats: stats.p95_ms,
+        lambda stats: stats.p99_ms,
+        lambda stats: stats.mean_ms,
+        lambda stats: stats.standard_deviation_ms,
+    ]
+    columns = [
+        *_names(report),
+        _best([stats.median_ms for stats in totals], "{:.2f}"),
+        [f"[{stats.median_interval_ms[0]:.2f}, {stats.median_interval_ms[1]:.2f}]" for stats in totals],
+        *(_best([figure(stats) for stats in totals], "{:.2f}") for figure in percentiles),
+        *(_best([item.stage(stage).median_ms for item in report.measured], "{:.2f}") for stage in STAGES),
+        _best([item.pictures_per_second for item in report.measured], "{:.0f}", most=True),
+    ]
+    return table(header, zip(*columns, strict=True))
+
+
+def _footprint_table(report: BenchmarkReport) -> str:
+    header = (
+        "file",
+        "runtime",
+        "threads",
+        "size, MB",
+        "load, ms",
+        "first inference, ms",
+        "cold start, ms",
+        "steady, MiB",
+        "peak, MiB",
+    )
+    starts = {name: [describe(item.starts_ms[name]).median_ms for item in report.measured] for name in STARTS}
+    columns = [
+        *_names(report),
+        _best([item.size_bytes / 1e6 for item in report.measured], "{:.2f}"),
+        *(_best(starts[name], "{:.1f}") for name in ("load", "first_inference", "cold_start")),
+        _best([item.steady_mib for item in report.measured], "{:.0f}"),
+        _best([item.peak_mib for item in report.measured], "{:.0f}"),
+    ]
+    return table(header, zip(*columns, strict=True))
+
+
+def _accuracy_part(report: BenchmarkReport) -> str:
+    if not report.accuracy:
+        return "Not measured.\n"
+    if report.accuracy[0].accuracy is None:
+        return "Not known: the pictures are not the bundle's test pictures, nor in folders named for its labels.\n"
+    header = ("file", "runtime", "accuracy", "95 % interval", "from Keras", "95 % interval", "agreement",
+              "largest difference", "gate")  # fmt: skip
+    columns = [
+        [f"`{item.file}`" for item in report.accuracy],
+        [item.runtime for item in report.accuracy],
+        _best([item.accuracy for item in report.accuracy], "{:.2%}", most=True),
+        [_interval(item.interval) for item in report.accuracy],
+        *zip(*map(_drift_cells, report.accuracy), strict=True),
+    ]
+    return table(header, zip(*columns, strict=True)) + "\n" + _plot("confusion")
+
+
+def _drift_cells(item: Accuracy) -> tuple[str, ...]:
+    if item.drift is None or item.gate is None:
+        return ("not known",) * 4 + ("not judged",)
+    drift = item.drift
+    return (
+        f"{drift['difference']:+.2%}",
+        _interval(drift["difference_interval"], "+"),
+        f"{drift['agreement']:.2%}",
+        f"{drift['largest_difference']:.2g}",
+        str(item.gate["state"]),
+    )
+
+
+def _disagreements(report: BenchmarkReport) -> str:
+    if not report.disagreements:
+        return "None.\n" if report.accuracy else "Not measured.\n"
+    kinds = [name.removeprefix("model.") for name in report.disagreements[0].scores]
+    header = ("picture", "label", *kinds)
+    shown = report.disagreements[:SHOWN_DISAGREEMENTS]
+    rows = [(f"`{item.picture}`", item.label or "unknown", *_labelled(report, item.scores)) for item in shown]
+    return (
+        f"{len(shown)} of {len(report.disagreements)}, those with the widest spread of scores first.\n\n"
+        + table(header, rows)
+    )
+
+
+def _labelled(report: BenchmarkReport, scores: dict[str, list[float]]) -> list[str]:
+    """Return of each the label given, with its score."""
+    return [f"{report.labels[row.index(max(row))]} {max(row):.3f}" for row in scores.values()]
+
+
+def _conditions(report: BenchmarkReport) -> str:
+    before, after = _state(report.before), _state(report.after)
+    rows = [(name, before[name], after[name]) for name in before]
+    machine = report.machine
+    facts = [f"{key} {value}" for key, value in machine["packages"].items()]
+    memory = f", {machine['memory_mib']:,.0f} MiB of memory" if machine["memory_mib"] else ""
+    text = (
+        f"{machine['processor']}{memory}, {machine['system']}, Python {machine['python']}, {', '.join(facts)}.\n\n"
+    )
+    left_out = "".join(f"- not measured: {name}, {reason}\n" for name, reason in report.left_out)
+    return text + table(("", "before", "after"), rows) + (f"\n{left_out}" if left_out else "")
+
+
+def _state(state: Conditions) -> dict[str, str]:
+    unknown = "not offered"
+    held = ", ".join(state.throttled_now) or ("no" if state.throttle_count is not None else unknown)
+    return {
+        "time, UTC": state.time,
+        "load of the last minute": f"{state.load_1m:.2f}",
+        "governor": ", ".join(state.governor) or unknown,
+        "frequency": unknown if state.frequency_mhz is None else f"{state.frequency_mhz:,.0f} MHz",
+        "temperature": ", ".join(f"{value:.1f} °C" for value in state.temperature_c.values()) or unknown,
+        "throttled": held,
+    }
+
+
+def _names(report: BenchmarkReport) -> list[list[str]]:
+    whats = [item.configuration for item in report.measured]
+    return [
+        [f"`{what.file}`" for what in whats],
+        [what.runtime for what in whats],
+        [str(what.threads) for what in whats],
+    ]
+
+
+def _best(values: Sequence[float | None], form: str, *, most: bool = False) -> list[str]:
+    """Return the values as text, the best ones in bold; None is `not measured`."""
+    texts = ["not measured" if value is None else form.format(value) for value in values]
+    known = [value for value in values if value is not None]
+    if not known:
+        return texts
+    best = form.format(max(known) if most else min(known))
+    return [f"**{text}**" if text == best else text for text in texts]
+
+
+def _interval(ends: Sequence[float] | None, sign: str = "") -> str:
+    return "" if ends is None else f"[{ends[0]:{sign}.2%}, {ends[1]:{sign}.2%}]"
+
+
+def _plot(name: str) -> str:
+    return f"![{PLOTS[name]}]({name}.png)\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, the first column to the left and the others to the right."""
+    lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

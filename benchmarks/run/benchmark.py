@@ -1,0 +1,178 @@
+"""A whole benchmark: time, memory, accuracy and conditions of every file of a bundle on this machine."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from benchmarks.run.accuracy import Scores, find_disagreements, judge_file, score_files
+from benchmarks.run.conditions import machine, observe
+from benchmarks.run.latency import STARTED, LatencySession, list_configurations, thread_sweep
+from benchmarks.run.pictures import Pictures, find_pictures, load_all
+from benchmarks.run.progress import Progress
+from benchmarks.run.record import BenchmarkReport, Configuration, Measured
+from benchmarks.run.validity import find_faults
+from edge_runtime.bundle import Bundle, read_bundle
+from edge_runtime.parallel import usable_cores
+from edge_runtime.proof.gate import DEFAULT_MAX_DROP
+
+PHASES = ("finding pictures", "reading pictures", "starting", "timing", "scoring")
+_START_S = 0.4  # of one process, before any has been started
+
+Step = Callable[[str], Callable[[int, int], None]]  # of a phase to its callback
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much to measure.
+
+    Args:
+        rounds: timed pictures of each configuration, 10 or more.
+        threads: numbers of inference threads to try; empty tries 1, 2 and 4 as far as there are cores.
+        pictures: pictures to score for the accuracy; 0 scores all.
+    """
+
+    rounds: int = 200
+    threads: tuple[int, ...] = ()
+    pictures: int = 0
+
+
+def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> BenchmarkReport:
+    """Measure a bundle; Ctrl-C ends the measuring, and what is there is returned, marked incomplete.
+
+    Args:
+        folder: the bundle.
+        data: a picture, or a folder of pictures.
+        plan: how much to measure.
+        progress: shows how far it is, with the phases of `PHASES`.
+
+    Raises:
+        BundleError: the bundle cannot be used.
+        BenchmarkError: there are no pictures, or nothing runs.
+        KeyboardInterrupt: nothing had been measured yet.
+    """
+    bundle = read_bundle(folder)
+    configurations = list_configurations(bundle, plan.threads or thread_sweep())
+    progress.expect("starting", _START_S * STARTED * len(configurations))
+    with tempfile.TemporaryDirectory() as scratch, _stopped_between_steps(progress) as step:
+        pixels = Path(scratch, "pixels.npy")
+        found = find_pictures(data, folder, bundle, most=plan.pictures, report=step(PHASES[0]))
+        pictures = load_all(found, bundle.preprocessing, pixels, report=step(PHASES[1]))
+        before = observe()
+        session = LatencySession(folder, bundle, configurations, pictures.paths[: plan.rounds])
+        with session:
+            timed = _until_stopped(lambda: _time(session, plan, pictures, progress, step))
+        measured = session.measured()
+        if not measured:
+            raise KeyboardInterrupt
+        scores: dict[Configuration, Scores] = {}
+        scored = timed and _until_stopped(
+            lambda: scores.update(score_files(folder, _once_a_file(measured), pixels, len(pictures),
+                                              report=step(PHASES[4])))
+        )  # fmt: skip
+        after = observe()
+    kept = dict(sorted(scores.items(), key=lambda item: configurations.index(item[0])))
+    report = _report(bundle, plan, pictures, session, kept)
+    faults = find_faults(before, after, measured)
+    return replace(report, before=before, after=after, complete=timed and scored, invalid=faults)
+
+
+def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress, step: Step) -> None:
+    round_s = session.start(step(PHASES[2]))
+    progress.expect("timing", (round_s + session.pauses_s) * plan.rounds)
+    # One inference a picture and file, where a round has two of each number of threads.
+    sweep = len(plan.threads or thread_sweep())
+    progress.expect("scoring", round_s / 2 / sweep * len(pictures) / usable_cores())
+    try:
+        session.time(plan.rounds, step(PHASES[3]))
+    finally:
+        session.weigh()
+
+
+def _until_stopped(work: Callable[[], object]) -> bool:
+    """Do it, and say whether it was done and not stopped by Ctrl-C."""
+    try:
+        work()
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+@contextmanager
+def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
+    """Give what makes the callback of a phase; after Ctrl-C the next step raises, so no question is left open."""
+    stopped = Event()
+
+    def stop(*_: object) -> None:
+        if stopped.is_set():  # the second Ctrl-C does not wait
+            raise KeyboardInterrupt
+        stopped.set()
+
+    def step(phase: str) -> Callable[[int, int], None]:
+        def report(done: int, total: int) -> None:
+            progress.step(phase, done, total)
+            if stopped.is_set():
+                raise KeyboardInterrupt
+
+        return report
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield step
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _once_a_file(measured: tuple[Measured, ...]) -> tuple[Configuration, ...]:
+    """Return one configuration of each file and runtime: the number of threads changes no answer."""
+    by_file = {(item.configuration.file, item.configuration.runtime): item.configuration for item in measured}
+    return tuple(by_file.values())
+
+
+def _report(
+    bundle: Bundle,
+    plan: Plan,
+    pictures: Pictures,
+    session: LatencySession,
+    scores: dict[Configuration, Scores],
+) -> BenchmarkReport:
+    gates = {file.path: file.drift["gate"] for file in bundle.files if "gate" in file.drift}
+    max_drop = min((float(gate["max_drop"]) for gate in gates.values()), default=DEFAULT_MAX_DROP)
+    named = {f"{item.file} {item.runtime}": values for item, values in scores.items()}
+    return BenchmarkReport(
+        bundle=bundle.name,
+        labels=bundle.labels,
+        max_drop=max_drop,
+        machine=machine(),
+        rounds=plan.rounds,
+        pictures=_described(pictures, plan.rounds),
+        measured=session.measured(),
+        accuracy=tuple(
+            judge_file(item, values, pictures, labels=bundle.labels, max_drop=max_drop)
+            for item, values in scores.items()
+        ),
+        manifest_gates={path: str(gate["state"]) for path, gate in gates.items()},
+        disagreements=find_disagreements(named, pictures, bundle.labels),
+        left_out=tuple(session.left_out),
+    )
+
+
+def _described(pictures: Pictures, rounds: int) -> dict[str, Any]:
+    timed = pictures.keep(np.arange(min(rounds, len(pictures))))
+    targets = None if pictures.targets is None else pictures.targets.tolist()
+    return {
+        "count": len(pictures),
+        "source": pictures.source,
+        "with_keras_scores": pictures.keras is not None,
+        "sha256": pictures.digest,
+        "timed_sha256": timed.digest,
+        "targets": targets,
+    }

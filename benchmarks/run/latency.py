@@ -1,0 +1,196 @@
+"""Time and memory of every file of a bundle with every installed runtime, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.run.conditions import available_memory_mib
+from benchmarks.run.record import STAGES, STARTS, Configuration, Measured
+from benchmarks.run.timing import SETTLE_S, Process, take_turns
+from edge_runtime.backends.selection import candidates
+from edge_runtime.bundle import Bundle
+from edge_runtime.parallel import usable_cores
+
+STARTED = 5  # processes of each configuration, for the times of a start
+WARM_UP = 3  # rounds
+_SHARE_OF_MEMORY = 0.8  # that the processes may take together
+
+Report = Callable[[int, int], None]
+
+
+def thread_sweep() -> tuple[int, ...]:
+    """Return 1, 2, 4 as far as there are cores, and the number of cores itself."""
+    cores = usable_cores()
+    return tuple(sorted({count for count in (1, 2, 4) if count <= cores} | {cores}))
+
+
+def list_configurations(bundle: Bundle, threads: tuple[int, ...]) -> tuple[Configuration, ...]:
+    """Return every file with every installed runtime that reads its format, with each number of threads."""
+    return tuple(
+        Configuration(file.path, str(file.format), str(file.precision), runtime, count)
+        for count in threads
+        for file, runtime in candidates(bundle)
+    )
+
+
+class _Candidate(NamedTuple):
+    """A configuration under measurement: its samples so far, and the memory of its first process."""
+
+    configuration: Configuration
+    starts_ms: dict[str, list[float]]
+    stages_ms: dict[str, list[float]]
+    memory_mib: dict[str, float]
+
+
+class LatencySession:
+    """Measures step by step, so that what is there can be written whenever it is stopped.
+
+    Args:
+        folder: the bundle's folder.
+        bundle: its manifest.
+        configurations: what to measure, in the order of a round.
+        paths: pictures to classify, one each round, the same for all.
+
+    Attributes:
+        left_out: names of configurations that could not be measured, and why.
+    """
+
+    def __init__(
+        self, folder: Path, bundle: Bundle, configurations: tuple[Configuration, ...], paths: tuple[Path, ...]
+    ) -> None:
+        """Begin with nothing measured."""
+        self._folder = folder
+        self._sizes = {file.path: file.size_bytes for file in bundle.files}
+        self._paths = paths
+        self._candidates = {
+            item.name: _Candidate(item, {name: [] for name in STARTS}, {name: [] for name in STAGES}, {})
+            for item in configurations
+        }
+        self._processes: dict[str, Process] = {}
+        self._stack = ExitStack()
+        self.left_out: list[tuple[str, str]] = []
+
+    def __enter__(self) -> Self:
+        """Return the session itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all processes."""
+        self._stack.close()
+
+    @property
+    def pauses_s(self) -> float:
+        """Seconds of a round that are pauses."""
+        return SETTLE_S * len(self._candidates)
+
+    def start(self, report: Report) -> float:
+        """Start every configuration's process several times in turns, and keep the last one of each.
+
+        Args:
+            report: called with starts done and in all.
+
+        Returns:
+            About how long the classifications of a round will take, seconds.
+
+        Raises:
+            BenchmarkError: none of them starts.
+        """
+        round_ms, done, total = 0.0, 0, STARTED * len(self._candidates)
+        for number in range(STARTED):
+            last = number == STARTED - 1
+            for name in list(self._candidates):
+                report(done, total)
+                done += 1
+                if last and not self._has_room(name):
+                    continue
+                with ExitStack() as stack:
+                    times = self._start(name, stack)
+                    round_ms += 2 * sum(times) / STARTED
+                    if last:
+                        self._stack.enter_context(stack.pop_all())
+        if not self._candidates:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
+            raise BenchmarkError(f"{self._folder}: nothing of the bundle runs here. {reasons}")
+        return round_ms / 1e3
+
+    def time(self, rounds: int, report: Report) -> None:
+        """Classify one picture a round with each: twice, and the second counts, as in a program that goes on."""
+        report(0, rounds)
+        following = cycle(self._paths)
+        path = str(next(following))
+
+        def task(process: Process) -> list[float]:
+            process.ask(path)
+            times: list[float] = process.ask(path)
+            return times
+
+        tasks = {name: partial(task, process) for name, process in self._processes.items()}
+        turns = take_turns(tasks, rounds=rounds, warm_up=WARM_UP, settle_s=SETTLE_S)
+        for number, results in enumerate(turns, 1):
+            for name, times in results.items():
+                for stage, time_ms in zip(STAGES, times, strict=True):
+                    self._candidates[name].stages_ms[stage].append(time_ms)
+            path = str(next(following))
+            report(number, rounds)
+
+    def weigh(self) -> None:
+        """Ask every process for its memory."""
+        for name, process in self._processes.items():
+            self._candidates[name].memory_mib.update(process.ask("memory"))
+
+    def measured(self) -> tuple[Measured, ...]:
+        """Return the configurations that could be measured, with the rounds that all have, fastest first."""
+        rounds = min((len(item.stages_ms[STAGES[-1]]) for item in self._candidates.values()), default=0)
+        found = [
+            Measured(
+                item.configuration,
+                self._sizes[item.configuration.file],
+                item.starts_ms,
+                {name: times[:rounds] for name, times in item.stages_ms.items()},
+                item.memory_mib.get("steady_mib"),
+                item.memory_mib.get("peak_mib"),
+            )
+            for item in self._candidates.values()
+            if rounds
+        ]
+        return tuple(sorted(found, key=lambda item: item.total.median_ms))
+
+    def _start(self, name: str, stack: ExitStack) -> list[float]:
+        """Start one process, note how long that took, and return the stages of a second picture."""
+        item = self._candidates[name]
+        what = item.configuration
+        arguments = (self._folder, what.precision, what.runtime, what.threads, self._paths[0])
+        try:
+            process = stack.enter_context(Process("benchmarks.run.worker", *arguments))
+            times: list[float] = process.ask(str(self._paths[0]))
+        except BenchmarkError as error:
+            self._leave_out(name, str(error))
+            return []
+        self._processes[name] = process
+        item.starts_ms["cold_start"].append(process.start_ms)
+        for key in ("load", "first_inference"):
+            item.starts_ms[key].append(process.ready[f"{key}_ms"])
+        if not item.memory_mib:
+            item.memory_mib.update(process.ask("memory"))
+        return times
+
+    def _has_room(self, name: str) -> bool:
+        """Say whether a process can stay beside those that do; leave it out when not."""
+        available = available_memory_mib()
+        needed = self._candidates[name].memory_mib["peak_mib"]
+        if available is None or needed < _SHARE_OF_MEMORY * available:
+            return True
+        self._leave_out(name, f"needs {needed:.0f} MiB beside the others, {available:.0f} MiB are available")
+        return False
+
+    def _leave_out(self, name: str, reason: str) -> None:
+        self.left_out.append((name, reason.replace(f"{self._folder}{os.sep}", "")))
+        del self._candidates[name]
+        self._processes.pop(name, None)

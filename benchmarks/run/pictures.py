@@ -1,0 +1,160 @@
+"""The pictures to measure with: which of a folder are the bundle's test pictures, and what they show."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import BenchmarkError
+from edge_runtime.bundle import Bundle
+from edge_runtime.bundle.keras_scores import read_keras_scores
+from edge_runtime.errors import PictureError
+from edge_runtime.parallel import map_in_order, usable_cores
+from edge_runtime.picture.listing import list_pictures
+from edge_runtime.picture.preprocessing import Preprocessing, load_pictures
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in an order drawn once, so that the first few are of every class.
+
+    Args:
+        folder: the folder that was named, or the folder of the picture that was.
+        paths: the files.
+        sha256: hash of each, hex.
+        targets: index of the true label of each, `int (N,)`; None when it is not known.
+        keras: what the Keras model scores each, `float64 (N, labels)`; None when the bundle does not say.
+        source: where labels and scores come from, for people, to follow a number.
+    """
+
+    folder: Path
+    paths: tuple[Path, ...]
+    sha256: tuple[str, ...]
+    targets: NDArray[np.intp] | None
+    keras: NDArray[np.float64] | None
+    source: str
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.paths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Path of each inside the folder."""
+        return tuple(path.relative_to(self.folder).as_posix() for path in self.paths)
+
+    @property
+    def digest(self) -> str:
+        """A hash of all in their order: equal where two reports measured the same pictures."""
+        return hashlib.sha256(" ".join(self.sha256).encode()).hexdigest()[:16]
+
+    def keep(self, rows: NDArray[np.intp]) -> Pictures:
+        """Return those of these rows."""
+        return replace(
+            self,
+            paths=tuple(self.paths[row] for row in rows),
+            sha256=tuple(self.sha256[row] for row in rows),
+            targets=None if self.targets is None else self.targets[rows],
+            keras=None if self.keras is None else self.keras[rows],
+        )
+
+
+def find_pictures(
+    data: Path, bundle_folder: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
+) -> Pictures:
+    """Find the test pictures of a bundle below a folder, or else pictures in folders named for its labels.
+
+    Args:
+        data: a picture, or a folder of pictures at any depth.
+        bundle_folder: the bundle, whose `keras_scores.csv` knows its test pictures by content.
+        bundle: its manifest.
+        most: take no more, spread over all; 0 takes all.
+        report: called with pictures looked at and in all.
+
+    Raises:
+        BenchmarkError: there is no picture.
+    """
+    paths = [Path(path) for path in list_pictures([str(data)], recursive=True)]
+    if not paths or (data.is_dir() and paths == [data]) or not data.exists():
+        raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
+    folder = data if data.is_dir() else data.parent
+    hashes = []
+    for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
+        hashes.append(sha256)
+        report(len(hashes), len(paths))
+    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle_folder, bundle) or _by_folder(
+        folder, paths, hashes, bundle.labels
+    )
+    order = np.random.default_rng(0).permutation(len(found))
+    return found.keep(order[:most] if most else order)
+
+
+def load_all(
+    pictures: Pictures, preprocessing: Preprocessing, path: Path, *, report: Report = lambda done, total: None
+) -> Pictures:
+    """Decode the pictures into a `.npy` file of `uint8 (N, height, width, 3)`; return those that could be read.
+
+    Raises:
+        BenchmarkError: none can be read.
+    """
+    shape = (len(pictures), preprocessing.height, preprocessing.width, 3)
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    good: list[int] = []
+    for row, loaded in enumerate(load_pictures(pictures.paths, preprocessing)):
+        if not isinstance(loaded, PictureError):
+            pixels[len(good)] = loaded
+            good.append(row)
+        report(row + 1, len(pictures))
+    if not good:
+        raise BenchmarkError(f"{pictures.folder}: none of the {len(pictures)} pictures there can be read.")
+    return pictures.keep(np.array(good))
+
+
+def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle_folder: Path, bundle: Bundle) -> Pictures | None:
+    scored = read_keras_scores(bundle_folder, bundle.labels)
+    known = sorted(by_hash.keys() & scored.keys(), key=lambda sha256: by_hash[sha256])
+    if not known:
+        return None
+    return Pictures(
+        folder,
+        tuple(by_hash[sha256] for sha256 in known),
+        tuple(known),
+        np.array([scored[sha256].label for sha256 in known], np.intp),
+        np.array([scored[sha256].scores for sha256 in known]),
+        f"of the {len(scored):,} test pictures of the bundle",
+    )
+
+
+def _by_folder(folder: Path, paths: list[Path], hashes: list[str], labels: tuple[str, ...]) -> Pictures:
+    named = [label_of(path, labels) for path in paths]
+    if all(label is None for label in named):
+        return Pictures(folder, tuple(paths), tuple(hashes), None, None, "pictures without known labels")
+    rows = [row for row, label in enumerate(named) if label is not None]
+    return Pictures(
+        folder,
+        tuple(paths[row] for row in rows),
+        tuple(hashes[row] for row in rows),
+        np.array([named[row] for row in rows], np.intp),
+        None,
+        "pictures labelled by their folder, which may be among those the model was trained on",
+    )
+
+
+def label_of(path: Path, labels: tuple[str, ...]) -> int | None:
+    """Return the index of the label that the picture's folder is named for."""
+    name = path.parent.name.lower()
+    return labels.index(name) if name in labels else None
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # decoding it will say why
+        return ""

@@ -1,0 +1,301 @@
+"""What `manifest.json` says: the model files, their tensors, and the pictures a device checks itself with."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Any
+
+from edge_runtime.errors import BundleError
+from edge_runtime.picture.contract import Preprocessing
+
+MANIFEST = "manifest.json"
+SELFTEST = "selftest"  # the one sub-folder of a bundle: its self-test pictures
+SCHEMA_VERSION = 1
+
+
+class ModelFormat(StrEnum):
+    """File formats a bundle can hold."""
+
+    TFLITE = "tflite"
+    ONNX = "onnx"
+
+
+class Precision(StrEnum):
+    """Number formats of a model file.
+
+    `float32`: weights and arithmetic in single precision. `float16`: weights stored in half precision.
+    `dynamic`: int8 weights, float activations. `int8`: integer arithmetic throughout. `mixed`: int8, but for
+    layers that had to stay in float, which the bundle's report names.
+    """
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    DYNAMIC = "dynamic"
+    INT8 = "int8"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """What goes into a model file or comes out of it.
+
+    Args:
+        name: the tensor's name in the file.
+        dtype: NumPy's name of its type, such as `uint8` or `float32`.
+        shape: its sizes, the batch first; -1 is a size that the file leaves open.
+        scale: real value of one step of a quantised tensor; 0 when it is not quantised.
+        zero_point: the step that means 0.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no tensor has.
+
+        Raises:
+            BundleError: a value is of the wrong type or out of range.
+        """
+        _refuse_wrong_types(self, {"name": str, "dtype": str, "shape": tuple, "scale": float, "zero_point": int})
+        if not re.fullmatch(r"(u?int|float)\d+", self.dtype):
+            raise _unexpected("dtype", "a NumPy type such as uint8", self.dtype)
+        if not self.shape or not all(type(size) is int and (size > 0 or size == -1) for size in self.shape):
+            raise _unexpected("shape", "one or more sizes, each positive or -1", self.shape)
+        if not (math.isfinite(self.scale) and self.scale >= 0):
+            raise _unexpected("scale", "a number from 0 up", self.scale)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its JSON object."""
+        return asdict(self) | {"shape": list(self.shape)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TensorInfo:
+        """Read back `to_dict`.
+
+        Raises:
+            BundleError: a value is of the wrong type or out of range.
+            KeyError: a key is missing.
+            TypeError: a key is unknown, or `values` is no JSON object.
+        """
+        known = _every_field(cls, values)
+        return cls(**known | {"shape": _tuple(known, "shape"), "scale": _number(known, "scale")})
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """One model file of a bundle.
+
+    Args:
+        path: file name inside the bundle folder.
+        format: file format.
+        precision: number format of weights and arithmetic.
+        size_bytes: exact size.
+        sha256: hash of the file in hex.
+        input: the picture's tensor.
+        output: the scores' tensor.
+        oldest_runtime: the oldest release known to load the file, such as `onnxruntime 1.20`; empty when unknown.
+        drift: comparison with the Keras model on the test split, as the exporter measured it.
+    """
+
+    path: str
+    format: ModelFormat
+    precision: Precision
+    size_bytes: int
+    sha256: str
+    input: TensorInfo
+    output: TensorInfo
+    oldest_runtime: str
+    drift: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse a path that leaves the bundle folder.
+
+        Raises:
+            BundleError: the path is absolute, climbs or has sub-folders, or a value is of the wrong type.
+        """
+        texts = {"path": str, "sha256": str, "oldest_runtime": str}
+        _refuse_wrong_types(self, texts | {"size_bytes": int, "drift": dict})
+        if not _is_plain_name(self.path):
+            raise BundleError(f"{MANIFEST}: model path must be a plain file name, received {self.path!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its JSON object."""
+        return asdict(self) | {"input": self.input.to_dict(), "output": self.output.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelFile:
+        """Read back `to_dict`; raises what `TensorInfo.from_dict` does, and ValueError for an unknown format."""
+        known = _every_field(cls, values)
+        tensors = {key: TensorInfo.from_dict(known[key]) for key in ("input", "output")}
+        typed = {"format": ModelFormat(known["format"]), "precision": Precision(known["precision"])}
+        return cls(**known | tensors | typed)
+
+
+@dataclass(frozen=True)
+class SelfTestPicture:
+    """A picture that a bundle carries, and what a healthy device makes of it.
+
+    Args:
+        path: `selftest/NAME` in the bundle folder.
+        pixels_sha256: SHA-256 in hex of the bytes of the preprocessed `uint8 (height, width, 3)` tensor.
+        scores: for the path of each model file the score of each label, 0-1, in the order of the labels.
+    """
+
+    path: str
+    pixels_sha256: str
+    scores: dict[str, tuple[float, ...]]
+
+    def __post_init__(self) -> None:
+        """Refuse a path outside the self-test folder.
+
+        Raises:
+            BundleError: the path leads elsewhere, a score is not 0-1, or a value is of the wrong type.
+        """
+        _refuse_wrong_types(self, {"path": str, "pixels_sha256": str, "scores": dict})
+        folder, _, name = self.path.partition("/")
+        if folder != SELFTEST or not _is_plain_name(name):
+            raise _unexpected("self-test picture", f"{SELFTEST}/NAME", self.path)
+        for scores in self.scores.values():
+            if not all(_is_share(score) for score in scores):
+                raise _unexpected("self-test scores", "numbers from 0 to 1", scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its JSON object."""
+        return asdict(self) | {"scores": {path: list(scores) for path, scores in self.scores.items()}}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SelfTestPicture:
+        """Read back `to_dict`; raises what `TensorInfo.from_dict` does."""
+        known = _every_field(cls, values)
+        scores = {path: _tuple(known["scores"], path) for path, _ in known["scores"].items()}
+        return cls(**known | {"scores": scores})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `manifest.json` says.
+
+    Args:
+        name: the bundle's name.
+        labels: label of each output, in order; two labels share one sigmoid output (the second's score).
+        preprocessing: how a picture becomes the models' input.
+        files: the model files.
+        training: where the model comes from (run name, data, seed, versions).
+        selftest: pictures with the scores that each file gives them.
+        confidence_threshold: a prediction of less confidence is unsure, 0-1; 0 means that none is.
+        schema_version: version of the manifest's layout.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    preprocessing: Preprocessing
+    files: tuple[ModelFile, ...]
+    training: dict[str, Any]
+    selftest: tuple[SelfTestPicture, ...] = ()
+    confidence_threshold: float = 0.0
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        """Check what every reader relies on.
+
+        Raises:
+            BundleError: unknown schema version, fewer than two labels, labels that repeat, scores that do not fit
+                files and labels, a threshold that is not 0-1, or a wrong type.
+        """
+        _refuse_unknown_schema(self.schema_version)
+        plain: dict[str, type] = {"name": str, "training": dict}
+        _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
+        texts = all(isinstance(label, str) and label for label in self.labels)
+        if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise BundleError(f"{MANIFEST}: expected two or more different labels, received {self.labels}")
+        if not _is_share(self.confidence_threshold):
+            raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
+        for picture in self.selftest:
+            self._refuse_misfit(picture)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object of `manifest.json`."""
+        return asdict(self) | {
+            "labels": list(self.labels),
+            "files": [file.to_dict() for file in self.files],
+            "preprocessing": self.preprocessing.to_dict(),
+            "selftest": [picture.to_dict() for picture in self.selftest],
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Bundle:
+        """Read back `to_dict`.
+
+        Raises:
+            BundleError: unknown schema version, a key is missing or unknown, or a value is out of range.
+        """
+        try:
+            _refuse_unknown_schema(values["schema_version"])
+            known = _every_field(cls, values)
+            known["labels"] = _tuple(known, "labels")
+            known["preprocessing"] = Preprocessing.from_dict(known["preprocessing"])
+            known["files"] = tuple(map(ModelFile.from_dict, _tuple(known, "files")))
+            known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
+            return cls(**known)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleError(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from error
+
+    def _refuse_misfit(self, picture: SelfTestPicture) -> None:
+        paths = {file.path for file in self.files}
+        if picture.scores.keys() != paths:
+            raise _unexpected(f"{picture.path}: scores", f"those of {sorted(paths)}", sorted(picture.scores))
+        for path, scores in picture.scores.items():
+            if len(scores) != len(self.labels):
+                raise _unexpected(f"{picture.path}: {path}", f"a score for each of {self.labels}", scores)
+
+
+def _every_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of `values` after seeing that no field is missing: defaults are for code, not for files."""
+    return {field.name: values[field.name] for field in fields(record)} | values
+
+
+def _tuple(values: dict[str, Any], key: str) -> tuple[Any, ...]:
+    if not isinstance(values[key], list):
+        raise TypeError(f"{key} must be a list")
+    return tuple(values[key])
+
+
+def _number(values: dict[str, Any], key: str) -> Any:
+    """Return a whole number as float: JSON writers may drop the `.0`."""
+    return float(values[key]) if type(values[key]) is int and abs(values[key]) < 2**53 else values[key]
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _is_plain_name(name: str) -> bool:
+    return PurePosixPath(name).name == name and "\\" not in name and name not in ("", ".", "..")
+
+
+def _refuse_wrong_types(record: object, types: dict[str, type]) -> None:
+    for key, expected in types.items():
+        value = getattr(record, key)
+        if not isinstance(value, expected) or isinstance(value, bool):
+            raise _unexpected(key, expected.__name__, value)
+
+
+def _unexpected(key: str, expected: str, received: object) -> BundleError:
+    return BundleError(
+        f"{MANIFEST}: {key}: expected {expected}, received {received!r:.80}. Export the bundle again."
+    )
+
+
+def _refuse_unknown_schema(version: object) -> None:
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{MANIFEST}: schema version {version!r} is unknown, this catdog-edge reads version "
+            f"{SCHEMA_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
+        )

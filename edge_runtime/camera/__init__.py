@@ -1,0 +1,1 @@
+"""Frames of a camera, a video file or a stream over time."""

@@ -1,0 +1,132 @@
+"""What was seen on a frame of a video, and the ways to tell it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from edge_runtime.camera.camera import Shot
+from edge_runtime.errors import CatdogError
+from edge_runtime.terminal import say
+
+STATUS_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What was seen on a frame.
+
+    Args:
+        time: when, ISO 8601 in UTC.
+        frame: number of the frame since the start, from 0.
+        label: the smoothed label, or `unsure`.
+        confidence: its average score, 0-1.
+        scores: average score of each label, 0-1.
+        changed: whether the label is another than before.
+        inference_ms: the model on this frame, milliseconds.
+        fps: frames classified a second, over the last seconds.
+        dropped: frames that newer ones replaced before they were looked at, since the start.
+        saved: the file with the frame; empty when it was not kept.
+    """
+
+    time: str
+    frame: int
+    label: str
+    confidence: float
+    scores: dict[str, float]
+    changed: bool
+    inference_ms: float
+    fps: float
+    dropped: int
+    saved: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON object with rounded numbers."""
+        scores = {label: round(score, 6) for label, score in self.scores.items()}
+        rounded = {"confidence": round(self.confidence, 6), "inference_ms": round(self.inference_ms, 3)}
+        return asdict(self) | rounded | {"scores": scores, "fps": round(self.fps, 2)}
+
+
+class Teller:
+    """Prints sightings, writes them to a file, keeps frames of changes, and shows a status line."""
+
+    def __init__(
+        self, each_frame: bool, as_json: bool, output: IO[bytes] | None = None, save: Path | None = None
+    ) -> None:
+        """Choose what to tell.
+
+        Args:
+            each_frame: tell every frame, not only changes.
+            as_json: print JSON lines instead of text.
+            output: a file to write JSON lines to.
+            save: a folder for the frames of changes.
+        """
+        self._each_frame, self._as_json, self._output, self._save = each_frame, as_json, output, save
+        self._status = sys.stderr is not None and sys.stderr.isatty()
+        self._status_s = 0.0
+
+    def tell(self, sighting: Sighting, shot: Shot) -> None:
+        """Tell a sighting as chosen."""
+        if sighting.changed and self._save is not None:
+            sighting = replace(sighting, saved=_save_or_say(self._save, sighting, shot))
+        if sighting.changed or self._each_frame:
+            self.clear()
+            line = json.dumps(sighting.to_dict())
+            say(line if self._as_json else _text(sighting))
+            if self._output is not None:
+                _write(self._output, line)
+        if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
+            self._status_s = time.monotonic()
+            say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
+
+    def clear(self) -> None:
+        """Take the status line away, before another line is written."""
+        if self._status:
+            say("\r\x1b[K", err=True, newline=False)
+
+
+def _write(output: IO[bytes], line: str) -> None:
+    try:
+        output.write(f"{line}\n".encode())
+    except OSError as error:
+        raise CatdogError(f"{output.name}: cannot be written ({error})") from error
+
+
+def _text(sighting: Sighting) -> str:
+    saved = f"  {sighting.saved}" if sighting.saved else ""
+    return f"{sighting.time}  {_state(sighting)}{saved}"
+
+
+def _state(sighting: Sighting) -> str:
+    return (
+        f"{sighting.label:8} {sighting.confidence:6.1%}  {sighting.fps:5.1f} fps  {sighting.dropped} dropped  "
+        f"{sighting.inference_ms:.1f} ms"
+    )
+
+
+def _save_or_say(folder: Path, sighting: Sighting, shot: Shot) -> str:
+    """Keep a frame; a full disk is told and does not end the watching."""
+    try:
+        return _save(folder, sighting, shot)
+    except OSError as error:
+        say(f"{folder}: the frame cannot be kept ({error})", err=True)
+        return ""
+
+
+def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
+    """Write the frame under a name that sorts by time, whole or not at all."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "".join(letter if letter.isalnum() else "_" for letter in sighting.label)
+    moment = sighting.time[:23].replace(":", "-")
+    path = folder / f"{moment}_{shot.number}_{name}.jpg"
+    partial = path.with_suffix(".partial")
+    Image.fromarray(shot.pixels).save(partial, "JPEG", quality=90)
+    os.replace(partial, path)
+    return str(path)

@@ -1,0 +1,104 @@
+"""Classify the newest frame of a camera again and again, and tell what is seen."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event
+
+from edge_runtime.camera.camera import Camera, Shot
+from edge_runtime.camera.sighting import Sighting
+from edge_runtime.camera.smoothing import Smoother
+from edge_runtime.classifier import Classifier
+
+PATIENCE_S = 0.5  # of one wait for a frame, after which a stop is noticed
+RATE_SPAN_S = 3.0
+
+
+@dataclass(frozen=True)
+class WatchSummary:
+    """How it went.
+
+    Args:
+        frames: frames that came.
+        classified: frames that were classified.
+        dropped: frames that newer ones replaced.
+        connections: how often the source was opened.
+        seconds: how long it took.
+    """
+
+    frames: int
+    classified: int
+    dropped: int
+    connections: int
+    seconds: float
+
+    def line(self) -> str:
+        """Return it for people."""
+        rate = self.classified / self.seconds if self.seconds else 0.0
+        again = f", connected {self.connections} times" if self.connections > 1 else ""
+        return (
+            f"{self.frames:,} frames in {self.seconds:.1f} s, {self.classified:,} classified "
+            f"({rate:.1f} a second), {self.dropped:,} dropped{again}"
+        )
+
+
+def watch(
+    classifier: Classifier,
+    camera: Camera,
+    smoother: Smoother,
+    *,
+    tell: Callable[[Sighting, Shot], None],
+    stop: Event,
+) -> WatchSummary:
+    """Classify until a file ends or somebody sets `stop`.
+
+    Args:
+        classifier: what to classify with.
+        camera: where frames come from.
+        smoother: averages the scores.
+        tell: called for every classified frame.
+        stop: ends it after the frame at hand.
+
+    Raises:
+        CameraError: a file cannot be read.
+        BackendError: the runtime failed.
+    """
+    start_s = time.monotonic()
+    recent: deque[float] = deque()
+    classified = 0
+    while not stop.is_set():
+        try:
+            shot = camera.take(PATIENCE_S)
+        except EOFError:
+            break
+        if shot is None:
+            continue
+        prediction = classifier.classify(shot.pixels)
+        classified += 1
+        smoothed = smoother.update(prediction.scores, shot.time_s)
+        sighting = Sighting(
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            frame=shot.number,
+            label=smoothed.label,
+            confidence=smoothed.confidence,
+            scores=smoothed.scores,
+            changed=smoothed.changed,
+            inference_ms=prediction.inference_ms,
+            fps=_rate(recent, time.monotonic()),
+            dropped=camera.dropped,
+        )
+        tell(sighting, shot)
+    seconds = time.monotonic() - start_s
+    return WatchSummary(camera.frames, classified, camera.dropped, camera.connections, seconds)
+
+
+def _rate(recent: deque[float], now_s: float) -> float:
+    """Add a time and return how many a second there were lately."""
+    recent.append(now_s)
+    while recent[0] < now_s - RATE_SPAN_S:
+        recent.popleft()
+    return (len(recent) - 1) / (now_s - recent[0]) if len(recent) > 1 else 0.0

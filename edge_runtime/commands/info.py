@@ -1,0 +1,109 @@
+"""Say what is in a bundle, which file would be used on this machine, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_runtime import backends
+from edge_runtime.backends.selection import Selection, candidates, fastest_formats, select
+from edge_runtime.bundle import ModelFile, ModelFormat, read_bundle
+from edge_runtime.errors import BackendError
+
+_RUNTIMES = {ModelFormat.TFLITE: "LiteRT", ModelFormat.ONNX: "ONNX Runtime"}
+
+
+def describe_bundle(folder: Path, backend: str = "auto", precision: str = "auto") -> dict[str, Any]:
+    """Return a JSON object: the manifest without self-test scores, each file's status, and the choice.
+
+    Args:
+        folder: the bundle.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
+        precision: `auto` or a `Precision`.
+
+    Raises:
+        BundleError: the bundle is missing, damaged or of an unknown version.
+        BackendError: the backend or precision is unknown.
+    """
+    bundle = read_bundle(folder)
+    pairs = candidates(bundle, backend, precision)
+    selection, reason = None, ""
+    try:
+        selection = select(folder, bundle, backend, precision, 1)
+    except BackendError as error:
+        reason = str(error)
+    values = bundle.to_dict()
+    values["selftest"] = [picture["path"] for picture in values["selftest"]]
+    for record, file in zip(values["files"], bundle.files, strict=True):
+        record["status"] = _status(file, pairs, selection)
+    return values | {"use": _use(selection), "reason": reason or _reason(selection, pairs)}
+
+
+def bundle_lines(values: dict[str, Any]) -> list[str]:
+    """Return what `describe_bundle` found as lines for people."""
+    sizes = values["preprocessing"]
+    threshold = values["confidence_threshold"]
+    lines = [
+        f"bundle     {values['name']}",
+        f"labels     {', '.join(values['labels'])}",
+        f"pictures   {sizes['width']} x {sizes['height']} RGB, {sizes['resize_filter']}",
+        f"threshold  {f'{threshold:.0%}: less is unsure' if threshold else 'none'}",
+        f"self-test  {len(values['selftest'])} pictures",
+        f"training   {', '.join(_training(values['training'])) or 'unknown'}",
+        "",
+    ]
+    for file in values["files"]:
+        tensor = f"{file['input']['dtype']} in, {file['output']['dtype']} out"
+        lines.append(
+            f"{file['path']:22} {file['size_bytes'] / 1e6:7.2f} MB  {tensor:24} {_measured(file['drift'])} "
+            f"{file['status']}"
+        )
+    use = values["use"]
+    return [*lines, "", f"in use: {use['path']} with {use['backend']}" if use else "in use: none", values["reason"]]
+
+
+def _measured(drift: dict[str, Any]) -> str:
+    """Return the accuracy that the export measured and its gate's verdict; of another's manifest, what it has."""
+    try:
+        low, high = drift["interval"]
+        accuracy = f"accuracy {drift['accuracy']:.2%} [{low:.2%}, {high:.2%}] of {drift['pictures']:,}"
+        return f"{accuracy}, {drift['gate']['state']} "
+    except (KeyError, TypeError, ValueError):
+        return "accuracy unknown "
+
+
+def _training(training: dict[str, Any]) -> list[str]:
+    return [f"{key} {training[key]}" for key in ("name", "architecture", "seed") if key in training]
+
+
+def _use(selection: Selection | None) -> dict[str, str] | None:
+    return selection and {"path": selection.file.path, "backend": selection.backend}
+
+
+def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> str:
+    if selection is None:
+        return ""
+    failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
+    if len(pairs) == 1:
+        return f"Nothing else can be run here, or was asked for.{failed}"
+    order = "int8 before float"
+    if len({file.format for file, _ in pairs}) > 1:
+        order += ", " + " before ".join(_RUNTIMES[form] for form in fastest_formats()) + " on this processor"
+    return (
+        f"It comes first of the {len(pairs)} that can be run here: {order}. "
+        f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
+    )
+
+
+def _status(file: ModelFile, pairs: list[tuple[ModelFile, str]], selection: Selection | None) -> str:
+    if selection and selection.file == file:
+        return f"in use with {selection.backend}"
+    names = [name for candidate, name in pairs if candidate == file]
+    if not names:
+        fitting = [library.install for library in backends.BACKENDS.values() if library.format == file.format]
+        installed = {backends.BACKENDS[name].format for name in backends.installed_backends()}
+        return "not asked for" if file.format in installed else f"no runtime: {'; or '.join(fitting)}"
+    reasons = selection.passed_over if selection else ()
+    if any(reason.startswith(f"{file.path}:") for reason in reasons):
+        return "does not load"
+    return f"runs with {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""From a picture's bytes to the model's input."""

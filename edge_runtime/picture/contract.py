@@ -1,0 +1,94 @@
+"""What a model was trained on and must be fed: the record of the preprocessing that runs and bundles keep.
+
+It imports neither NumPy nor Pillow, so that a manifest is read before they are loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from edge_runtime.errors import BundleError
+
+CONTRACT_VERSION = 1
+
+
+class ResizeFilter(StrEnum):
+    """Pillow's antialiasing filters by their Pillow names."""
+
+    BOX = "box"
+    BILINEAR = "bilinear"
+    HAMMING = "hamming"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a model was trained on and so what it must be fed; stored in every run and bundle.
+
+    Args:
+        width: target width in pixels, 8-1024.
+        height: target height in pixels, 8-1024.
+        resize_filter: antialiasing filter of the resize.
+        background: RGB 0-255 laid under transparent pictures.
+        version: version of the contract in `edge_runtime/picture/preprocessing.py`.
+    """
+
+    width: int = 128
+    height: int = 128
+    resize_filter: ResizeFilter = ResizeFilter.BILINEAR
+    background: tuple[int, int, int] = (255, 255, 255)
+    version: int = CONTRACT_VERSION
+
+    def __post_init__(self) -> None:
+        """Refuse what this code would not carry out exactly.
+
+        Raises:
+            BundleError: unknown contract version or a value out of range.
+        """
+        _refuse_unknown_version(self.version)
+        sizes_valid = all(type(side) is int and 8 <= side <= 1024 for side in (self.width, self.height))
+        colour_valid = (
+            isinstance(self.background, tuple)
+            and len(self.background) == 3
+            and all(type(value) is int and 0 <= value <= 255 for value in self.background)
+        )
+        if not (sizes_valid and colour_valid and isinstance(self.resize_filter, ResizeFilter)):
+            raise BundleError(f"preprocessing out of range: {asdict(self)}. Export the bundle again.")
+
+    @property
+    def identifier(self) -> str:
+        """Twelve hex digits that differ whenever any part of the contract differs."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON object stored in manifests."""
+        return asdict(self) | {"background": list(self.background)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        """Read back `to_dict`.
+
+        Raises:
+            BundleError: unknown contract version, a key is missing or unknown, or a value is out of range.
+        """
+        try:
+            _refuse_unknown_version(values["version"])
+            known = {field.name: values[field.name] for field in fields(cls)} | values
+            known["resize_filter"] = ResizeFilter(known["resize_filter"])
+            known["background"] = tuple(known["background"])
+            return cls(**known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"preprocessing cannot be read ({error}): {values}") from error
+
+
+def _refuse_unknown_version(version: object) -> None:
+    if type(version) is not int or version != CONTRACT_VERSION:
+        raise BundleError(
+            f"preprocessing contract version {version!r} is unknown: this catdog-edge knows version "
+            f"{CONTRACT_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
+        )

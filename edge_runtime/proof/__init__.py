@@ -1,0 +1,1 @@
+"""How far two sets of answers differ, and how sure that is."""

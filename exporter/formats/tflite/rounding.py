@@ -1,0 +1,76 @@
+"""Round the convolutions of an int8 TFLite file together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.picture.preprocessing import Pixels
+from exporter.formats.tflite.interface import read_model, written_model
+from exporter.formats.tflite.tensors import tensors_of
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
+
+Layer = tuple[int, int, Window]  # indices of input and kernel in the float file, and the window
+
+
+def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> bytes:
+    """Return the file with the kernels of all convolutions of all channels rounded anew; scales stay.
+
+    Args:
+        quantised: the int8 file, kernels with a scale for each channel.
+        float32: the file that it was made from, with the same names of kernels.
+        calibration: `uint8 (N, H, W, 3) RGB 0-255`.
+    """
+    exact, rounded = read_model(float32), read_model(quantised)
+    kernels = {tensor.name: tensor for tensor in rounded.subgraphs[0].tensors}
+    layers = [layer for layer in _layers(exact) if _is_int8(kernels.get(_tensor(exact, layer[1]).name))]
+    if not layers:
+        return quantised
+    names = [_tensor(exact, source).name.decode() for source, *_ in layers]
+    tensors = ([tensor[0] for tensor in found] for found in tensors_of(float32, calibration, names))
+    powers = input_powers(tensors, [window for *_, window in layers], len(calibration))
+    for (_, index, _), power in zip(layers, powers, strict=True):
+        source = _tensor(exact, index)
+        kernel = kernels[source.name]
+        weights, nearest = _values(exact, source, np.float32), _values(rounded, kernel, np.int8)
+        # A window's order is channels, rows, columns.
+        steps = round_kernel(weights.transpose(0, 3, 1, 2), nearest, kernel.quantization.scale, power)
+        values = np.ascontiguousarray(steps.transpose(0, 2, 3, 1))
+        rounded.buffers[kernel.buffer].data = values.reshape(-1).view(np.uint8)
+    return written_model(rounded)
+
+
+def _layers(model: Any) -> list[Layer]:
+    """Return the convolutions of all channels, not dilated, whose kernels are constants."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    paddings = {schema.Padding.SAME: None, schema.Padding.VALID: (0, 0, 0, 0)}
+    found = []
+    for operator in model.subgraphs[0].operators:
+        if model.operatorCodes[operator.opcodeIndex].builtinCode != schema.BuiltinOperator.CONV_2D:
+            continue
+        options, (source, kernel) = operator.builtinOptions, operator.inputs[:2]
+        _, high, wide, channels = (int(side) for side in _tensor(model, kernel).shape)
+        plain = options.dilationHFactor == options.dilationWFactor == 1
+        constant = model.buffers[_tensor(model, kernel).buffer].data is not None
+        few = high * wide * channels <= MOST_INPUTS
+        if plain and constant and few and channels == _tensor(model, source).shape[3]:
+            window = Window((high, wide), (options.strideH, options.strideW), paddings[options.padding])
+            found.append((int(source), int(kernel), window))
+    return found
+
+
+def _is_int8(kernel: Any) -> bool:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return kernel is not None and kernel.type == schema.TensorType.INT8
+
+
+def _tensor(model: Any, index: int) -> Any:
+    return model.subgraphs[0].tensors[index]
+
+
+def _values(model: Any, tensor: Any, dtype: type) -> NDArray[Any]:
+    return np.frombuffer(bytes(model.buffers[tensor.buffer].data), dtype).reshape(tensor.shape)

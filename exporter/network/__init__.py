@@ -1,0 +1,1 @@
+"""What is done to the Keras model before it is converted."""

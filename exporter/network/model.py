@@ -1,0 +1,189 @@
+"""The Keras model of a run: load it, take its scores as the baseline, trace it for the converters."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, softmax
+
+from edge_runtime.picture.preprocessing import Pixels
+from exporter.errors import SourceError
+from exporter.network.confidence import last_activation, last_layer
+from exporter.network.folding import settle
+from exporter.source import Source
+
+if TYPE_CHECKING:
+    import keras
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "scores"
+_BATCH = 64
+
+
+def load_keras_model(source: Source) -> keras.Model:
+    """Load the model and check that it takes what the run says and scores as many labels.
+
+    Raises:
+        SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
+    """
+    model = _load(source.model_path)
+    if not source.run["architecture"]:
+        model = _take_pixels(model, source)
+    wanted = (None, source.preprocessing.height, source.preprocessing.width, 3)
+    outputs = (1, 2) if len(source.labels) == 2 else (len(source.labels),)  # a sigmoid, or a share for each
+    if model.input_shape != wanted or model.output_shape[-1] not in outputs:
+        raise SourceError(
+            f"{source.model_path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
+            f"{', '.join(source.labels)}, received {model.input_shape} and {model.output_shape[-1]}. "
+            "Name the model of these labels."
+        )
+    _require_shares(model, source.model_path)
+    return model
+
+
+def _require_shares(model: keras.Model, path: Path) -> None:
+    """Refuse logits and independent sigmoids, which look like scores by their shape alone."""
+    import keras
+
+    name, outputs = last_activation(model), model.output_shape[-1]
+    if name in ("sigmoid", "softmax") and (name == "sigmoid") == (outputs == 1):
+        return
+    # An activation of Keras is known by its name; what else ends a model, by what it gives for noise.
+    if hasattr(keras.activations, name) or not _gives_shares(model):
+        raise SourceError(
+            f"{path}: expected scores from 0 to 1 that sum to 1, received {outputs} outputs of {name}. End the "
+            "model in a softmax, or in a sigmoid of one output, and save it again."
+        )
+
+
+def _gives_shares(model: keras.Model) -> bool:
+    noise = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
+    scores = keras_scores(model, noise)
+    return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+
+
+def input_size(path: Path) -> tuple[int, int]:
+    """Return height and width that a Keras model takes, pixels.
+
+    Raises:
+        SourceError: the file cannot be loaded or takes anything but one RGB picture of fixed size.
+    """
+    model = _load(path)
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
+        raise SourceError(
+            f"{path}: expected a model of one input (None, height, width, 3), received {shape}. Only RGB "
+            "classifiers of fixed size can be exported."
+        )
+    return int(shape[1]), int(shape[2])
+
+
+def _load(path: Path) -> keras.Model:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow leaves these kernels off on processors without AVX-512: 0.7x the time with them, measured there.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    import keras
+
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except MemoryError:
+        raise
+    # Damaged files raise almost anything (KeyError, BadZipFile, zlib.error, RuntimeError, ...), in many lines.
+    except Exception as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+        raise SourceError(
+            f"{path}: Keras cannot load it ({reason}). Train it again, or save it as .keras."
+        ) from error
+    if not isinstance(model, keras.Sequential):
+        return model
+    # Loading calls each layer once for every layer after it, so that none could be told to be a link of a chain.
+    fresh = keras.models.clone_model(model)
+    fresh.set_weights(model.get_weights())
+    settle(fresh)
+    return fresh
+
+
+def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
+    """Let a model of the user's own take 0-255, as all of ours do."""
+    import keras
+
+    first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
+    rescales = type(first).__name__ in ("Rescaling", "Normalization")
+    if source.input_range is None:
+        if rescales:
+            return model
+        raise SourceError(
+            f"{source.model_path}: it does not begin with a Rescaling layer, so what it takes for black and white "
+            "is unknown. Say so, for example --input-range 0 1, or --input-range 0 255."
+        )
+    low, high = source.input_range
+    image = keras.Input(model.input_shape[1:])
+    outputs = keras.layers.Rescaling((high - low) / 255, low)(image)
+    if not is_chain(model):
+        return keras.Model(image, model(outputs))
+    for layer in model.layers:
+        if type(layer).__name__ != "InputLayer":
+            fresh = type(layer).from_config(layer.get_config())
+            outputs = fresh(outputs)
+            fresh.set_weights(layer.get_weights())
+            settle(fresh)
+    return keras.Model(image, outputs)
+
+
+def is_chain(model: keras.Model) -> bool:
+    """Tell whether every layer feeds exactly the next."""
+    import keras
+
+    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
+        return False
+    layers = model.layers
+    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
+        isinstance(layer, keras.Model) for layer in layers
+    ):
+        return False
+    links = all(following.input is layer.output for layer, following in pairwise(layers))
+    return links and model.outputs[0] is layers[-1].output
+
+
+def keras_scores(
+    model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+) -> NDArray[np.float64]:
+    """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+
+    Where they are the sigmoid or softmax of a dense layer, that layer is worked out in float64: a float32 score
+    near 1 cannot be taken back to its logit, and with a temperature would be up to 1e-4 off.
+    """
+    import keras
+
+    dense = last_layer(model)
+    body = keras.Model(model.inputs, dense.input) if dense else model
+    parts = []
+    for start in range(0, len(pixels), _BATCH):
+        parts.append(np.asarray(body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
+        report(min(start + _BATCH, len(pixels)), len(pixels))
+    outputs = np.concatenate(parts)
+    if dense:
+        kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
+        logits = outputs @ kernel + sum(bias)
+        # 1 - expit(40) is 0, which no temperature takes back to its logit
+        return np.hstack([expit(-logits), expit(logits)]) if dense.units == 1 else softmax(logits, axis=1)
+    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+
+def traced(model: keras.Model) -> tuple[Any, Any]:
+    """Return the model as a `tf.function` of one picture, and its input signature.
+
+    The input is `float32 (1, H, W, 3) RGB 0-255` named `image`. A fixed batch of one keeps shape arithmetic
+    out of the converted graphs.
+    """
+    import tensorflow as tf
+
+    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name=INPUT_NAME)
+    return tf.function(lambda image: model(image, training=False), input_signature=[signature]), signature

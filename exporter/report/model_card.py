@@ -1,0 +1,58 @@
+"""`MODEL_CARD.md` of a bundle: what the model is for, on what figures, and where it ends."""
+
+from __future__ import annotations
+
+from edge_runtime.bundle import Bundle, Precision
+from edge_runtime.proof.drift import NEITHER
+from exporter.report.record import ExportRecord
+from exporter.report.report import SAMPLE_WARNING, table
+
+
+def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
+    """Return the card as Markdown. Source: M. Mitchell et al., "Model Cards for Model Reporting", 2019."""
+    int8 = [file for file in record.files if file.entry.precision is Precision.INT8]
+    best = min(int8 or record.files, key=lambda file: file.entry.size_bytes)
+    drift = best.check.drift
+    low, high = drift.interval
+    sides = {side: len(found) for side, found in record.source.sides.items()}
+    classes = table(
+        ("class", "pictures", "accuracy"),
+        [
+            (
+                label,
+                f"{found.pictures:,}",
+                f"{found.accuracy:.2%} [{found.interval[0]:.2%}, {found.interval[1]:.2%}]",
+            )
+            for label, found in best.check.by_class.items()
+        ],
+    )
+    parts = [
+        f"# Model card: {bundle.name}\n",
+        SAMPLE_WARNING if record.source.run["data"] == "sample" else "",
+        "## What it does\n",
+        f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(bundle.labels)}. "
+        f"{_anything_else(bundle)}\n",
+        "## Data\n",
+        f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures; no "
+        f"copy or near-copy on two sides. One hash for all of them: {bundle.training['data_sha256']}.\n",
+        "## Figures\n",
+        f"`{best.name}` on the test pictures: accuracy {drift.accuracy:.2%} [{low:.2%}, {high:.2%}], expected "
+        f"calibration error {drift.calibration_error:.3f}. Drift gate: {record.state}. More in report.md.\n",
+        classes,
+        "## Limits\n",
+        "- Measured on pictures like those it was trained on; other cameras, light or framing may do worse.\n"
+        "- Not for decisions about people, safety or money.\n",
+        "## How to run\n",
+        "In this folder:\n\n    catdog-edge classify --model . PICTURE\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _anything_else(bundle: Bundle) -> str:
+    unsure = f"An answer of less than {bundle.confidence_threshold:.3f} confidence is `unsure`."
+    other = (
+        f"`{NEITHER}` was learnt from some kinds of pictures and tested on others; report.md says how well."
+        if NEITHER in bundle.labels
+        else "It has no other answer: a picture of anything else gets one of these labels, often with confidence."
+    )
+    return f"{other} {unsure}" if bundle.confidence_threshold else other

@@ -1,0 +1,374 @@
+"""The manifest: pinned by its bytes, and refused as a BundleError whatever stands in it."""
+
+import copy
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_runtime.bundle import (
+    MANIFEST,
+    Bundle,
+    ModelFile,
+    ModelFormat,
+    Precision,
+    SelfTestPicture,
+    TensorInfo,
+    read_bundle,
+    read_model_file,
+)
+from edge_runtime.errors import BundleError
+from edge_runtime.picture.preprocessing import Preprocessing
+
+CONTENT = b"weights"
+FILE = ModelFile(
+    path="model_int8.tflite",
+    format=ModelFormat.TFLITE,
+    precision=Precision.INT8,
+    size_bytes=7,
+    sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+    input=TensorInfo("image", "uint8", (1, 32, 64, 3), 1.0),
+    output=TensorInfo("scores", "uint8", (1, 1), 0.00390625, 3),
+    oldest_runtime="tflite-runtime 2.14",
+    drift={"labels_changed": 0.01},
+)
+PICTURE = SelfTestPicture(
+    path="selftest/cat-1.png",
+    pixels_sha256="ad95131bc0b799c0b1af477fb14fcf26a6a9f76079e48bf090acb7e8367bfd0e",
+    scores={FILE.path: (0.75, 0.25)},
+)
+BUNDLE = Bundle(
+    name="pets",
+    labels=("cat", "dog"),
+    preprocessing=Preprocessing(64, 32),
+    files=(FILE,),
+    training={"run": "first", "seed": 1},
+    selftest=(PICTURE,),
+    confidence_threshold=0.7,
+)
+
+GOLDEN = """\
+{
+  "name": "pets",
+  "labels": [
+    "cat",
+    "dog"
+  ],
+  "preprocessing": {
+    "width": 64,
+    "height": 32,
+    "resize_filter": "bilinear",
+    "background": [
+      255,
+      255,
+      255
+    ],
+    "version": 1
+  },
+  "files": [
+    {
+      "path": "model_int8.tflite",
+      "format": "tflite",
+      "precision": "int8",
+      "size_bytes": 7,
+      "sha256": "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
+      "input": {
+        "name": "image",
+        "dtype": "uint8",
+        "shape": [
+          1,
+          32,
+          64,
+          3
+        ],
+        "scale": 1.0,
+        "zero_point": 0
+      },
+      "output": {
+        "name": "scores",
+        "dtype": "uint8",
+        "shape": [
+          1,
+          1
+        ],
+        "scale": 0.00390625,
+        "zero_point": 3
+      },
+      "oldest_runtime": "tflite-runtime 2.14",
+      "drift": {
+        "labels_changed": 0.01
+      }
+    }
+  ],
+  "training": {
+    "run": "first",
+    "seed": 1
+  },
+  "selftest": [
+    {
+      "path": "selftest/cat-1.png",
+      "pixels_sha256": "ad95131bc0b799c0b1af477fb14fcf26a6a9f76079e48bf090acb7e8367bfd0e",
+      "scores": {
+        "model_int8.tflite": [
+          0.75,
+          0.25
+        ]
+      }
+    }
+  ],
+  "confidence_threshold": 0.7,
+  "schema_version": 1
+}"""
+
+WRONG = (None, True, False, 0, -1, 1.5, "", "text", "\0", [], [1], {}, {"a": 1}, [None], [[]], float("nan"), 10**30)
+
+
+def write_manifest(folder: Path, text: str) -> Path:
+    """Write a manifest's text into the folder and return the folder."""
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+    return folder
+
+
+def places(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of keys to every value below `values`."""
+    pairs = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
+    for key, value in pairs:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+def changed(path: tuple[Any, ...], *value: Any) -> str:
+    """Return the manifest as JSON with the value at `path` replaced, or dropped when none is given."""
+    values = copy.deepcopy(BUNDLE.to_dict())
+    parent = values
+    for key in path[:-1]:
+        parent = parent[key]
+    if value:
+        parent[path[-1]] = value[0]
+    else:
+        del parent[path[-1]]
+    return json.dumps(values)
+
+
+def test_manifest_is_pinned_by_its_bytes() -> None:
+    """Proves that bundles already written keep their layout: a change here needs a new schema version."""
+    assert json.dumps(BUNDLE.to_dict(), indent=2) == GOLDEN
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """Proves that what is written comes back equal, with its types."""
+    read = read_bundle(write_manifest(tmp_path, GOLDEN))
+    assert read == BUNDLE
+    assert isinstance(read.files[0].format, ModelFormat)
+    assert isinstance(read.labels, tuple)
+    assert isinstance(read.files[0].input.shape, tuple)
+    assert isinstance(read.selftest[0].scores[FILE.path], tuple)
+
+
+def test_names_are_kept_in_any_script(tmp_path: Path) -> None:
+    """Proves that labels survive outside ASCII."""
+    bundle = replace(BUNDLE, labels=("貓", "pes œ"))
+    text = json.dumps(bundle.to_dict(), ensure_ascii=False)
+    assert read_bundle(write_manifest(tmp_path, text)).labels == ("貓", "pes œ")
+
+
+@pytest.mark.parametrize("path", list(places(BUNDLE.to_dict())), ids=str)
+def test_any_other_value_anywhere_is_a_bundle_error(tmp_path: Path, path: tuple[Any, ...]) -> None:
+    """Proves that wrong types bring a BundleError or a usable bundle, now and when its files are read."""
+    for value in WRONG:
+        folder = write_manifest(tmp_path, changed(path, value))
+        try:
+            for file in read_bundle(folder).files:
+                read_model_file(folder, file)
+        except BundleError as error:
+            assert str(folder) in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("path", [path for path in places(BUNDLE.to_dict()) if isinstance(path[-1], str)], ids=str)
+def test_missing_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
+    """Proves that no key of the layout silently takes a default; `training` and `drift` are free inside."""
+    folder = write_manifest(tmp_path, changed(path))
+    if {"training", "drift"} & set(path[:-1]):
+        assert read_bundle(folder).name == "pets"
+    else:
+        with pytest.raises(BundleError, match=path[-1]):
+            read_bundle(folder)
+
+
+@pytest.mark.parametrize("path", [("extra",), ("files", 0, "extra"), ("preprocessing", "extra")], ids=str)
+def test_unknown_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
+    """Proves that what this version would ignore is not ignored."""
+    with pytest.raises(BundleError, match="extra"):
+        read_bundle(write_manifest(tmp_path, changed(path, 1)))
+
+
+@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None], ids=repr)
+def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None:
+    """Proves that another layout is named as such, with what to do, before its unknown keys are judged."""
+    folder = write_manifest(tmp_path, json.dumps({"schema_version": version, "new_key": 1}))
+    with pytest.raises(BundleError, match=r"schema version .* is unknown.*newer one"):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "5",
+        '"text"',
+        "{}",
+        "\ufeff{}",
+        '{"a": }',
+        "[" * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+        '{"half a character": "\\ud800"}',
+        '{"long": 9223372036854775808}',
+    ],
+    ids=lambda text: text[:10],
+)
+def test_damaged_json_is_a_bundle_error(tmp_path: Path, text: str) -> None:
+    """Proves that no damage to the JSON itself brings another exception out."""
+    with pytest.raises(BundleError, match=MANIFEST):
+        read_bundle(write_manifest(tmp_path, text))
+
+
+def test_manifest_that_is_not_utf8(tmp_path: Path) -> None:
+    """Proves that undecodable bytes are a damaged manifest."""
+    (tmp_path / MANIFEST).write_bytes(b'{"name": "\xff"}')
+    with pytest.raises(BundleError, match="Export the bundle again"):
+        read_bundle(tmp_path)
+
+
+def test_places_without_a_manifest(tmp_path: Path) -> None:
+    """Proves that a missing folder, an empty folder, a file and a folder of that name are named plainly."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "odd" / MANIFEST).mkdir(parents=True)
+    for folder in (tmp_path / "none", tmp_path, tmp_path / "file"):
+        with pytest.raises(BundleError, match=r"no manifest.json there\. Make a bundle with: catdog-export"):
+            read_bundle(folder)
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_bundle(tmp_path / "odd")
+
+
+@pytest.mark.parametrize("path", ["../x", "/abs", "a/b", "a\\b", "..\\x", "", ".", "..", "x/", "./x", "x/.."])
+def test_path_out_of_the_bundle_is_refused(tmp_path: Path, path: str) -> None:
+    """Proves that a manifest cannot make the device read a file elsewhere."""
+    with pytest.raises(BundleError, match="plain file name"):
+        read_bundle(write_manifest(tmp_path, changed(("files", 0, "path"), path)))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x",
+        "/selftest/x",
+        "selftest",
+        "selftest/",
+        "selftest/..",
+        "selftest/a/b",
+        "selftest/../x",
+        "other/x",
+        "x",
+    ],
+)
+def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    """Proves that a manifest can name pictures in the bundle's one sub-folder and nowhere else."""
+    with pytest.raises(BundleError, match="expected selftest/NAME, received"):
+        read_bundle(write_manifest(tmp_path, changed(("selftest", 0, "path"), path)))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("confidence_threshold",), 1.01, "a number from 0 to 1, received 1.01"),
+        (("confidence_threshold",), float("nan"), "a number from 0 to 1, received nan"),
+        (("selftest", 0, "scores"), {"other.tflite": [0.5, 0.5]}, "expected those of"),
+        (("selftest", 0, "scores", FILE.path), [0.5], "a score for each of"),
+        (("selftest", 0, "scores", FILE.path), [0.5, 1.5], "numbers from 0 to 1"),
+        (("files", 0, "input", "shape"), [1, 0, 64, 3], "each positive or -1"),
+        (("files", 0, "input", "shape"), [], "one or more sizes"),
+        (("files", 0, "input", "dtype"), "text", "a NumPy type such as uint8, received 'text'"),
+        (("files", 0, "output", "scale"), -1.0, "a number from 0 up"),
+        (("files", 0, "output", "scale"), float("inf"), "a number from 0 up"),
+        (("files", 0, "precision"), "int4", "'int4' is not a valid Precision"),
+    ],
+    ids=str,
+)
+def test_value_out_of_range_is_named(tmp_path: Path, path: tuple[Any, ...], value: Any, words: str) -> None:
+    """Proves that tensors, scores and thresholds that cannot be are refused with what was expected."""
+    with pytest.raises(BundleError, match=words):
+        read_bundle(write_manifest(tmp_path, changed(path, value)))
+
+
+def test_whole_numbers_count_as_numbers(tmp_path: Path) -> None:
+    """Proves that a manifest rewritten by a tool that drops `.0` still reads as the same bundle."""
+    read = read_bundle(write_manifest(tmp_path, changed(("files", 0, "input", "scale"), 1)))
+    assert read == BUNDLE
+
+
+def test_open_sizes_and_no_threshold_are_allowed(tmp_path: Path) -> None:
+    """Proves that a free batch, a bundle without self-test pictures and one without threshold are valid."""
+    free = replace(FILE, input=replace(FILE.input, shape=(-1, 32, 64, 3)))
+    bundle = replace(BUNDLE, files=(free,), selftest=(), confidence_threshold=0.0)
+    assert read_bundle(write_manifest(tmp_path, json.dumps(bundle.to_dict()))) == bundle
+
+
+@pytest.mark.parametrize("labels", [(), ("cat",), ("cat", "cat"), ("cat", ""), ("cat", 5), "ab"], ids=str)
+def test_labels_must_be_two_or_more_different_words(labels: Any) -> None:
+    """Proves that labels which cannot tell outputs apart are refused."""
+    with pytest.raises(BundleError, match="labels"):
+        replace(BUNDLE, labels=labels)
+
+
+def test_model_file_is_read_when_its_hash_fits(tmp_path: Path) -> None:
+    """Proves that the bytes on disk are returned whole."""
+    (tmp_path / FILE.path).write_bytes(CONTENT)
+    assert read_model_file(tmp_path, FILE) == CONTENT
+
+
+@pytest.mark.parametrize("content", [b"weightz", b"", b"weights and more"], ids=["changed", "empty", "longer"])
+def test_changed_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Proves that a model file which is not the exported one never runs."""
+    (tmp_path / FILE.path).write_bytes(content)
+    words = (
+        r"expected SHA-256 9a129038d9a0\.\.\."
+        if len(content) == 7
+        else f"expected 7 bytes, received {len(content)}"
+    )
+    with pytest.raises(BundleError, match=rf"model_int8.tflite: not the file that was exported: {words}"):
+        read_model_file(tmp_path, FILE)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """Proves that neither a manifest nor a model file that is a pipe is waited for."""
+    os.mkfifo(tmp_path / FILE.path)
+    with pytest.raises(BundleError, match="not a regular file"):
+        read_model_file(tmp_path, FILE)
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(BundleError, match="not a regular file"):
+        read_bundle(tmp_path)
+
+
+def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
+    """Proves that a manifest of absurd size is not read into memory."""
+    (tmp_path / MANIFEST).touch()
+    os.truncate(tmp_path / MANIFEST, 10_000_001)
+    with pytest.raises(BundleError, match="more than 10,000,000 bytes"):
+        read_bundle(tmp_path)
+
+
+def test_missing_model_file_is_refused(tmp_path: Path) -> None:
+    """Proves that a missing model file, or a folder in its place, is a BundleError with its path."""
+    with pytest.raises(BundleError, match=FILE.path):
+        read_model_file(tmp_path, FILE)
+    (tmp_path / FILE.path).mkdir()
+    with pytest.raises(BundleError, match=FILE.path):
+        read_model_file(tmp_path, FILE)

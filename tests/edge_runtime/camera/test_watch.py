@@ -1,0 +1,214 @@
+"""`catdog-edge watch` on a real file and a real stream, as a terminal and a service see it."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from edge_runtime.cli import main
+from tests.edge_runtime.camera.video_source import on_air, wait_until, write_video
+from tests.edge_runtime.commands.test_classify import read_all
+
+pytest.importorskip("av", reason="PyAV reads the videos of these tests")
+COMMAND = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "watch"]
+
+
+def watch(*arguments: str | Path) -> Result:
+    """Run `catdog-edge watch` in this process."""
+    return CliRunner().invoke(main, ["watch", *map(str, arguments)])
+
+
+@contextmanager
+def watching(*arguments: str | Path, output: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run `catdog-edge watch` as its own process, writing to a file."""
+    with output.open("wb") as file:
+        command = [*COMMAND, *map(str, arguments)]
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Two seconds of red, then two of blue."""
+    return write_video(tmp_path / "video.mp4", ["red"] * 60 + ["blue"] * 60)
+
+
+def test_changes_are_told_once(onnx_bundle: Path, video: Path) -> None:
+    """Proves that a file gives one line for each change, in text for people, and a summary."""
+    result = watch(video, "--all-frames", "--model", onnx_bundle)
+    assert result.exit_code == 0, result.output
+    assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
+    assert result.stderr.splitlines()[-1].startswith("120 frames in ")
+    assert result.stderr.splitlines()[-1].endswith(", 0 dropped")
+
+
+def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
+    """Proves that --each-frame gives a JSON object for every frame, on stdout and in a file that is added to."""
+    log = tmp_path / "log.jsonl"
+    log.write_text("{}\n")
+    options = ("--all-frames", "--each-frame", "--json", "--output", log, "--model", onnx_bundle)
+    result = watch("--source", video, *options)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["frame"] for row in rows] == list(range(120))
+    assert next(row["frame"] for row in rows if row["changed"]) == 0
+    assert set(rows[0]["scores"]) == {"blue", "red"}
+    assert log.read_text() == "{}\n" + result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [(("--all-frames", "--every", "50"), [0, 50, 100]), (("--max-fps", "0.001"), [0])],
+    ids=["every", "max-fps"],
+)
+def test_chosen_frames_are_classified(
+    onnx_bundle: Path, video: Path, options: tuple[str, ...], frames: list[int]
+) -> None:
+    """Proves that --every and --max-fps choose the frames that are classified."""
+    result = watch(video, "--each-frame", "--json", "--model", onnx_bundle, *options)
+    assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == frames
+
+
+@pytest.mark.parametrize(
+    ("options", "changes"),
+    [
+        (["--half-life", "0"], {0: "red", 60: "blue"}),
+        (["--half-life", "1000"], {0: "red"}),
+        (["--half-life", "0", "--margin", "1"], {0: "red"}),
+        (["--half-life", "0", "--min-confidence", "1"], {0: "unsure"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_smoothing_is_passed_on(
+    onnx_bundle: Path, video: Path, options: list[str], changes: dict[int, str]
+) -> None:
+    """Proves that --half-life, --margin and --min-confidence decide when a change is told."""
+    result = watch(video, "--all-frames", "--json", "--model", onnx_bundle, *options)
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["frame"]: row["label"] for row in rows} == changes
+
+
+def test_threads_are_passed_on(onnx_bundle: Path, tmp_path: Path, threads_asked: list[int]) -> None:
+    """Proves that --threads is the number of inference threads."""
+    video = write_video(tmp_path / "video.mp4", ["red"])
+    assert watch(video, "--threads", "3", "--model", onnx_bundle).exit_code == 0
+    assert threads_asked == [3]
+
+
+def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
+    """Proves that --save writes one picture a change, under a name that sorts by time, and says where."""
+    folder = tmp_path / "new" / "kept"
+    result = watch(video, "--all-frames", "--json", "--save", folder, "--model", onnx_bundle)
+    saved = [Path(json.loads(line)["saved"]) for line in result.stdout.splitlines()]
+    assert saved == sorted(folder.iterdir())
+    assert [path.stem.rsplit("_")[-1] for path in saved] == ["red", "blue"]
+    pixel = Image.open(saved[0]).getpixel((5, 5))
+    assert isinstance(pixel, tuple)
+    assert pixel[0] > 200 > 50 > pixel[2]
+
+
+def test_stream_that_dies_and_comes_back(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves on a real process that a stream may go and come: both colours are told, and SIGTERM ends it well."""
+    output = tmp_path / "output"
+    with on_air() as station, watching(station.address, "--json", "--model", onnx_bundle, output=output) as process:
+        wait_until(lambda: '"red"' in output.read_text())
+        station.switch_off()
+        station.colour = "blue"
+        station.switch_on()
+        wait_until(lambda: '"label": "blue"' in output.read_text())
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0, stderr
+    assert [json.loads(line)["label"] for line in output.read_text().splitlines()] == ["red", "blue"]
+    assert "trying again in 0.5 s" in stderr
+    assert "connected again" in stderr
+    assert stderr.splitlines()[-1].endswith("connected 2 times")
+    assert "Traceback" not in stderr
+
+
+def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that Ctrl-C while a camera is away ends with a summary and exit code 0."""
+    with watching("/dev/video987", "--model", onnx_bundle, output=tmp_path / "output") as process:
+        assert process.stderr is not None
+        while "trying again" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in stderr) == (0, False)
+    assert stderr.splitlines()[-1].startswith("0 frames in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["none.mp4"], 1, "none.mp4: no such video file"),
+        (["ftp://host/x"], 1, "expected an address that begins with rtsp://"),
+        ([], 2, "name one source"),
+        (["0", "--source", "1"], 2, "name one source"),
+        (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
+        (["0", "--all-frames"], 2, "--all-frames is for a video file"),
+        (["0", "--all-frames", "--max-fps", "5"], 2, "exclude each other"),
+    ],
+    ids=str,
+)
+def test_wrong_use_is_one_clear_line(onnx_bundle: Path, arguments: list[str], code: int, words: str) -> None:
+    """Proves that a source which can never be, and options that contradict it, are refused at once."""
+    result = watch(*arguments, "--model", onnx_bundle)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert words in result.stderr
+
+
+def test_missing_library_names_its_extra(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
+    """Proves that without PyAV one line says what to install."""
+    (tmp_path / "av.py").write_text("raise ModuleNotFoundError(\"No module named 'av'\", name='av')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [*COMMAND, str(video), "--model", str(onnx_bundle)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: av is not installed")
+    assert "pip install 'catdog-edge[camera]'" in done.stderr
+
+
+def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
+    """Proves that a log that cannot be opened is one line, and a frame that cannot be kept stops nothing."""
+    (tmp_path / "file").touch()
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", tmp_path / "file" / "log")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--save", tmp_path / "file")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert result.stderr.count("the frame cannot be kept") == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
+    """Proves that a log that cannot be written on ends with one line, for a service manager to start it again."""
+    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", "/dev/full")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
+
+
+def test_status_line_on_a_terminal(onnx_bundle: Path, video: Path) -> None:
+    """Proves that a terminal shows label, frames a second and dropped frames in one line that is written over."""
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, str(video), "--model", str(onnx_bundle)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    text = read_all(ours)
+    assert process.wait() == 0
+    states = [part for part in text.split("\r") if " fps " in part]
+    assert len(states) >= 4
+    assert all(re.match(r"(red|blue) +\d+\.\d%  +\d+\.\d fps  \d+ dropped", state) for state in states)

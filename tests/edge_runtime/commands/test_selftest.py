@@ -1,0 +1,144 @@
+"""`catdog-edge selftest`: a whole bundle passes, and each kind of damage is found and named."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from edge_runtime import classifier as classifier_module
+from edge_runtime.bundle import MANIFEST, SELFTEST
+from edge_runtime.classifier import Classifier
+from edge_runtime.cli import main
+from edge_runtime.commands.selftest import run_selftest
+from edge_runtime.errors import BackendError
+from edge_runtime.picture.preprocessing import load_picture
+
+
+def selftest(folder: Path, *options: str) -> Result:
+    """Run `catdog-edge selftest` in this process."""
+    return CliRunner().invoke(main, ["selftest", "--model", str(folder), *options])
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit a manifest in place."""
+    values = json.loads((folder / MANIFEST).read_text())
+    edit(values)
+    (folder / MANIFEST).write_text(json.dumps(values))
+
+
+@pytest.fixture
+def bundle(both_bundle: Path) -> Path:
+    """A bundle of four files with two self-test pictures and the scores that they get here."""
+    (both_bundle / SELFTEST).mkdir()
+    pictures = []
+    for colour in ("red", "blue"):
+        path = both_bundle / SELFTEST / f"{colour}.png"
+        Image.new("RGB", (30, 20), colour).save(path)
+        scores, classifier = {}, Classifier.open(both_bundle)
+        pixels = load_picture(path, classifier.bundle.preprocessing)
+        for file in classifier.bundle.files:
+            backend = "litert" if file.format == "tflite" else "onnxruntime"
+            opened = Classifier.open(both_bundle, backend, precision=file.precision)
+            scores[file.path] = opened.scores(pixels).tolist()
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        pictures.append({"path": f"{SELFTEST}/{colour}.png", "pixels_sha256": digest, "scores": scores})
+    change(both_bundle, lambda values: values.update(selftest=pictures))
+    return both_bundle
+
+
+def test_whole_bundle_passes(bundle: Path) -> None:
+    """Proves that each file's hash, each picture, and each file with each runtime is checked."""
+    result = selftest(bundle)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4 + 2 + 4
+    assert all(line.startswith("pass  ") for line in lines)
+    assert result.stderr == "all 10 checks passed\n"
+
+
+def test_choice_narrows_what_is_run(bundle: Path) -> None:
+    """Proves that --backend and --precision choose the files to run, and hashes are checked anyway."""
+    names = [check.name for check in run_selftest(bundle, "litert", precision="int8")]
+    assert names[-1] == "int8.tflite with litert"
+    assert len(names) == 4 + 2 + 1
+
+
+def test_damaged_model_file_fails(bundle: Path) -> None:
+    """Proves that a changed model file fails by its hash and is not run."""
+    (bundle / "int8.tflite").write_bytes(b"other")
+    result = selftest(bundle, "--json")
+    assert result.exit_code == 1
+    checks = {check["name"]: check for check in map(json.loads, result.stdout.splitlines())}
+    assert not checks["int8.tflite"]["passed"]
+    assert "not the file that was exported" in checks["int8.tflite with litert"]["detail"]
+    assert checks["float32.onnx"]["passed"]
+
+
+def test_other_scores_fail_with_both_numbers(bundle: Path) -> None:
+    """Proves that a score beyond the tolerance fails, and says how far and what to do."""
+
+    def edit(values: dict[str, Any]) -> None:
+        values["selftest"][0]["scores"]["float32.onnx"] = [0.4, 0.6]
+
+    change(bundle, edit)
+    result = selftest(bundle)
+    assert result.exit_code == 1
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("FAIL")]
+    assert line.startswith("FAIL  float32.onnx with onnxruntime: largest difference of a score 0.4")
+    assert "allowed 0.001" in line
+    assert "Use another --backend" in line
+
+
+def test_other_pixels_fail(bundle: Path) -> None:
+    """Proves that preprocessing which gives other pixels is found, also where scores stay the same."""
+    Image.new("RGB", (30, 20), (250, 0, 0)).save(bundle / SELFTEST / "red.png")
+    result = selftest(bundle)
+    assert result.exit_code == 1
+    [line] = [line for line in result.stdout.splitlines() if "preprocessed to other pixels" in line]
+    assert line.startswith("FAIL  selftest/red.png")
+
+
+def test_missing_picture_fails(bundle: Path) -> None:
+    """Proves that a self-test picture that was not copied along is one failed check, and the rest goes on."""
+    (bundle / SELFTEST / "blue.png").unlink()
+    result = selftest(bundle)
+    assert result.exit_code == 1
+    assert "no such file. Copy or export the bundle again." in result.stdout
+    assert result.stderr == "1 of 10 checks failed\n"
+
+
+def test_bundle_without_pictures_says_so(onnx_bundle: Path) -> None:
+    """Proves that a bundle without self-test pictures passes on its hashes and says what was not compared."""
+    result = selftest(onnx_bundle)
+    assert result.exit_code == 0
+    assert "the bundle carries no self-test pictures" in result.stdout
+
+
+def test_bundle_that_nothing_runs_fails(onnx_bundle: Path) -> None:
+    """Proves that a machine without a runtime for any file fails with the line that installs one."""
+    result = selftest(onnx_bundle, "--backend", "litert")
+    assert result.exit_code == 1
+    assert "pip install 'catdog-edge[onnx]'" in result.stdout
+
+
+def test_no_bundle_is_one_line(tmp_path: Path) -> None:
+    """Proves that a missing bundle is an error before any check."""
+    result = selftest(tmp_path)
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+
+
+def test_scores_that_are_not_numbers_fail(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a runtime that gives NaN fails the self-test, and that a picture is no answer but an error."""
+    monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.full(2, np.nan, np.float32))
+    result = selftest(bundle)
+    assert result.exit_code == 1
+    assert "largest difference of a score nan" in result.stdout
+    monkeypatch.setattr(classifier_module, "_predict", lambda model, pixels: np.full(2, np.nan, np.float32))
+    with pytest.raises(BackendError, match=r"scores that are not numbers.*selftest"):
+        Classifier.open(bundle).classify(Image.new("RGB", (9, 9)))

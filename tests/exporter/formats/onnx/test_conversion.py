@@ -1,0 +1,169 @@
+"""ONNX files as devices see them: what goes in and out, what is stored, and layers that stay in float."""
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from edge_runtime.backends import open_model
+from edge_runtime.bundle import ModelFormat
+from exporter.formats.conversion import Converter, left_in_float
+from exporter.formats.layer_error import measure_layer_errors
+from exporter.formats.onnx.conversion import OPSET
+from tests.exporter.conftest import file_scores, target
+from tests.exporter.smooth import smooth_pictures
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("float32", "float32"), ("float16", "float32"), ("int8", "uint8")]
+)
+def test_every_file_takes_image_and_gives_scores(files, precision, dtype):
+    """The names of the TFLite files; the int8 file takes uint8 with no cast, and all give float32 scores."""
+    model = open_model("onnxruntime", files[f"model.{precision}.onnx"].content, 1)
+    assert (model.input.name, model.input.dtype, model.input.shape) == ("image", dtype, (1, 64, 64, 3))
+    assert (model.output.name, model.output.dtype, model.output.shape) == ("scores", "float32", (1, 1))
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_files_are_valid_and_of_the_documented_opset(files, precision):
+    """ONNX's own checker passes every file, with its shapes, at the operator set that old runtimes read."""
+    proto = onnx.load_from_string(files[f"model.{precision}.onnx"].content)
+    onnx.checker.check_model(proto, full_check=True)
+    assert {entry.domain: entry.version for entry in proto.opset_import}[""] == OPSET
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 2e-3)])
+def test_scores_are_near_keras(files, baseline, test_pixels, precision, tolerance):
+    """No score of a test picture is off by more than its number format explains."""
+    scores = file_scores(files[f"model.{precision}.onnx"], test_pixels)
+    np.testing.assert_allclose(scores, baseline, atol=tolerance)
+
+
+def test_int8_scores_are_near_keras(files, baseline, test_pixels):
+    """Mean difference below 0.08 on the test pictures."""
+    assert np.abs(file_scores(files["model.int8.onnx"], test_pixels) - baseline).mean() < 0.08
+
+
+@pytest.mark.parametrize("format_", list(ModelFormat), ids=str)
+def test_int8_scores_of_three_answers_add_up(format_):
+    """Proves that a softmax loses nothing to its steps: over pictures, sums of scores are 1 within 0.001."""
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    x = layers.Conv2D(8, 5, strides=2, activation="relu")(layers.Rescaling(1 / 255)(image))
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    pictures = smooth_pictures(64, 24, 24)
+    int8 = Converter(keras.Model(image, scores), pictures).convert(target(format_, "int8"))
+    sums = file_scores(int8, pictures, ("cat", "dog", "neither")).sum(axis=1)
+    assert abs(sums.mean() - 1) < 0.001
+
+
+@pytest.mark.parametrize("activation", ["relu", None])
+def test_padding_before_pooling_is_done_on_bytes(activation):
+    """Proves that zeros around a tensor, as ResNet-50 has before its pooling, cost no float operator nor error."""
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    image = keras.Input((24, 24, 3))
+    convolution = layers.Conv2D(6, 3, activation=activation, bias_initializer="random_normal")
+    x = convolution(layers.Rescaling(1 / 255)(image))
+    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(2)(x))
+    scores = layers.Dense(3, activation="softmax")(layers.Flatten()(x))
+    pictures = smooth_pictures(64, 24, 24)
+    converter = Converter(keras.Model(image, scores), pictures)
+    int8, exact = (converter.convert(target("onnx", precision)) for precision in ("int8", "float32"))
+    assert [operator.inputs for operator in int8.graph.operators if operator.kind == "Pad"] == [("uint8",)]
+    labels = ("cat", "dog", "neither")
+    difference = np.abs(file_scores(int8, pictures, labels) - file_scores(exact, pictures, labels))
+    assert difference.mean() < 0.005
+
+
+def test_a_normalization_is_part_of_the_file():
+    """Proves that what a model within a model normalises by are constants of the file, and not further inputs."""
+    layers = keras.layers
+    pictures = smooth_pictures(8, 24, 24)
+    normal = layers.Normalization(mean=[90.0, 100, 110], variance=[2000.0, 3000, 4000])
+    inner = keras.Sequential([keras.Input((24, 24, 3)), normal, layers.Conv2D(4, 3), layers.Flatten()])
+    image = keras.Input((24, 24, 3))
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(inner(layers.Rescaling(0.5)(image))))
+    exact = Converter(model, pictures).convert(target("onnx", "float32"))
+    assert [value.name for value in onnx.load_from_string(exact.content).graph.input] == ["image"]
+    scores = file_scores(exact, pictures, ("cat", "dog", "neither"))
+    np.testing.assert_allclose(scores, model.predict_on_batch(pictures), atol=1e-5)
+
+
+def test_sizes(files):
+    """float16 is half of float32 and int8 a quarter, within 2 %."""
+    whole = len(files["model.float32.onnx"].content)
+    assert len(files["model.float16.onnx"].content) / whole == pytest.approx(1 / 2, rel=0.02)
+    assert len(files["model.int8.onnx"].content) / whole == pytest.approx(1 / 4, rel=0.02)
+
+
+def test_float16_stores_no_float32_weight(files):
+    """All weights lie in the file in half precision, each widened by one cast of its own."""
+    graph = onnx.load_from_string(files["model.float16.onnx"].content).graph
+    stored = {weights.data_type for weights in graph.initializer}
+    assert TensorProto.FLOAT16 in stored
+    assert TensorProto.FLOAT not in stored
+    casts = [node for node in graph.node if node.op_type == "Cast"]
+    halves = [weights for weights in graph.initializer if weights.data_type == TensorProto.FLOAT16]
+    assert len(casts) == len(halves)
+
+
+def test_int8_reads_dequantised_bytes_everywhere(files):
+    """Every convolution and matrix product of the QDQ file reads dequantised 8-bit tensors."""
+    graph = onnx.load_from_string(files["model.int8.onnx"].content).graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    weighted = [node for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
+    assert len(weighted) == 5
+    for node in weighted:
+        assert all(made_by[name].op_type == "DequantizeLinear" for name in node.input[:2]), node.name
+
+
+def test_convolution_weights_are_per_channel_and_of_seven_bits(files):
+    """A scale for each output channel, and no weight beyond +-64, so that no processor's sums saturate."""
+    graph = onnx.load_from_string(files["model.int8.onnx"].content).graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    kernels = [made_by[node.input[1]].input for node in graph.node if node.op_type == "Conv"]
+    assert len(kernels) == 3
+    for weights, scale, *_ in kernels:
+        assert stored[weights].dtype == np.int8
+        assert np.abs(stored[weights].astype(int)).max() <= 64
+        assert stored[scale].shape == stored[weights].shape[:1]
+
+
+@pytest.fixture(scope="module")
+def layer_errors(converter, files, train_pixels):
+    """The weighted layers of the trained network's int8 file."""
+    int8 = files["model.int8.onnx"].content
+    return measure_layer_errors(converter.float32("onnx"), int8, "onnx", train_pixels[:8])
+
+
+@pytest.mark.parametrize(("kind", "position"), [("Conv", 0), ("Conv", 1), ("Conv", -1), ("Gemm", 0), ("Gemm", -1)])
+def test_a_kept_layer_is_in_float(converter, layer_errors, baseline, test_pixels, kind, position):
+    """The named layer runs in float in ONNX Runtime's optimised graph too, and no other does; scores stay right.
+
+    A float layer between quantised neighbours would be quantised after all, were it not fenced off.
+    """
+    names = {error.name for error in layer_errors if error.kind == kind}
+    kept = [
+        node.name for node in onnx.load_from_string(converter.float32("onnx")).graph.node if node.name in names
+    ][position]
+    mixed = converter.convert(target("onnx", "mixed"), keep_float=(kept,))
+    left = [operator.kind for operator in left_in_float(mixed.graph)]
+    assert sum(name in ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul") for name in left) == 1
+    integer = [operator.kind for operator in mixed.graph.operators if not operator.computes_in_float]
+    assert sum(name in ("QLinearConv", "QGemm", "QLinearMatMul") for name in integer) == 4
+    model = open_model("onnxruntime", mixed.content, 1)
+    assert (model.input.name, model.output.name) == ("image", "scores")
+    assert np.abs(file_scores(mixed, test_pixels) - baseline).mean() < 0.08
+
+
+def test_all_layers_kept_give_the_float_scores(converter, files, train_pixels, baseline, test_pixels, format_):
+    """With every layer in float, what is left of int8 is the rounding of scores to 256ths and between layers."""
+    int8 = files[f"model.int8.{format_}"]
+    errors = measure_layer_errors(converter.float32(format_), int8.content, format_, train_pixels[:8])
+    mixed = converter.convert(target(format_, "mixed"), keep_float=tuple(error.name for error in errors))
+    assert not any(operator.kind in ("QLinearConv", "QGemm") for operator in mixed.graph.operators)
+    assert np.abs(file_scores(mixed, test_pixels) - baseline).max() < 0.05

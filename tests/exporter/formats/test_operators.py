@@ -1,0 +1,170 @@
+"""The proof of precision: what every kind of file really computes in, and an int8 file that is not is refused."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from exporter.errors import ConversionError
+from exporter.formats.conversion import Converter, left_in_float
+from exporter.formats.operators import Graph, Operator, read_graph
+from exporter.network.model import keras_scores
+from tests.exporter.conftest import file_scores, target
+
+
+def kinds(graph) -> dict[str, int]:
+    """Return the number of operators of each kind."""
+    counts: dict[str, int] = {}
+    for operator in graph.operators:
+        counts[operator.kind] = counts.get(operator.kind, 0) + 1
+    return counts
+
+
+TFLITE_FLOAT = {"CONV_2D": 3, "MAX_POOL_2D": 3, "RESHAPE": 1, "FULLY_CONNECTED": 2, "LOGISTIC": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("model.float32.tflite", TFLITE_FLOAT),
+        ("model.float16.tflite", TFLITE_FLOAT | {"DEQUANTIZE": 5}),
+        ("model.dynamic.tflite", TFLITE_FLOAT),
+        ("model.int8.tflite", TFLITE_FLOAT | {"QUANTIZE": 2}),
+    ],
+)
+def test_operators_of_tflite_files(files, name, expected):
+    """The report network is ten operators; float16 widens five weights, int8 shifts both ends, nothing else."""
+    assert kinds(files[name].graph) == expected
+
+
+def test_operators_of_float_onnx_files(files):
+    """ONNX Runtime runs three convolutions, three poolings and two dense layers, one transposition, no cast."""
+    for name in ("model.float32.onnx", "model.float16.onnx"):
+        found = kinds(files[name].graph)
+        assert (found["Conv"], found["MaxPool"], found["FusedGemm"], found["Transpose"]) == (3, 3, 2, 1)
+        assert not found.keys() & {"Cast", "Shape", "Gather", "Slice", "Concat", "Mul", "Add"}
+
+
+def test_operators_of_the_int8_onnx_file(files):
+    """All arithmetic is in integer operators, without a transposition; only the score leaves as float32."""
+    graph = files["model.int8.onnx"].graph
+    expected = {"QLinearConv": 3, "Reshape": 1, "QGemm": 2, "QLinearSigmoid": 1, "DequantizeLinear": 1}
+    found = kinds(graph)
+    assert {kind: found.get(kind) for kind in expected} == expected
+    assert sum(found.values()) == sum(expected.values()) + 3  # the poolings, whose kind depends on the release
+    assert [operator.kind for operator in graph.float_operators()] == ["DequantizeLinear"]
+    assert graph.operators[-1].kind == "DequantizeLinear"
+
+
+def test_the_int8_tflite_file_has_no_float_tensor(files):
+    """No float operator, no float tensor, no float weight."""
+    graph = files["model.int8.tflite"].graph
+    assert graph.float_operators() == ()
+    assert graph.tensors.keys() == {"int8", "int32", "uint8"}
+    assert graph.weight_bytes.keys() == {"int8", "int32"}
+
+
+@pytest.mark.parametrize("name", ["model.int8.tflite", "model.int8.onnx"])
+def test_nothing_is_left_in_float(files, name):
+    """The function that the export asks agrees."""
+    assert left_in_float(files[name].graph) == ()
+
+
+@pytest.mark.parametrize("name", ["model.float32.tflite", "model.dynamic.tflite", "model.float32.onnx"])
+def test_float_files_are_seen_to_be_float(files, name):
+    """Every operator of a float32 or dynamic file counts as float, so a dynamic file cannot pass for int8."""
+    graph = files[name].graph
+    assert len(graph.float_operators()) == len(graph.operators)
+    assert left_in_float(graph)
+
+
+def test_weights_by_data_type(files):
+    """The 2.45 million weights are 4, 2 and 1 bytes each in TFLite's float32, float16 and int8 files."""
+    weights = {name: converted.graph.weight_bytes for name, converted in files.items()}
+    kernel = weights["model.int8.tflite"]["int8"]
+    assert weights["model.float16.tflite"]["float16"] == 2 * kernel
+    assert weights["model.dynamic.tflite"]["int8"] == kernel
+    assert 0 <= weights["model.float32.tflite"]["float32"] - 4 * kernel < 0.01 * kernel  # biases
+    assert abs(weights["model.float16.onnx"]["float16"] - 2 * kernel) < 0.01 * kernel
+    assert abs(weights["model.int8.onnx"]["uint8"] + weights["model.int8.onnx"]["int8"] - kernel) < 0.01 * kernel
+
+
+def test_the_json_object_counts_every_operator(files):
+    """The table of operators.json adds up to the graph."""
+    for converted in files.values():
+        stored = json.loads(json.dumps(converted.graph.to_dict()))
+        assert sum(row["count"] for row in stored["operators"]) == len(converted.graph.operators)
+        assert stored["tensors"] == converted.graph.tensors
+
+
+def test_the_count_is_of_the_bytes(converter, files, format_):
+    """Reading a finished file again, as a stranger would, gives the same graph."""
+    name = f"model.int8.{format_}"
+    assert read_graph(files[name].content, format_) == files[name].graph
+
+
+def network(activation: str, side: int = 32) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((side, side, 3), name="image"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation=activation),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("precision_of", "activation", "operator"),
+    [("tflite", "elu", "ELU"), ("onnx", "elu", "Elu"), ("onnx", "tanh", "Tanh")],
+)
+def test_an_int8_file_with_a_float_island_is_refused(precision_of, activation, operator):
+    """An activation without an integer operator in the format ends the export, naming operator and remedy."""
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
+    converter = Converter(network(activation), pictures)
+    wanted = target(precision_of, "int8")
+    with pytest.raises(ConversionError, match=rf"model\.int8\.{precision_of}.*\b{operator} \(.*--quantize float16"):
+        converter.convert(wanted)
+    assert converter.convert(target(precision_of, "float16")).content
+
+
+def test_an_integer_activation_is_not_refused():
+    """TFLite computes tanh in int8, so the same network passes there."""
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
+    converted = Converter(network("tanh"), pictures).convert(target("tflite", "int8"))
+    assert "TANH" in kinds(converted.graph)
+
+
+@pytest.mark.parametrize("activation", ["Sigmoid", "Softmax"])
+def test_a_last_activation_in_float_is_seen(activation):
+    """Only the operator that turns the finished scores into float32 may be in float."""
+    last = Operator("DequantizeLinear", "logits", ("uint8",), ("float32",))
+    scores = Operator(activation, "scores", ("float32",), ("float32",))
+    assert left_in_float(Graph((last,), {}, {})) == ()
+    assert left_in_float(Graph((last, scores), {}, {})) == (last, scores)
+
+
+@pytest.mark.parametrize("labels", [2, 3])
+def test_softmax_is_integer_too(format_, labels):
+    """A network with an output for each label is int8 throughout, its softmax too, and gives near its scores."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3), name="image"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(labels, activation="softmax"),
+        ]
+    )
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype(np.uint8)
+    converted = Converter(model, pictures).convert(target(format_, "int8"))
+    assert left_in_float(converted.graph) == ()
+    assert {"tflite": "SOFTMAX", "onnx": "QLinearSoftmax"}[format_] in kinds(converted.graph)
+    scores = file_scores(converted, pictures, tuple("abc"[:labels]))
+    assert np.abs(scores - keras_scores(model, pictures)).max() < 0.05

@@ -1,0 +1,53 @@
+"""The export proves on real pictures that folding changes nothing, and breaks off where it does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from exporter import export as exporting
+from exporter.errors import ConversionError, SourceError
+from exporter.export import FOLDING_PICTURES, ExportPlan, export
+from exporter.network.confidence import last_layer
+from exporter.network.folding import fold
+from exporter.network.model import load_keras_model
+from tests.exporter.conftest import Stages, target
+
+PLAN = ExportPlan((target("tflite", "float32"),), calibration_count=8)
+
+
+@pytest.mark.parametrize("shift", [1e-3, np.nan])
+def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
+    """A fold that moves the logits by a thousandth, or loses them, is found out, and no bundle is written."""
+
+    def broken(model):
+        folding = fold(model)
+        layer = last_layer(folding.model)
+        kernel, bias = layer.get_weights()
+        layer.set_weights([kernel, bias + np.float32(shift)])
+        return folding
+
+    monkeypatch.setattr(exporting, "fold", broken)
+    with pytest.raises(ConversionError, match=r"folding rescaling.* changed a score by .*expected at most 1e-05"):
+        export(source, tmp_path / "bundles" / "b", PLAN, observer=Stages([]))
+    assert not (tmp_path / "bundles" / "b").exists()
+
+
+def test_the_proof_has_256_pictures_of_few_to_calibrate_with(source):
+    """However few pictures set the ranges, the proof is on 256 of training, or on all there are."""
+    none = np.zeros((0, 64, 64, 3), np.uint8)
+    proof = exporting._proof_pixels(source, PLAN, none)
+    assert proof.shape == (len(source.sides["train"]), 64, 64, 3)
+    many = replace(source, sides=source.sides | {"train": 5 * source.sides["train"]})
+    assert len(exporting._proof_pixels(many, PLAN, none)) == FOLDING_PICTURES == 256
+    assert exporting._proof_pixels(source, replace(PLAN, calibration_count=256), proof) is proof
+
+
+def test_a_network_without_finite_scores_is_refused(source, tmp_path):
+    """A training that ended in nan is told as one, with the model's file, and not as a fault of the export."""
+    model = load_keras_model(source)
+    layer = last_layer(model)
+    layer.set_weights([np.full_like(weights, np.nan) for weights in layer.get_weights()])
+    model.save(tmp_path / "lost.keras")
+    with pytest.raises(SourceError, match=r"lost\.keras: some test pictures have no finite score\. Train it again"):
+        export(replace(source, model_path=tmp_path / "lost.keras"), tmp_path / "b", PLAN, observer=Stages([]))

@@ -1,0 +1,260 @@
+"""Data folders: cleaned, balanced and split so that no picture is on two sides."""
+
+import csv
+import hashlib
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edge_runtime.picture.preprocessing import load_picture
+from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
+from trainer.data.dataset import MIN_PER_CLASS, Dataset, Side, SplitPlan, read_dataset
+from trainer.errors import DataError
+
+PETIMAGES = Path(__file__).parents[4] / "shared" / "data" / "petimages"
+
+
+def plan(**changes: float) -> SplitPlan:
+    return SplitPlan(**(vars(PLAN) | changes))  # type: ignore[arg-type]
+
+
+def paths_of(dataset: Dataset) -> dict[Side, set[str]]:
+    return {side: {picture.path for picture in pictures} for side, pictures in dataset.sides.items()}
+
+
+def side_of(dataset: Dataset) -> dict[str, Side]:
+    return {path: side for side, paths in paths_of(dataset).items() for path in paths}
+
+
+def test_labels_are_lower_case_and_sorted(pets_dataset: Dataset) -> None:
+    """Proves that Cat and Dog become label 0 cat and label 1 dog."""
+    assert pets_dataset.labels == ("cat", "dog")
+    for pictures in pets_dataset.sides.values():
+        assert all(picture.label == ("Cat", "Dog").index(picture.path.split("/")[0]) for picture in pictures)
+
+
+def test_sides_are_disjoint_and_together_everything(pets_dataset: Dataset) -> None:
+    """Proves that each usable file is on one side and the others are left out with a reason."""
+    sides = paths_of(pets_dataset)
+    assert sum(map(len, sides.values())) == len(set.union(*sides.values())) == 40
+    assert set.union(*sides.values()) == {
+        f"{name}/{number:03d}.png" for name in ("Cat", "Dog") for number in range(20)
+    }
+    ((path, reason),) = pets_dataset.left_out
+    assert path == "Cat/broken.jpg"
+    assert "not a picture" in reason
+
+
+def test_rows_and_targets_belong_together(pets_dataset: Dataset, pets: Path) -> None:
+    """Proves that a side's rows index the pixels of its files and its targets are their labels, in one order."""
+    for side, pictures in pets_dataset.sides.items():
+        rows, targets = pets_dataset.rows(side), pets_dataset.targets(side)
+        for picture, row, target in zip(pictures, rows, targets, strict=True):
+            np.testing.assert_array_equal(pets_dataset.pixels[row], load_picture(pets / picture.path, SMALL))
+            assert target == picture.label
+
+
+@pytest.mark.parametrize(("test", "validation"), [(0.2, 0.1), (0.25, 0.25), (0.4, 0.4), (0.01, 0.01)])
+def test_shares_hold_in_each_class(pets: Path, cache: Path, test: float, validation: float) -> None:
+    """Proves that each class is on each side in the planned share, to the picture, and never absent."""
+    made = read_dataset(pets, SMALL, plan(test_fraction=test, validation_fraction=validation), cache=cache)
+    for side, share in ((Side.TEST, test), (Side.VALIDATION, validation)):
+        counts = Counter(picture.label for picture in made.sides[side])
+        assert counts == {label: max(1, round(share * 20)) for label in (0, 1)}
+
+
+def test_seed_decides_the_split(pets: Path, cache: Path, pets_dataset: Dataset) -> None:
+    """Proves that one seed always gives one split and another seed another."""
+    assert read_dataset(pets, SMALL, PLAN, cache=cache).sides == pets_dataset.sides
+    assert read_dataset(pets, SMALL, plan(seed=1), cache=cache).sides != pets_dataset.sides
+
+
+def test_split_does_not_depend_on_the_cache(pets: Path, tmp_path: Path, pets_dataset: Dataset) -> None:
+    """Proves that a cache filled in another order gives the same files on the same sides."""
+    read_dataset(write_pets(tmp_path / "other", "Dog", "Owl"), SMALL, PLAN, cache=tmp_path / "cache")
+    again = read_dataset(pets, SMALL, PLAN, cache=tmp_path / "cache")
+    assert paths_of(again) == paths_of(pets_dataset)
+
+
+def test_limit_keeps_so_many_of_each_class(pets: Path, cache: Path) -> None:
+    """Proves that a limit leaves as many of each class and lists the others."""
+    made = read_dataset(pets, SMALL, plan(limit_per_class=12), cache=cache)
+    assert Counter(picture.label for side in made.sides.values() for picture in side) == {0: 12, 1: 12}
+    assert sum(reason.startswith("over the number") for _, reason in made.left_out) == 16
+
+
+def test_larger_class_is_undersampled(tmp_path: Path, cache: Path) -> None:
+    """Proves that every class is cut to the smallest at random by seed, not to the first of its files."""
+    write_class(tmp_path / "Cat", 15)
+    write_class(tmp_path / "Dog", 30)
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    counts = Counter(picture.label for side in made.sides.values() for picture in side)
+    assert counts == {0: 15, 1: 15}
+    assert {path for path, _ in made.left_out} != {f"Dog/{number:03d}.png" for number in range(15, 30)}
+    other = read_dataset(tmp_path, SMALL, plan(seed=5), cache=cache)
+    assert {path for path, _ in other.left_out} != {path for path, _ in made.left_out}
+
+
+def test_exact_copies_are_dropped(tmp_path: Path, cache: Path) -> None:
+    """Proves that of identical files the first is kept and the others name it."""
+    write_pets(tmp_path)
+    shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Cat" / "zzz.png")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    assert ("Cat/zzz.png", "exact copy of Cat/003.png") in made.left_out
+    assert "Cat/003.png" in side_of(made)
+
+
+def test_file_under_two_classes_is_dropped_from_both(tmp_path: Path, cache: Path) -> None:
+    """Proves that a picture labelled both ways is used for neither."""
+    write_pets(tmp_path)
+    shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Dog" / "cat.png")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    reasons = dict(made.left_out)
+    for path in ("Cat/003.png", "Dog/cat.png"):
+        assert reasons[path] == "the same file is filed under cat and dog"
+        assert path not in side_of(made)
+
+
+def test_near_duplicates_stay_on_one_side(tmp_path: Path, cache: Path) -> None:
+    """Proves over 40 seeds that re-encodes of a picture, also under another class, are never on two sides."""
+    write_pets(tmp_path)
+    families = []
+    for number in range(6):
+        picture = draw_blocks((77, number), side=8).resize((96, 96), Image.Resampling.BICUBIC)
+        family = []
+        for name, quality in ((f"Cat/a{number}.jpg", 95), (f"Cat/b{number}.jpg", 80), (f"Dog/c{number}.jpg", 70)):
+            picture.save(tmp_path / name, quality=quality)
+            family.append(name)
+        families.append(family)
+    used = set()
+    for seed in range(40):
+        sides = side_of(read_dataset(tmp_path, SMALL, plan(seed=seed), cache=cache))
+        for family in families:
+            found = {sides[path] for path in family if path in sides}
+            assert len(found) <= 1, (seed, family)
+            used |= found
+    assert used == set(Side)
+
+
+def test_nested_folders_and_hidden_files(tmp_path: Path, cache: Path) -> None:
+    """Proves that files at any depth count, and hidden files, hidden folders and `_` folders at the top do not."""
+    write_pets(tmp_path)
+    write_class(tmp_path / "Cat" / "indoors" / "cat", 3, first=50)
+    for ignored in ("Cat/.DS_Store", "Cat/.checkpoints/1.png", ".cache/1.png", "__MACOSX/1.png", "README.txt"):
+        (tmp_path / ignored).parent.mkdir(exist_ok=True)
+        (tmp_path / ignored).write_bytes(b"no picture")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    assert made.labels == ("cat", "dog")
+    named = set(side_of(made)) | {path for path, _ in made.left_out}
+    assert "Cat/indoors/cat/050.png" in named
+    assert all(reason.startswith("over the number") for _, reason in made.left_out)
+    assert len(named) == 43
+
+
+def test_hidden_parent_folders_do_not_matter(tmp_path: Path, cache: Path) -> None:
+    """Proves that a data folder inside a hidden folder is read all the same."""
+    made = read_dataset(write_pets(tmp_path / ".hidden" / "pets"), SMALL, PLAN, cache=cache)
+    assert len(side_of(made)) == 40
+
+
+def test_three_classes(tmp_path: Path, cache: Path) -> None:
+    """Proves that a third sub-folder is a third class."""
+    made = read_dataset(write_pets(tmp_path, "owl", "Dog", "CAT"), SMALL, PLAN, cache=cache)
+    assert made.labels == ("cat", "dog", "owl")
+    assert Counter(made.targets(Side.TEST).tolist()) == {0: 4, 1: 4, 2: 4}
+
+
+def refused(folder: Path, cache: Path, message: str, settled: SplitPlan = PLAN) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read_dataset(folder, SMALL, settled, cache=cache)
+    assert str(folder) in str(caught.value)
+
+
+def test_no_folder(tmp_path: Path, cache: Path) -> None:
+    """Proves that an absent folder, or a file, is refused by name."""
+    refused(tmp_path / "absent", cache, "no such folder")
+    (tmp_path / "file").write_bytes(b"")
+    refused(tmp_path / "file", cache, "no such folder")
+
+
+def test_one_class_or_none(tmp_path: Path, cache: Path) -> None:
+    """Proves that fewer than two class folders are refused, saying what was found."""
+    refused(tmp_path, cache, "found none")
+    write_class(tmp_path / "Cat", 20)
+    refused(tmp_path, cache, "two or more classes.*found cat")
+
+
+def test_empty_class(tmp_path: Path, cache: Path) -> None:
+    """Proves that a class folder without pictures is refused by the class's name."""
+    write_pets(tmp_path)
+    (tmp_path / "Owl").mkdir()
+    refused(tmp_path, cache, "class owl has 0 usable pictures")
+
+
+def test_too_few_pictures(tmp_path: Path, cache: Path) -> None:
+    """Proves that one picture below the minimum is refused and the minimum itself is enough for every side."""
+    write_class(tmp_path / "Cat", MIN_PER_CLASS)
+    write_class(tmp_path / "Dog", MIN_PER_CLASS - 1)
+    refused(tmp_path, cache, "class dog has 9 usable pictures, expected at least 10")
+    write_class(tmp_path / "Dog", MIN_PER_CLASS)
+    made = read_dataset(tmp_path, SMALL, plan(validation_fraction=0.01, test_fraction=0.01), cache=cache)
+    assert all(set(made.targets(side).tolist()) == {0, 1} for side in Side)
+
+
+def test_too_few_different_pictures(tmp_path: Path, cache: Path) -> None:
+    """Proves that a class of near-duplicates alone, which would leave a side without it, is refused."""
+    write_class(tmp_path / "Cat", 20)
+    (tmp_path / "Dog").mkdir()
+    for quality in range(60, 80):
+        draw_blocks((5,), side=96).save(tmp_path / "Dog" / f"{quality}.jpg", quality=quality)
+    refused(tmp_path, cache, "class dog has too few different pictures")
+
+
+def test_names_that_differ_only_in_case(tmp_path: Path, cache: Path) -> None:
+    """Proves that cat beside Cat is refused and not merged in silence."""
+    write_pets(tmp_path, "Cat", "cat", "Dog")
+    refused(tmp_path, cache, "differ only in upper and lower case")
+
+
+def test_splits_name_every_file(pets: Path, pets_dataset: Dataset) -> None:
+    """Proves that splits.json holds each file's side, label and the hash of its bytes, and what was left out."""
+    splits = pets_dataset.splits()
+    assert (splits["folder"], splits["labels"]) == (str(pets.resolve()), ["cat", "dog"])
+    assert splits["left_out"] == [{"path": path, "reason": reason} for path, reason in pets_dataset.left_out]
+    assert {file["path"]: file["side"] for file in splits["files"]} == side_of(pets_dataset)
+    for file in splits["files"]:
+        assert file["sha256"] == hashlib.sha256((pets / file["path"]).read_bytes()).hexdigest()
+        assert file["label"] == file["path"].split("/")[0].lower()
+        assert len(file["difference_hash"]) == 64
+
+
+def test_progress_counts_all_files(pets: Path, cache: Path) -> None:
+    """Proves that progress ends with files done of files in all."""
+    seen: list[tuple[int, int]] = []
+    read_dataset(pets, SMALL, PLAN, cache=cache, report=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (41, 41)
+
+
+def test_known_pairs_of_petimages(tmp_path: Path, cache: Path) -> None:
+    """Proves on the listed near-duplicates of PetImages, among 120 other pictures, that no pair is split."""
+    if not PETIMAGES.is_dir():
+        pytest.skip("needs PetImages in ../shared/data/petimages")
+    with (PETIMAGES.parent / "petimages_near_duplicates.csv").open(newline="") as handle:
+        pairs = [(row["a"], row["b"]) for row in csv.DictReader(handle)]
+    others = [f"{name}/{number}.jpg" for name in ("Cat", "Dog") for number in range(60)]
+    for path in {path for pair in pairs for path in pair} | set(others):
+        if (PETIMAGES / path).exists():
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).symlink_to((PETIMAGES / path).resolve())
+    checked = 0
+    for seed in range(10):
+        made = read_dataset(tmp_path, SMALL, plan(seed=seed), cache=cache)
+        sides = side_of(made)
+        for a, b in pairs:
+            assert (a not in sides) or (b not in sides) or sides[a] == sides[b], (seed, a, b)
+            checked += a in sides and b in sides
+    assert checked > 50

@@ -1,0 +1,1 @@
+"""From pictures in folders to arrays."""

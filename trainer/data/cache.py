@@ -1,0 +1,215 @@
+"""Decode every picture once: pixels on disk, found again by the file's content hash.
+
+Layout of `<cache>/<preprocessing identifier>/`: `pixels.bin` is rows of `uint8 (height, width, 3)` one after
+the other; `index.json` maps the SHA-256 of a file to its row and difference hash, or to why it was refused.
+The index is replaced after the rows are written, so rows of an interrupted run are overwritten by the next.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imagehash
+import numpy as np
+from PIL import Image
+
+from edge_runtime.errors import PictureError
+from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
+from trainer.errors import DataError
+
+HASH_SIZE = 16  # a 16 x 16 difference hash, 256 bits
+_CHUNK = 256
+DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catdog-edge"
+
+
+@dataclass(frozen=True)
+class CachedPicture:
+    """A file's entry in the cache.
+
+    Args:
+        sha256: hash of the file's bytes, hex.
+        row: its row of `PictureCache.pixels`, or -1 when it was refused.
+        difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty when refused.
+        reason: why it was refused; empty when it was not.
+    """
+
+    sha256: str
+    row: int
+    difference_hash: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PictureCache:
+    """Pictures ready for training.
+
+    Args:
+        entries: one for each path given, in order.
+        pixels: `uint8 (rows, height, width, 3) RGB 0-255`, memory-mapped, read-only.
+    """
+
+    entries: tuple[CachedPicture, ...]
+    pixels: Pixels
+
+
+def cache_pictures(
+    paths: list[Path],
+    preprocessing: Preprocessing,
+    *,
+    cache: Path = DEFAULT_CACHE,
+    report: Callable[[int], None] = lambda done: None,
+) -> PictureCache:
+    """Return the pictures from the cache after adding those it does not hold.
+
+    Args:
+        paths: picture files; each is read to hash it, only new ones are decoded.
+        preprocessing: the contract to decode by; each has a cache of its own.
+        cache: the folder of all caches.
+        report: called with the number of files done so far.
+
+    Raises:
+        DataError: the cache cannot be written, or a file cannot be read from disk.
+    """
+    folder = cache / preprocessing.identifier
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder), (folder / "pixels.bin").open("ab") as handle:
+            index = _read_index(folder)
+            entries = _add_missing(paths, preprocessing, index, _Rows(handle, preprocessing), report)
+            handle.flush()
+            os.fsync(handle.fileno())  # or a power cut could keep the index and lose the rows
+            _write_index(folder, index)
+            pixels = _open_rows(folder, index, preprocessing)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: the picture cache cannot be used ({error}). "
+            "Free space, or set XDG_CACHE_HOME to another folder."
+        ) from error
+    return PictureCache(tuple(entries), pixels)
+
+
+def _open_rows(folder: Path, index: dict[str, dict[str, Any]], preprocessing: Preprocessing) -> Pixels:
+    """Map the rows that the index names; another process may be adding behind them."""
+    shape = (_rows_in(index), preprocessing.height, preprocessing.width, 3)
+    return np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
+
+
+def _rows_in(index: dict[str, dict[str, Any]]) -> int:
+    return 1 + max((entry["row"] for entry in index.values()), default=-1)
+
+
+class _Rows:
+    """Appends rows to `pixels.bin`, first cutting off what an interrupted run left behind."""
+
+    def __init__(self, handle: Any, preprocessing: Preprocessing) -> None:
+        self._handle = handle
+        self._row_bytes = preprocessing.height * preprocessing.width * 3
+        self.next = 0
+
+    def start_after(self, index: dict[str, dict[str, Any]]) -> None:
+        self.next = _rows_in(index)
+        size = os.fstat(self._handle.fileno()).st_size
+        if size < self.next * self._row_bytes:
+            raise DataError(
+                f"{self._handle.name}: damaged, expected {self.next * self._row_bytes:,} bytes or more, found "
+                f"{size:,}. Delete its folder; it is made anew."
+            )
+        self._handle.truncate(self.next * self._row_bytes)
+
+    def append(self, pixels: Pixels) -> int:
+        self._handle.write(pixels.tobytes())
+        self.next += 1
+        return self.next - 1
+
+
+def _add_missing(
+    paths: list[Path],
+    preprocessing: Preprocessing,
+    index: dict[str, dict[str, Any]],
+    rows: _Rows,
+    report: Callable[[int], None],
+) -> list[CachedPicture]:
+    rows.start_after(index)
+    entries = []
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for start in range(0, len(paths), _CHUNK):
+            known = frozenset(index)
+            for digest, fresh in pool.map(
+                lambda path, known=known: _ingest(path, preprocessing, known), paths[start : start + _CHUNK]
+            ):
+                if digest not in index and fresh is not None:
+                    row = rows.append(fresh.pixels) if fresh.pixels is not None else -1
+                    index[digest] = {
+                        "row": row,
+                        "difference_hash": fresh.difference_hash,
+                        "reason": fresh.reason,
+                    }
+                entries.append(CachedPicture(sha256=digest, **index[digest]))
+            report(len(entries))
+    return entries
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    pixels: Pixels | None
+    difference_hash: str
+    reason: str
+
+
+def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> tuple[str, _Fresh | None]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}). See to its permissions, or move it away.") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest in known:
+        return digest, None
+    try:
+        pixels = load_picture(content, preprocessing)
+    except PictureError as error:
+        return digest, _Fresh(None, "", error.reason)
+    return digest, _Fresh(pixels, difference_hash(pixels), "")
+
+
+def difference_hash(pixels: Pixels) -> str:
+    """Return the 256-bit perceptual difference hash of `uint8 (H, W, 3) RGB` as 64 hex digits.
+
+    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
+    """
+    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=HASH_SIZE))
+
+
+def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / "index.json"
+    try:
+        index: dict[str, dict[str, Any]] = json.loads(path.read_text())
+        for digest, entry in index.items():
+            CachedPicture(sha256=digest, **entry)
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: damaged ({error}). Delete its folder; it is made anew.") from error
+    return index
+
+
+def _write_index(folder: Path, index: dict[str, dict[str, Any]]) -> None:
+    partial = folder / "index.json.partial"
+    partial.write_text(json.dumps(index))
+    partial.replace(folder / "index.json")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time add to a cache."""
+    with (folder / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,303 @@
+"""A folder with one sub-folder per class, cleaned, balanced and split into train, validation and test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+from trainer.data.cache import DEFAULT_CACHE, PictureCache, cache_pictures
+from trainer.data.near_duplicates import group_near_duplicates
+from trainer.errors import DataError
+
+# Fewer than this and a class cannot be on every side of the split.
+MIN_PER_CLASS = 10
+
+
+class Side(StrEnum):
+    """Sides of the split."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the data set.
+
+    Args:
+        path: relative to the data folder, with forward slashes.
+        label: index into the labels.
+        sha256: hash of the file's bytes, hex.
+        difference_hash: perceptual hash, hex.
+        row: row of the picture cache.
+    """
+
+    path: str
+    label: int
+    sha256: str
+    difference_hash: str
+    row: int
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Training pictures at a size of their own, that random crops are cut from.
+
+    Args:
+        pixels: `uint8 (pictures, side, side, 3) RGB 0-255`.
+        row_of: `int (rows,)`, where a row of `Dataset.pixels` is found in `pixels`; -1 for what is not trained on.
+    """
+
+    pixels: Pixels
+    row_of: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures ready to train on.
+
+    Args:
+        folder: the data folder, absolute.
+        labels: class names in lower case, sorted; their index is the label.
+        sides: the pictures of each side.
+        left_out: `(path, reason)` of every file that is on no side.
+        pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
+        has_negatives: whether the last label stands for pictures of none of the classes.
+        copies: files that are trained on in place of a picture's own, by its row.
+        crops: what random crops of training pictures are cut from; None for `pixels`.
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    sides: dict[Side, tuple[Picture, ...]]
+    left_out: tuple[tuple[str, str], ...]
+    pixels: Pixels
+    has_negatives: bool = False
+    copies: dict[int, Path] = field(default_factory=dict)
+    crops: Crops | None = None
+
+    def rows(self, side: Side) -> NDArray[np.intp]:
+        """Return the cache rows of a side, `int (pictures,)`."""
+        return np.array([picture.row for picture in self.sides[side]], np.intp)
+
+    def targets(self, side: Side) -> NDArray[np.intp]:
+        """Return the label indices of a side, `int (pictures,)`."""
+        return np.array([picture.label for picture in self.sides[side]], np.intp)
+
+    def splits(self) -> dict[str, Any]:
+        """Return the JSON object of `splits.json`: each file's side, label and hashes, and what was left out."""
+        files = [
+            {
+                "path": picture.path,
+                "side": side.value,
+                "label": self.labels[picture.label],
+                "sha256": picture.sha256,
+                "difference_hash": picture.difference_hash,
+            }
+            for side, pictures in self.sides.items()
+            for picture in pictures
+        ]
+        left_out = [{"path": path, "reason": reason} for path, reason in self.left_out]
+        return {"folder": str(self.folder), "labels": list(self.labels), "files": files, "left_out": left_out}
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How to choose and split the pictures.
+
+    Args:
+        seed: seed of undersampling and split.
+        limit_per_class: at most so many pictures of each class; 0 for all.
+        validation_fraction: share of the pictures in validation, 0-1.
+        test_fraction: share of the pictures in test, 0-1.
+    """
+
+    seed: int
+    limit_per_class: int
+    validation_fraction: float
+    test_fraction: float
+
+
+def read_dataset(
+    folder: Path,
+    preprocessing: Preprocessing,
+    plan: SplitPlan,
+    *,
+    cache: Path = DEFAULT_CACHE,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """Scan, decode, clean, balance and split a data folder.
+
+    Args:
+        folder: has one sub-folder per class; files lie in those, at any depth.
+        preprocessing: how pictures become pixels.
+        plan: how to choose and split them.
+        cache: folder of the picture cache.
+        report: called with files done and files in all.
+
+    Raises:
+        DataError: the folder is missing, has fewer than two classes, or a class has too few pictures.
+    """
+    labels, files = find_files(folder)
+    paths = [path for path, _ in files]
+    cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
+    pictures, left_out = clean(folder, files, cached, labels)
+    groups = group_near_duplicates([picture.difference_hash for picture in pictures])
+    kept, surplus = _balance(pictures, plan, labels, folder)
+    sides = split([pictures[index] for index in kept], groups[kept], plan)
+    _refuse_empty_sides(sides, labels, folder)
+    left_out += [(pictures[index].path, "over the number of pictures per class") for index in surplus]
+    return Dataset(folder.resolve(), labels, sides, tuple(left_out), cached.pixels)
+
+
+def add_crops(
+    dataset: Dataset,
+    side: int,
+    *,
+    cache: Path = DEFAULT_CACHE,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """Return the data set with its training pictures also at `side` x `side` pixels, to cut random crops from.
+
+    A crop of a picture that was made small is blurred when it is enlarged again; whole pictures, which the network
+    is used on, are not.
+
+    Raises:
+        DataError: the cache cannot be written, or a picture has gone.
+    """
+    trained = dataset.sides[Side.TRAIN]
+    paths = [dataset.copies.get(picture.row, dataset.folder / picture.path) for picture in trained]
+    preprocessing = Preprocessing(side, side)
+    cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
+    row_of = np.full(len(dataset.pixels), -1, np.intp)
+    row_of[dataset.rows(Side.TRAIN)] = [entry.row for entry in cached.entries]
+    return replace(dataset, crops=Crops(cached.pixels, row_of))
+
+
+def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
+    """Return the labels, sorted names of the sub-folders in lower case, and every file with its label.
+
+    Raises:
+        DataError: the folder is missing, or has fewer than two sub-folders.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. Name one with a sub-folder of pictures for each class.")
+    folders = [path for path in sorted(folder.iterdir()) if _is_class(path)]
+    classes = {path.name.lower(): path for path in folders}
+    if len(classes) < len(folders):
+        raise DataError(f"{folder}: two sub-folders differ only in upper and lower case. Merge or rename them.")
+    if len(classes) < 2:
+        raise DataError(
+            f"{folder}: expected a sub-folder of pictures for each of two or more classes, such as "
+            f"{folder}/cat and {folder}/dog; found {', '.join(sorted(classes)) or 'none'}."
+        )
+    labels = tuple(sorted(classes))
+    files = [
+        (path, label)
+        for label, name in enumerate(labels)
+        for path in sorted(classes[name].rglob("*"))
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(classes[name]).parts)
+    ]
+    return labels, files
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith((".", "_"))
+
+
+def clean(
+    folder: Path, files: list[tuple[Path, int]], cached: PictureCache, labels: tuple[str, ...]
+) -> tuple[list[Picture], list[tuple[str, str]]]:
+    """Return the pictures without undecodable files, copies and files of two classes, and what was left out."""
+    classes_of: dict[str, set[int]] = {}
+    for (_, label), entry in zip(files, cached.entries, strict=True):
+        classes_of.setdefault(entry.sha256, set()).add(label)
+    pictures: list[Picture] = []
+    left_out: list[tuple[str, str]] = []
+    first: dict[str, str] = {}
+    for (path, label), entry in zip(files, cached.entries, strict=True):
+        name = path.relative_to(folder).as_posix()
+        if entry.row < 0:
+            left_out.append((name, entry.reason))
+        elif len(classes_of[entry.sha256]) > 1:
+            names = " and ".join(labels[index] for index in sorted(classes_of[entry.sha256]))
+            left_out.append((name, f"the same file is filed under {names}"))
+        elif entry.sha256 in first:
+            left_out.append((name, f"exact copy of {first[entry.sha256]}"))
+        else:
+            first[entry.sha256] = name
+            pictures.append(Picture(name, label, entry.sha256, entry.difference_hash, entry.row))
+    return pictures, left_out
+
+
+def _balance(
+    pictures: list[Picture], plan: SplitPlan, labels: tuple[str, ...], folder: Path
+) -> tuple[list[int], list[int]]:
+    """Undersample every class to the smallest; return the indices kept and left over."""
+    counts = Counter(picture.label for picture in pictures)
+    for label, name in enumerate(labels):
+        if counts[label] < MIN_PER_CLASS:
+            raise DataError(
+                f"{folder}: class {name} has {counts[label]} usable pictures, expected at least {MIN_PER_CLASS}. "
+                "Add pictures, or see why files were left out."
+            )
+    size = min(counts.values())
+    if plan.limit_per_class:
+        size = min(size, max(plan.limit_per_class, MIN_PER_CLASS))
+    order = np.random.default_rng([plan.seed, 0]).permutation(len(pictures))
+    kept: list[int] = []
+    surplus: list[int] = []
+    taken: Counter[int] = Counter()
+    for index in map(int, order):
+        label = pictures[index].label
+        (kept if taken[label] < size else surplus).append(index)
+        taken[label] += 1
+    return sorted(kept), sorted(surplus)
+
+
+def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) -> dict[Side, tuple[Picture, ...]]:
+    """Deal whole groups of pictures to the sides, each class in the planned shares."""
+    total = Counter(picture.label for picture in pictures)
+    room = {
+        (side, label): max(1, round(fraction * count))
+        for side, fraction in ((Side.TEST, plan.test_fraction), (Side.VALIDATION, plan.validation_fraction))
+        for label, count in total.items()
+    }
+    members: dict[int, list[Picture]] = {}
+    for index in np.random.default_rng([plan.seed, 1]).permutation(len(pictures)):
+        members.setdefault(int(groups[index]), []).append(pictures[index])
+    sides: dict[Side, list[Picture]] = {side: [] for side in Side}
+    for group in members.values():
+        side = _side_with_room(group, room)
+        sides[side] += group
+        for picture in group:
+            if side != Side.TRAIN:
+                room[side, picture.label] -= 1
+    return {side: tuple(sorted(chosen, key=lambda picture: picture.path)) for side, chosen in sides.items()}
+
+
+def _refuse_empty_sides(sides: dict[Side, tuple[Picture, ...]], labels: tuple[str, ...], folder: Path) -> None:
+    for side, pictures in sides.items():
+        absent = set(range(len(labels))) - {picture.label for picture in pictures}
+        if absent:
+            raise DataError(
+                f"{folder}: class {labels[min(absent)]} has too few different pictures for all sides of the split: "
+                f"none is left for {side}, as near-duplicates stay on one side. Add pictures that differ more."
+            )
+
+
+def _side_with_room(group: list[Picture], room: dict[tuple[Side, int], int]) -> Side:
+    needed = Counter(picture.label for picture in group)
+    for side in (Side.TEST, Side.VALIDATION):
+        if all(room[side, label] >= count for label, count in needed.items()):
+            return side
+    return Side.TRAIN

@@ -1,0 +1,93 @@
+"""The class `neither`: pictures of none of the classes, with whole kinds of them kept for validation and test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.proof.drift import NEITHER
+from trainer.data.cache import DEFAULT_CACHE, cache_pictures
+from trainer.data.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
+from trainer.data.matching import match_files
+from trainer.data.near_duplicates import group_near_duplicates
+from trainer.errors import DataError
+
+# Shares of the pictures, in whole kinds: the rest trains.
+_TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
+
+
+def add_negatives(
+    dataset: Dataset,
+    folder: Path,
+    preprocessing: Preprocessing,
+    seed: int,
+    *,
+    cache: Path = DEFAULT_CACHE,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Dataset:
+    """Return the data set with the pictures of a folder as one more class, `neither`.
+
+    A kind lies whole on one side of the split, so that validation and test ask about kinds never seen in training.
+    Training sees copies of the size and compression of the classes' pictures (`trainer.data.matching`).
+
+    Args:
+        dataset: the classes, split.
+        folder: has one sub-folder per kind of picture.
+        preprocessing: how pictures become pixels.
+        seed: decides which kinds go where.
+        cache: folder of the picture cache.
+        report: called with files done and files in all.
+
+    Raises:
+        DataError: the folder is missing or has too few kinds, or `neither` is a class already.
+    """
+    if NEITHER in dataset.labels:
+        raise DataError(f"{dataset.folder}: has a class {NEITHER} of its own, so {folder} cannot be another.")
+    kinds, files = find_files(folder)
+    paths = [path for path, _ in files]
+    cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
+    found, left_out = clean(folder, files, cached, kinds)
+    known = {picture.sha256 for pictures in dataset.sides.values() for picture in pictures}
+    found = [picture for picture in found if picture.sha256 not in known]
+    groups = _kinds_with_their_duplicates(found)
+    prefix = os.path.relpath(folder.resolve(), dataset.folder)
+    negatives = [
+        replace(picture, path=Path(prefix, picture.path).as_posix(), label=len(dataset.labels)) for picture in found
+    ]
+    sides = split(negatives, groups, SplitPlan(seed, 0, _VALIDATION_SHARE, _TEST_SHARE))
+    if not all(sides.values()):
+        raise DataError(
+            f"{folder}: {len(kinds)} kinds are too few to keep some for validation and test. Add kinds."
+        )
+    trained = sides[Side.TRAIN]
+    models = dataset.sides[Side.TRAIN]
+    copies = match_files(trained, models, dataset.folder, preprocessing, seed, folder=cache / "matched")
+    cached = cache_pictures(copies, preprocessing, cache=cache)
+    rows = [entry.row for entry in cached.entries]
+    sides[Side.TRAIN] = tuple(replace(picture, row=row) for picture, row in zip(trained, rows, strict=True))
+    return replace(
+        dataset,
+        labels=(*dataset.labels, NEITHER),
+        sides={side: (*dataset.sides[side], *sides[side]) for side in Side},
+        left_out=(*dataset.left_out, *((f"{prefix}/{path}", reason) for path, reason in left_out)),
+        pixels=cached.pixels,
+        has_negatives=True,
+        copies=dict(zip(rows, copies, strict=True)),
+    )
+
+
+def _kinds_with_their_duplicates(pictures: list[Picture]) -> NDArray[np.intp]:
+    """Number the pictures so that those of a kind, and of kinds that share near-duplicates, have one number."""
+    kinds = np.array([picture.label for picture in pictures], np.intp)
+    alike = group_near_duplicates([picture.difference_hash for picture in pictures]) + kinds.max() + 1
+    nodes = int(alike.max()) + 1
+    links = coo_array((np.ones(len(kinds), bool), (kinds, alike)), shape=(nodes, nodes))
+    return np.asarray(connected_components(links, directed=False)[1], np.intp)[kinds]
