@@ -12,7 +12,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
-	@echo "make parity       measure every bound of docs/parity.md and write its tables"
+	@echo "make parity       measure every bound of docs/measurements/parity.md and write its tables"
 	@echo "make mutation-check  break the project on purpose and see that tests notice"
 	@echo "make lint         check style and types"
 	@echo "make format       put the code into style"
@@ -42,12 +42,12 @@ test-wheel: $(READY)
 	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
 
 parity: $(READY)
-	rm -f docs/parity.json
-	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
+	rm -f docs/measurements/parity.json
+	CATDOG_PARITY=docs/measurements/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
 	PYTHONPATH=. $(BIN)/python scripts/parity_page.py
 
 mutation-check: $(READY)
-	$(BIN)/python scripts/mutation_check.py docs/parity-mutations.json
+	$(BIN)/python scripts/mutation_check.py docs/measurements/parity-mutations.json
 
 lint: $(READY)
 	$(BIN)/ruff check .
