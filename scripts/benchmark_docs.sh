@@ -14,15 +14,17 @@ trap 'rm -f "$peers"' EXIT
     cat <<'EOF'
 # The same model and pictures through what a user would write instead
 
-For readers who ask what `catdog-edge` costs or saves beside a plain script: at the end you know the time of a picture and of a whole
-process for each.
+For readers who ask what `catdog-edge` costs or saves beside a plain script: at the end you know the time of a
+picture and of a whole process for each.
 
 - The figures are medians of one interleaved run of `catdog-bench peers`. Each program has its own defaults.
 - "A picture" is a picture in a process that goes on. "Whole process" is a process for one picture.
-- Ratios are to catdog-edge with the same backend (Keras and label_image: with LiteRT), of the rounds in pairs, with 95 % intervals.
+- Ratios are to catdog-edge with the same backend (Keras and label_image: with LiteRT), of the rounds in pairs, with
+  95 % intervals.
 - Accuracy is on the timed pictures alone.
-- Between two turns ONNX Runtime's threads sleep in catdog-edge, and must wake. In the plain script they spin; that takes the cores
-  from whatever else runs. Without pauses both take the same time ([speed and memory](../edge-performance.md)).
+- Between two turns ONNX Runtime's threads sleep in catdog-edge, and must wake. In the plain script they spin; that
+  takes the cores from whatever else runs. Without pauses both take the same time ([speed and
+  memory](../edge-performance.md)).
 
 EOF
     cat "$peers"
