@@ -12,7 +12,7 @@ from operator import index
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.picture.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
+
+if TYPE_CHECKING:
+    from edge_runtime.picture.sandbox import Sandbox
 
 Predict = Callable[[Pixels], NDArray[np.float32]]
 
@@ -37,8 +40,8 @@ class Prediction:
         confidence: its score, 0-1.
         confident: whether the confidence reaches the threshold; without a threshold it always does.
         scores: score of every label, 0-1, summing to 1.
-        decode_ms: reading and decoding, milliseconds.
-        preprocess_ms: resizing, milliseconds.
+        decode_ms: reading and decoding, milliseconds; with `untrusted` resizing too.
+        preprocess_ms: resizing, milliseconds; with `untrusted` 0.
         inference_ms: the model, milliseconds.
     """
 
@@ -68,6 +71,7 @@ class Classifier:
         threads: inference threads of `classify`.
         confidence_threshold: a prediction of less confidence is not confident, 0-1.
         max_pixels: larger pictures are refused before they are decoded.
+        untrusted: whether pictures are decoded in a child process with hard limits.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Classifier:
         threads: int,
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        untrusted: bool = False,
     ) -> None:
         """Keep an opened model; use `Classifier.open`, which explains the arguments."""
         self.bundle = bundle
@@ -89,6 +94,8 @@ class Classifier:
             bundle.confidence_threshold if confidence_threshold is None else confidence_threshold
         )
         self.max_pixels = max_pixels
+        self.untrusted = untrusted
+        self._sandbox = _sandbox(max_pixels) if untrusted else None
         self._model = selection.model
         self._lock = Lock()  # an interpreter's buffers serve one call at a time
         self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
@@ -98,7 +105,7 @@ class Classifier:
             self._lend(self.scores)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  each is a choice that users make
         cls,
         bundle: str | os.PathLike[str] | None = None,
         backend: str = "auto",
@@ -107,6 +114,7 @@ class Classifier:
         precision: str = "auto",
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        untrusted: bool = False,
     ) -> Classifier:
         """Open a bundle folder.
 
@@ -117,6 +125,9 @@ class Classifier:
             precision: `auto` or a `Precision`.
             confidence_threshold: a prediction of less confidence is not confident, 0-1; default the manifest's.
             max_pixels: larger pictures are refused before they are decoded, 1-178,956,970.
+            untrusted: decode pictures in a child process with hard limits of memory and time, one for each worker.
+                A picture that breaks a limit is a `PictureError`. The pixels are the same. PIL images and arrays
+                are taken as they are.
 
         Raises:
             BundleError: the bundle is missing, damaged or of an unknown version.
@@ -137,6 +148,7 @@ class Classifier:
             threads=threads,
             confidence_threshold=confidence_threshold,
             max_pixels=max_pixels,
+            untrusted=untrusted,
         )
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -195,6 +207,9 @@ class Classifier:
         start = time.perf_counter()
         if _is_ready(picture, (preprocessing.height, preprocessing.width, 3)):
             pixels, decoded = picture, start
+        elif self._sandbox is not None:  # decodes and resizes
+            pixels = self._sandbox.load(picture, preprocessing, max_pixels=self.max_pixels)
+            decoded = time.perf_counter()
         else:
             image = decode_picture(picture, preprocessing, max_pixels=self.max_pixels)
             decoded = time.perf_counter()
@@ -218,6 +233,12 @@ class Classifier:
             preprocess_ms=(resized - decoded) * 1e3,
             inference_ms=(done - resized) * 1e3,
         )
+
+
+def _sandbox(max_pixels: int) -> Sandbox:
+    from edge_runtime.picture.sandbox import MEMORY_MIB, Sandbox  # few need it, and it starts processes
+
+    return Sandbox(memory_mib=MEMORY_MIB * max(1, math.ceil(max_pixels / MAX_PIXELS)))
 
 
 def _whole(name: str, value: object, high: float = math.inf) -> int:

@@ -46,6 +46,7 @@ class ClassifyOptions(NamedTuple):
     as_json: bool
     as_csv: bool
     max_pixels: int
+    untrusted: bool
 
 
 class Tally:
@@ -78,6 +79,10 @@ class Tally:
 @click.option(
     "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
     help="Refuse larger pictures; 80 million take up to 500 MiB of memory.",
+)  # fmt: skip
+@click.option(
+    "--untrusted", is_flag=True,
+    help="Decode pictures in a process of their own, with hard limits of 600 MiB and 10 seconds.",
 )  # fmt: skip
 def classify(**values: Any) -> None:
     """Say what is on pictures.
@@ -118,6 +123,7 @@ def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Ta
         threads=threads,
         confidence_threshold=options.confidence_threshold,
         max_pixels=options.max_pixels,
+        untrusted=options.untrusted,
     )
     return run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
 

@@ -56,7 +56,7 @@ CONFIDENCE_THRESHOLD = click.option(
 )  # fmt: skip
 
 
-def open_classifier(
+def open_classifier(  # noqa: PLR0913  each is an option of a command line
     bundle: Path,
     backend: str,
     precision: str,
@@ -64,6 +64,7 @@ def open_classifier(
     threads: int,
     confidence_threshold: float | None,
     max_pixels: int | None = None,
+    untrusted: bool = False,
 ) -> Classifier:
     """Open a bundle as `Classifier.open` does, start quickly, and say which file is in use.
 
@@ -74,6 +75,7 @@ def open_classifier(
         threads: inference threads, 1 or more.
         confidence_threshold: 0-1; None for the bundle's.
         max_pixels: larger pictures are refused; None for the default.
+        untrusted: decode pictures in a child process with hard limits.
     """
     # NumPy's OpenBLAS keeps every core busy while it starts; nothing here multiplies matrices with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -88,6 +90,7 @@ def open_classifier(
             precision=precision,
             confidence_threshold=confidence_threshold,
             max_pixels=max_pixels or MAX_PIXELS,
+            untrusted=untrusted,
         )
     say(f"{classifier.bundle.path_of(classifier.file)} with {classifier.backend}", err=True)
     return classifier

@@ -131,10 +131,9 @@ def jpeg2000_boxes(count: int) -> bytes:
 
 
 def jpeg2000_size_of_stream(side: int) -> bytes:
-    """A JP2 file whose header says 64 x 64 and whose codestream is larger."""
-    whole = encoded(Image.new("L", (side, side)), "JPEG2000")
-    place = whole.index(b"ihdr") + 4
-    return whole[:place] + struct.pack(">II", 64, 64) + whole[place + 8 :]
+    """A JP2 file whose header says 64 x 64 and whose codestream says more."""
+    whole = encoded(SMALL, "JPEG2000")
+    return whole[: whole.index(b"jp2c") - 4] + box(b"jp2c", codestream((side, side), (side, side)))
 
 
 # --- AVIF ----------------------------------------------------------------------------------------------------
@@ -216,7 +215,8 @@ def jpeg_fill_in_data(size: int) -> bytes:
 
 def jpeg_junk(size: int) -> bytes:
     """Bytes that belong to no segment."""
-    return after_start(encoded(SMALL, "JPEG"), b"\0" * size)
+    content = encoded(SMALL, "JPEG")
+    return content[:20] + b"\0" * size + content[20:]  # behind APP0
 
 
 def jpeg_exif_entries(count: int) -> bytes:
@@ -482,17 +482,17 @@ HARMFUL = {
     "jpeg2000-layers": Harmful("JPEG 2000, many layers", jpeg2000_layers, 60_000, 65_535, "packets"),
     "jpeg2000-segments": Harmful("JPEG 2000, empty segments", jpeg2000_segments, 100_000, 20_000_000, "segments"),
     "jpeg2000-boxes": Harmful("JPEG 2000, empty boxes", jpeg2000_boxes, 100_000, 12_000_000, "boxes"),
-    "jpeg2000-stream": Harmful("JPEG 2000, header of 64 x 64", jpeg2000_size_of_stream, 600, 6000, "codestream"),
-    "avif-extents": Harmful("AVIF, `ispe` of 64 x 64", avif_extents, 600, 12_288, "sequence header"),
+    "jpeg2000-stream": Harmful("JPEG 2000, header of 64 x 64", jpeg2000_size_of_stream, 4000, 60_000, "codestream"),
+    "avif-extents": Harmful("AVIF, `ispe` of 64 x 64", avif_extents, 4500, 12_288, "sequence header"),
     "avif-items": Harmful("AVIF, many items", avif_items, 20_000, 60_000, "items"),
-    "jpeg-scans": Harmful("progressive JPEG, 53 megapixels, one scan many times", jpeg_scans, 900, 10_000, "scans"),
+    "jpeg-scans": Harmful("progressive JPEG, 53 megapixels, one scan many times", jpeg_scans, 100, 10_000, "scans"),
     "jpeg-exif-segments": Harmful("JPEG, empty Exif segments", jpeg_exif_segments, 60_000, 400_000, "segments"),
     "jpeg-exif-bytes": Harmful("JPEG, full Exif segments", jpeg_exif_bytes, 300, 1500, "metadata"),
     "jpeg-application": Harmful("JPEG, empty APP5", jpeg_application_segments, 60_000, 2_500_000, "segments"),
     "jpeg-comments": Harmful("JPEG, empty comments", jpeg_comments, 60_000, 2_500_000, "segments"),
     "jpeg-tables": Harmful("JPEG, empty tables", jpeg_tables, 60_000, 2_500_000, "segments"),
     "jpeg-fill": Harmful("JPEG, fill bytes before a marker", jpeg_fill_before_marker, 300_000, 10_000_000, "fill"),
-    "jpeg-fill-in-data": Harmful("JPEG, fill bytes in the data", jpeg_fill_in_data, 300_000, 10_000_000, "fill"),
+    "jpeg-fill-in-data": Harmful("JPEG, fill bytes in the data", jpeg_fill_in_data, 2_000_000, 10_000_000, "fill"),
     "jpeg-junk": Harmful("JPEG, bytes of no segment", jpeg_junk, 300_000, 90_000_000, "segment"),
     "jpeg-exif-entries": Harmful("JPEG, 4,000 entries at one place", jpeg_exif_entries, 4000, 4000, "Exif"),
     "tiff-strips": Harmful("TIFF 64 x 64, many strips", tiff_strips, 400_000, 25_000_000, "strips"),
@@ -506,7 +506,7 @@ HARMFUL = {
     "png-empty-data": Harmful("PNG, empty IDAT", png_empty_data, 100_000, 8_000_000, "chunks"),
     "png-text": Harmful("PNG, text chunks", png_text, 100_000, 4_000_000, "chunks"),
     "png-after-data": Harmful("PNG, chunks after the data", png_after_data, 100_000, 8_000_000, "chunks"),
-    "png-orientation": Harmful("PNG, orientation of many values", png_orientation, 1_000_000, 49_000_000, "eXIf"),
+    "png-orientation": Harmful("PNG, orientation of many values", png_orientation, 1_000_000, 49_000_000, "Exif"),
     "png-profile": Harmful("PNG, iCCP many times", png_packed(b"iCCP"), 1000, 90_000, "compressed"),
     "png-packed-text": Harmful("PNG, zTXt without a key", png_packed(b"zTXt"), 1000, 90_000, "compressed"),
     "png-packed-unicode": Harmful("PNG, iTXt that is no text", png_packed(b"iTXt"), 1000, 90_000, "compressed"),
@@ -516,7 +516,7 @@ HARMFUL = {
     "gif-extensions": Harmful("GIF, empty extensions", gif_extensions, 400_000, 30_000_000, "blocks"),
     "plain-ppm": Harmful("plain PPM", plain_ppm, 3, 15, "plain"),
     "plain-pgm": Harmful("plain PGM, 16 bits", plain_pgm, 9, 45, "plain"),
-    "plain-pbm": Harmful("plain PBM", plain_pbm, 9, 75, "plain"),
+    "plain-pbm": Harmful("plain PBM", plain_pbm, 32, 75, "plain"),
     "plain-comments": Harmful("plain PGM, comments", plain_comments, 2_000_000, 90_000_000, "comments"),
     "ppm-scaled": Harmful("PPM, largest value 254", ppm_scaled, 5, 25, "255"),
     "ppm-comment": Harmful("PPM, comment in the header", ppm_header_comment, 200_000, 90_000_000, "header"),
@@ -525,7 +525,7 @@ HARMFUL = {
     "bmp-line-ends": Harmful("BMP, rows that end at once", bmp_line_ends, 1300, 1300, "runs"),
     "bmp-header": Harmful("BMP, header of the whole file", dib_long_header, 1_000_000, 100_000_000, "header"),
     "webp-chunks": Harmful("WebP, empty chunks", webp_chunks, 100_000, 12_000_000, "chunks"),
-    "webp-orientation": Harmful("WebP, orientation of many values", webp_exif, 2_500_000, 45_000_000, "EXIF"),
+    "webp-orientation": Harmful("WebP, orientation of many values", webp_exif, 2_500_000, 45_000_000, "Exif"),
     "eps": Harmful("EPS", eps, 10_000, 10_000_000, "is a EPS file"),
     "psd": Harmful("PSD", psd, 1000, 800_000, "is a PSD file"),
     "im": Harmful("IM", im, 10_000, 10_000_000, "expected one of"),
