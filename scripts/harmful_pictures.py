@@ -42,14 +42,16 @@ print(json.dumps({{"seconds": round(seconds, 3), "mib": round(peak), "outcome": 
 """
 
 
-def measure(folder: Path) -> dict[str, Any]:
-    """Return seconds, MiB and outcome of each harmful picture, decoded by the project in a folder."""
+def measure(folder: Path, names: list[str]) -> dict[str, Any]:
+    """Return what the named harmful pictures, or all, cost the project in a folder."""
     from tests.edge_runtime.picture.harmful import HARMFUL
 
     results = {}
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary, "picture.jpg")
         for name, harmful in HARMFUL.items():
+            if names and name not in names:
+                continue
             path.write_bytes(harmful.make(harmful.worst))
             results[name] = cost(folder, path) | {"size_bytes": path.stat().st_size}
             print(name, results[name], file=sys.stderr)
@@ -115,7 +117,7 @@ def main() -> None:
     """Do what the command line says."""
     measured = json.loads(MEASURED.read_bytes()) if MEASURED.exists() else {"before": {}, "after": {}}
     if sys.argv[1] != "page":
-        measured[sys.argv[1]] |= measure(Path(sys.argv[2]) if sys.argv[1] == "before" else ROOT)
+        measured[sys.argv[1]] |= measure(Path(sys.argv[2]), sys.argv[3:])
         MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     write_page(measured)
 

@@ -350,17 +350,17 @@ def gif_extensions(count: int) -> bytes:
 
 def plain_ppm(megapixels: int) -> bytes:
     """A plain PPM."""
-    return b"P3 1000 %d 255\n" % (1000 * megapixels) + b"7 " * (3_000_000 * megapixels)
+    return b"P3 10000 %d 255\n" % (100 * megapixels) + b"7 " * (3_000_000 * megapixels)
 
 
 def plain_pgm(megapixels: int) -> bytes:
     """A plain PGM of 16 bits."""
-    return b"P2 1000 %d 65535\n" % (1000 * megapixels) + b"7 " * (1_000_000 * megapixels)
+    return b"P2 10000 %d 65535\n" % (100 * megapixels) + b"7 " * (1_000_000 * megapixels)
 
 
 def plain_pbm(megapixels: int) -> bytes:
     """A plain PBM."""
-    return b"P1 1000 %d\n" % (1000 * megapixels) + b"1" * (1_000_000 * megapixels)
+    return b"P1 10000 %d\n" % (100 * megapixels) + b"1" * (1_000_000 * megapixels)
 
 
 def plain_comments(size: int) -> bytes:
@@ -370,7 +370,7 @@ def plain_comments(size: int) -> bytes:
 
 def ppm_scaled(megapixels: int) -> bytes:
     """A binary PPM whose largest value is not 255, which Pillow scales in Python."""
-    return b"P6 1000 %d 254\n" % (1000 * megapixels) + bytes(3_000_000 * megapixels)
+    return b"P6 10000 %d 254\n" % (100 * megapixels) + bytes(3_000_000 * megapixels)
 
 
 def ppm_header_comment(size: int) -> bytes:
@@ -510,7 +510,7 @@ HARMFUL = {
     "png-profile": Harmful("PNG, iCCP many times", png_packed(b"iCCP"), 1000, 90_000, "compressed"),
     "png-packed-text": Harmful("PNG, zTXt without a key", png_packed(b"zTXt"), 1000, 90_000, "compressed"),
     "png-packed-unicode": Harmful("PNG, iTXt that is no text", png_packed(b"iTXt"), 1000, 90_000, "compressed"),
-    "png-profile-lines": Harmful("PNG, profile of line breaks", png_profile_lines, 9_000_000, 90_000_000, "text"),
+    "png-profile-lines": Harmful("PNG, profile of line breaks", png_profile_lines, 9_000_000, 60_000_000, "text"),
     "gif-comment": Harmful("GIF, comment blocks", gif_blocks(0xFE), 400_000, 45_000_000, "blocks"),
     "gif-application": Harmful("GIF, application blocks", gif_blocks(0xFF), 400_000, 45_000_000, "blocks"),
     "gif-extensions": Harmful("GIF, empty extensions", gif_extensions, 400_000, 30_000_000, "blocks"),

@@ -102,55 +102,47 @@ def reason(content: bytes, **options: Any) -> str:
     return caught.value.reason
 
 
-def metadata_rich_pictures() -> dict[str, bytes]:
-    """Return honest pictures that come near a limit."""
-    noise = np.random.default_rng(1).integers(0, 256, (300, 400, 3)).astype(np.uint8)
-    picture, profile = Image.fromarray(noise), bytes(4_000_000)
-    thumbnail = harmful.EXIF + harmful.directory({0x927C: (7, 60_000, -1)}, bytes(60_000))
-    extended = harmful.segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(60_000)) * 200
-    frames = [Image.new("P", (40, 40), value) for value in range(200)]
-    tags = harmful.flat_tags(64) | {278: (4, 1, 1), 273: (4, 64, -1)}
-    rows = harmful.directory(tags, struct.pack("<64I", *range(8, 72)))
-    return {
-        "JPEG with a profile of 4 MB": encoded(picture, "JPEG", icc_profile=profile),
-        "JPEG with thumbnail and depth map": harmful.after_start(
-            encoded(picture, "JPEG", exif=thumbnail), extended
-        ),
-        "JPEG, progressive": encoded(picture, "JPEG", progressive=True, quality=95),
-        "JPEG with fill bytes": harmful.after_start(encoded(picture, "JPEG"), b"\xff" * 500),
-        "PNG of small chunks and much text": harmful.before_data(
-            encoded(picture, "PNG", icc_profile=bytes(900_000)),
-            b"".join(harmful.chunk(b"tEXt", b"key%d\0" % one + b"text " * 200) for one in range(500)),
-        ),
-        "GIF of 200 frames": encoded(
-            frames[0], "GIF", save_all=True, append_images=frames[1:], comment=b"a" * 9000
-        ),
-        "WebP of 200 frames": encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]),
-        "APNG of 200 frames": encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]),
-        "AVIF with a profile and Exif": encoded(picture, "AVIF", icc_profile=bytes(100_000), exif=thumbnail[6:]),
-        "AVIF of 5 frames": encoded(picture, "AVIF", save_all=True, append_images=[picture.rotate(90)] * 4),
-        "AVIF with transparency": encoded(picture.convert("RGBA"), "AVIF"),
-        "JPEG 2000 of tiles": encoded(picture, "JPEG2000", tile_size=(64, 64), num_resolutions=4),
-        "JPEG 2000 of layers and precincts": encoded(
-            picture, "JPEG2000", quality_layers=[80, 40, 20, 10], precinct_size=(64, 64), codeblock_size=(16, 16)
-        ),
-        "JPEG 2000 codestream": encoded(picture, "JPEG2000", no_jp2=True),
-        "TIFF of a strip a row": rows,
-        "TIFF with palette, Exif and profile": encoded(
-            picture.quantize(200), "TIFF", exif=thumbnail, icc_profile=bytes(100_000), compression="tiff_lzw"
-        ),
-        "BMP of runs": harmful.bmp_runs(64, 64, b"\x40\x07\0\0" * 64 + b"\0\1"),
-        "PGM, plain with comments": b"P2 # a picture\n# of ours\n40 30\n255\n# pixels\n" + b"7 " * 1200,
-        "PPM of 16 bits": b"P6\n40 30\n65535\n" + bytes(7200),
-        "TGA of runs": encoded(picture, "TGA", compression="tga_rle"),
-        "TGA, old, without a footer": encoded(picture, "TGA")[:-26],
-    }
+NOISE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (150, 200, 3)).astype(np.uint8))
+FRAMES = [Image.new("P", (40, 40), value) for value in range(200)]
+THUMBNAIL = harmful.EXIF + harmful.directory({0x927C: (7, 60_000, -1)}, bytes(60_000))
+ANIMATED = {"save_all": True, "append_images": FRAMES[1:]}
+DEPTH_MAP = harmful.segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(60_000)) * 200
+TEXT = b"".join(harmful.chunk(b"tEXt", b"key%d\0" % one + b"text " * 200) for one in range(500))
+ROWS = harmful.flat_tags(64) | {278: (4, 1, 1), 273: (4, 64, -1)}
+LAYERS = {"quality_layers": [80, 40, 20, 10], "precinct_size": (64, 64), "codeblock_size": (16, 16)}
+PALETTE = {"exif": THUMBNAIL, "icc_profile": bytes(100_000), "compression": "tiff_lzw"}
+# Pictures as cameras and programs write them, near a limit.
+HONEST = {
+    "JPEG with a profile of 4 MB": lambda: encoded(NOISE, "JPEG", icc_profile=bytes(4_000_000)),
+    "JPEG with thumbnail and depth map": lambda: harmful.after_start(
+        encoded(NOISE, "JPEG", exif=THUMBNAIL), DEPTH_MAP
+    ),
+    "JPEG, progressive": lambda: encoded(NOISE, "JPEG", progressive=True, quality=95),
+    "JPEG with fill bytes": lambda: harmful.after_start(encoded(NOISE, "JPEG"), b"\xff" * 500),
+    "PNG of much text": lambda: harmful.before_data(encoded(NOISE, "PNG", icc_profile=bytes(900_000)), TEXT),
+    "GIF of 200 frames": lambda: encoded(FRAMES[0], "GIF", comment=b"a" * 9000, **ANIMATED),
+    "WebP of 200 frames": lambda: encoded(FRAMES[0], "WEBP", **ANIMATED),
+    "APNG of 200 frames": lambda: encoded(FRAMES[0], "PNG", **ANIMATED),
+    "AVIF with a profile and Exif": lambda: encoded(NOISE, "AVIF", icc_profile=bytes(100_000), exif=THUMBNAIL[6:]),
+    "AVIF of 5 frames": lambda: encoded(NOISE, "AVIF", save_all=True, append_images=[NOISE.rotate(90)] * 4),
+    "AVIF with transparency": lambda: encoded(NOISE.convert("RGBA"), "AVIF"),
+    "JPEG 2000 of tiles": lambda: encoded(NOISE, "JPEG2000", tile_size=(64, 64), num_resolutions=4),
+    "JPEG 2000 of layers and precincts": lambda: encoded(NOISE, "JPEG2000", **LAYERS),
+    "JPEG 2000 codestream": lambda: encoded(NOISE, "JPEG2000", no_jp2=True),
+    "TIFF of a strip a row": lambda: harmful.directory(ROWS, struct.pack("<64I", *range(8, 72))),
+    "TIFF with palette, Exif and profile": lambda: encoded(NOISE.quantize(200), "TIFF", **PALETTE),
+    "BMP of runs": lambda: harmful.bmp_runs(64, 64, b"\x40\x07\0\0" * 64 + b"\0\1"),
+    "PGM, plain with comments": lambda: b"P2 # a picture\n# of ours\n40 30\n255\n# pixels\n" + b"7 " * 1200,
+    "PPM of 16 bits": lambda: b"P6\n40 30\n65535\n" + bytes(7200),
+    "TGA of runs": lambda: encoded(NOISE, "TGA", compression="tga_rle"),
+    "TGA, old, without a footer": lambda: encoded(NOISE, "TGA")[:-26],
+}
 
 
-@pytest.mark.parametrize("name", metadata_rich_pictures())
+@pytest.mark.parametrize("name", HONEST)
 def test_honest_picture_is_read(name: str) -> None:
     """Proves that no limit stands in the way of what cameras and programs write."""
-    assert read(metadata_rich_pictures()[name]) == (12, 20, 3)
+    assert read(HONEST[name]()) == (12, 20, 3)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
