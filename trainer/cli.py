@@ -14,7 +14,7 @@ from edge_runtime.folders import RUNS
 from edge_runtime.terminal import next_command, one_line_errors
 
 if TYPE_CHECKING:
-    from trainer.checkpoint import Epoch
+    from edge_runtime.run_folder import Epoch
     from trainer.config import TrainConfig
     from trainer.data.dataset import Dataset
     from trainer.evaluation import Evaluation
@@ -132,11 +132,11 @@ class Progress:
     def on_dataset(self, dataset: Dataset) -> None:
         """Say what is trained on and list what was left out."""
         self._close()
-        unreadable = [item for item in dataset.left_out if not item[1].startswith("over the number")]
-        for path, reason in unreadable[:20]:
-            click.echo(f"left out: {path}: {reason}", err=True)
-        if len(unreadable) > 20:
-            click.echo(f"left out: {len(unreadable) - 20} more, listed in splits.json", err=True)
+        faulty = dataset.faulty
+        for file in faulty[:20]:
+            click.echo(f"left out: {file.path}: {file.reason}", err=True)
+        if len(faulty) > 20:
+            click.echo(f"left out: {len(faulty) - 20} more, listed in splits.json", err=True)
         counts = ", ".join(f"{len(pictures):,} {side}" for side, pictures in dataset.sides.items())
         click.echo(f"{' / '.join(dataset.labels)}: {counts}", err=True)
 

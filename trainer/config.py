@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import ConfigError
+from trainer.network.optimizers import OPTIMIZERS, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class TrainConfig:
 
 
 _STAGES = 4  # of progressive resolution
-_CHOICES = {"optimizer": ("adam", "sgd", "muon"), "schedule": ("constant", "cosine")}
+_CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
 _RANGES = (
     ("weight_decay", 0.0, 1.0),
     ("label_smoothing", 0.0, 0.5),

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
-from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
+from edge_runtime.run_folder import Epoch, Side
+from trainer.checkpoint import FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.lessons import Lessons, epoch_batches, training_rows
 from trainer.network.batch_norm import recalibrate
+from trainer.random_streams import Stream
 
 if TYPE_CHECKING:
     import keras
@@ -37,51 +39,6 @@ class Observer(Protocol):
 
     def on_epoch(self, number: int, epoch: Epoch) -> None:
         """Called when epoch `number`, from 0, is checkpointed."""
-
-
-def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None:
-    """Set optimiser, loss and metric.
-
-    Args:
-        model: the network.
-        config: the options.
-        steps: steps of the whole run, the length of a schedule.
-    """
-    import keras
-
-    binary = model.output_shape[-1] == 1
-    losses = keras.losses
-    loss = losses.BinaryCrossentropy if binary else losses.CategoricalCrossentropy
-    model.compile(
-        optimizer=_optimizer(config, steps),
-        loss=loss(label_smoothing=0.0 if config.teacher else config.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
-    )
-
-
-def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    from keras import optimizers
-
-    rate: float | optimizers.schedules.LearningRateSchedule = config.learning_rate
-    if config.schedule == "cosine":
-        warm_up = max(1, steps // 20)
-        rate = optimizers.schedules.CosineDecay(
-            0.0, steps - warm_up, warmup_target=config.learning_rate, warmup_steps=warm_up
-        )
-    decay, average = config.weight_decay or None, config.weight_averaging
-    options = {"weight_decay": decay, "use_ema": average > 0, "ema_momentum": average or 0.99}
-    if config.optimizer == "sgd":
-        optimizer = optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
-    elif config.optimizer == "muon":
-        from trainer.network.muon import ConvolutionMuon
-
-        optimizer = ConvolutionMuon(rate, adam_weight_decay=decay, **options)
-    else:
-        optimizer = optimizers.Adam(rate, **options)
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
 
 
 def fit(
@@ -178,34 +135,36 @@ def right_odds(model: keras.Model, dataset: Dataset) -> None:
     shift adaptation", 2020; M. Saerens et al., "Adjusting the outputs of a classifier to new a priori
     probabilities", 2002.
     """
-    if not dataset.has_negatives:
+    neither = dataset.neither
+    if neither is None:
         return
     scores, targets = predict_scores(model, dataset, Side.VALIDATION), dataset.targets(Side.VALIDATION)
-    enough = (targets == len(dataset.labels) - 1).sum() >= _NEGATIVES_TO_FIT
+    enough = (targets == neither).sum() >= _NEGATIVES_TO_FIT
     layer = [layer for layer in model.layers if layer.get_weights()][-1]
     kernel, bias = layer.get_weights()
-    bias[-1] += _fitted_bias(scores, targets) if enough else math.log(_odds_of_neither(dataset))
+    bias[neither] += (
+        _fitted_bias(scores, targets, neither) if enough else math.log(_odds_of_neither(dataset, neither))
+    )
     layer.set_weights([kernel, bias])
 
 
-def _fitted_bias(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return what to add to the last label's logit for the highest likelihood at the best temperature."""
+def _fitted_bias(scores: NDArray[np.float64], targets: NDArray[np.intp], neither: int) -> float:
+    """Return what to add to the logit of `neither` for the highest likelihood at the best temperature."""
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
     logits = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        moved = logits + np.array([*[0.0] * (logits.shape[1] - 1), parameters[1]])
+        moved = logits + parameters[1] * (np.arange(logits.shape[1]) == neither)
         shares = log_softmax(moved / np.exp(parameters[0]), axis=1)
         return float(-shares[np.arange(len(targets)), targets.astype(np.intp)].mean())
 
     return float(minimize(loss, [0.0, 0.0], method="Nelder-Mead").x[1])
 
 
-def _odds_of_neither(dataset: Dataset) -> float:
-    """Return the pictures of `neither`, the last label, over its training rows, which overstate its odds."""
-    neither = len(dataset.labels) - 1
+def _odds_of_neither(dataset: Dataset, neither: int) -> float:
+    """Return the number of pictures of `neither` over that of its training rows, which overstate its odds."""
     pictures = (dataset.targets(Side.TRAIN) == neither).sum()
     return float(pictures / (training_rows(dataset)[1] == neither).sum())
 
@@ -218,13 +177,11 @@ def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
     """
     with _averaged(model):
         scores = predict_scores(model, dataset, Side.TRAIN)
-    if dataset.has_negatives:  # or hundreds of hard cats and dogs would be left out as neither
-        scores[:, -1] *= _odds_of_neither(dataset)
+    targets, neither = dataset.targets(Side.TRAIN), dataset.neither
+    if neither is not None:  # or hundreds of hard cats and dogs would be left out as neither
+        scores[:, neither] *= _odds_of_neither(dataset, neither)
         scores /= scores.sum(axis=1, keepdims=True)
-    targets = dataset.targets(Side.TRAIN)
-    doubted = scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE
-    if dataset.has_negatives:
-        doubted &= targets != len(dataset.labels) - 1
+    doubted = (scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE) & (targets != neither)  # None: all differ
     return tuple(dataset.rows(Side.TRAIN)[doubted].tolist())
 
 
@@ -247,7 +204,7 @@ def _take_average(model: keras.Model) -> None:
 
 
 def _some_training_pictures(dataset: Dataset, seed: int) -> Pixels:
-    rows = np.random.default_rng([seed, 4]).permutation(dataset.rows(Side.TRAIN))
+    rows = Stream.RECALIBRATION.generator(seed).permutation(dataset.rows(Side.TRAIN))
     return np.asarray(dataset.pixels[rows[:_RECALIBRATION_PICTURES]])
 
 
@@ -256,7 +213,7 @@ def _seed_dropout(model: keras.Model, seed: int, number: int) -> None:
     for index, layer in enumerate(model.layers):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            state = np.random.default_rng([seed, 3, number, index]).integers(0, 2**31, 2, np.uint32)
+            state = Stream.DROPOUT.generator(seed, number, index).integers(0, 2**31, 2, np.uint32)
             generator.state.assign(state)
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
+from edge_runtime.run_folder import Side
 from trainer.augmentation import augment, cut_and_mix, resize
 from trainer.batches import DRAWN, Batches, Change
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
+from trainer.random_streams import Stream
 
 if TYPE_CHECKING:
     import keras
@@ -32,7 +34,7 @@ def epoch_batches(dataset: Dataset, config: TrainConfig, number: int, suspects: 
         rows,
         targets,
         batch_size=config.batch_size,
-        seed=(config.seed, 2, number),
+        seed=Stream.BATCHES.seed(config.seed, number),
         change=_change(config, config.side(number)),
     )
 
@@ -45,8 +47,8 @@ def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDA
     rows, targets = dataset.rows(Side.TRAIN), dataset.targets(Side.TRAIN)
     kept = ~np.isin(rows, suspects)
     rows, targets = rows[kept], targets[kept]
-    if dataset.has_negatives:
-        neither = len(dataset.labels) - 1
+    neither = dataset.neither
+    if neither is not None:
         again = np.tile(rows[targets == neither], _NEGATIVE_REPEATS - 1)
         drawn = np.full(round(len(rows) * _DRAWN_SHARE), DRAWN, np.intp)
         targets = np.concatenate([targets, np.full(len(again) + len(drawn), neither)])
@@ -69,7 +71,7 @@ class Lessons:
     def __init__(self, config: TrainConfig, number: int, teacher: keras.Model | None) -> None:
         """Seed the choices of epoch `number`, from 0."""
         self._config, self._teacher = config, teacher
-        self._generator = np.random.default_rng([config.seed, 6, number])
+        self._generator = Stream.MIXING.generator(config.seed, number)
 
     def of(self, pixels: Pixels, targets: NDArray[np.float32], outputs: int) -> tuple[Pixels, NDArray[np.float32]]:
         """Return the pictures shown and what should be answered, `float32 (B, outputs)`, each 0-1."""

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
 _TITLE_LETTERS = 30  # what fits above a picture of the contact sheet

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
 SAMPLE_WARNING = (
@@ -97,10 +98,10 @@ def _data_table(dataset: Dataset) -> str:
 
 def _left_out_list(dataset: Dataset) -> str:
     """List the files left out, except those that only undersampling left over, which are counted."""
-    named = [(path, reason) for path, reason in dataset.left_out if not reason.startswith("over the number")]
+    named = dataset.faulty
     surplus = len(dataset.left_out) - len(named)
     lines = [f"Left out: {len(named):,} files, and {surplus:,} over the number of pictures per class.\n"]
-    lines += [f"- `{path}`: {reason}" for path, reason in named[:100]]
+    lines += [f"- `{file.path}`: {file.reason}" for file in named[:100]]
     if len(named) > 100:
         lines.append(f"- and {len(named) - 100:,} more in splits.json")
     return "\n".join(lines) + "\n"
@@ -118,11 +119,11 @@ def _suspect_list(dataset: Dataset, state: FitState) -> str:
 
 def _kinds(dataset: Dataset) -> str:
     """Name the kinds of negatives that were kept for validation and test."""
-    if not dataset.has_negatives:
+    neither = dataset.neither
+    if neither is None:
         return ""
-    last = len(dataset.labels) - 1
     return "".join(
-        f"Kinds of `{dataset.labels[last]}` only in {side}: "
-        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == last}))}.\n\n"
+        f"Kinds of `{dataset.labels[neither]}` only in {side}: "
+        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == neither}))}.\n\n"
         for side in (Side.VALIDATION, Side.TEST)
     )

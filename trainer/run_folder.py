@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import fcntl
 import glob
-import json
 import os
 import platform
 import shutil
@@ -24,10 +23,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edge_runtime.errors import RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import HISTORY, METRICS, MODEL, SPLITS, Run, Splits, read_splits, write_json
 from trainer.checkpoint import STATE, FitState, read_state
 from trainer.config import TrainConfig, read_config, write_config
 from trainer.data.dataset import Dataset
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from trainer.evaluation import Evaluation
 
-SCHEMA_VERSION = 1
 _VERSIONED = ("catdog-edge", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
@@ -118,40 +118,37 @@ def keep_splits(folder: Path, dataset: Dataset) -> None:
     Raises:
         RunError: it is another, so that pictures trained on before could now be test pictures.
     """
-    path = folder / "splits.json"
     splits = dataset.splits()
-    if read_state(folder).history and path.exists() and json.loads(path.read_text())["files"] != splits["files"]:
+    if read_state(folder).history and (folder / SPLITS).exists() and _begun_with(folder).files != splits.files:
         raise RunError(
             f"{folder}: the pictures in {dataset.folder} are not those that this run was begun with. "
             f"Put them back, or delete {folder} and train again."
         )
-    _write_json(path, splits)
+    write_json(folder / SPLITS, splits.to_dict())
+
+
+def _begun_with(folder: Path) -> Splits:
+    try:
+        return read_splits(folder)
+    except RunFolderError as error:
+        raise RunError(str(error)) from error
 
 
 def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Evaluation) -> None:
     """Write the model, without optimiser, and the figures of a finished run into its partial folder."""
-    model.save(folder / "model.keras")
-    _write_json(folder / "history.json", [vars(epoch) for epoch in state.history])
-    _write_json(folder / "metrics.json", {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
+    model.save(folder / MODEL)
+    write_json(folder / HISTORY, [epoch.to_dict() for epoch in state.history])
+    write_json(folder / METRICS, {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
 
 
 def write_run_json(
     folder: Path, name: str, config: TrainConfig, dataset: Dataset, preprocessing: Preprocessing
 ) -> None:
     """Write `run.json`, what the exporter reads first."""
-    _write_json(
-        folder / RUN,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "labels": list(dataset.labels),
-            "preprocessing": preprocessing.to_dict(),
-            "architecture": config.architecture,
-            "data": config.data,
-            "seed": config.seed,
-            "versions": versions(),
-        },
+    run = Run(
+        name, dataset.labels, preprocessing, config.architecture, config.data, config.seed, versions=versions()
     )
+    write_json(folder / RUN, run.to_dict())
 
 
 def finish_run(folder: Path, runs: Path, name: str) -> Path:
@@ -165,7 +162,3 @@ def finish_run(folder: Path, runs: Path, name: str) -> Path:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that decide the result."""
     return {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -9,19 +9,21 @@ from typing import Any, Protocol
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import read_state
 from trainer.config import TrainConfig
 from trainer.data.cache import DEFAULT_CACHE
-from trainer.data.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
+from trainer.data.dataset import Dataset, SplitPlan, add_crops, read_dataset
 from trainer.data.microsoft import fetch
 from trainer.data.negatives import add_negatives
 from trainer.data.sample import write_sample
 from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
-from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
+from trainer.fit import Observer, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
 from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
+from trainer.network.optimizers import compile_network
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json

@@ -135,7 +135,7 @@ def test_wrong_teacher_leaves_nothing_behind(place: Path) -> None:
     process = start(place, "--data", "pets", "--name", "typo", "--teacher", "absent", *SMALL_OPTIONS)
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1
-    assert err.splitlines()[-1].startswith("error: absent: not a run to learn from")
+    assert err.splitlines()[-1].startswith("error: absent: no finished run there (run.json is missing)")
     assert not list((place / "runs").glob("*typo*"))
 
 

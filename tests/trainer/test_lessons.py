@@ -1,6 +1,5 @@
 """What an epoch shows: crops of sharper pictures, mixed pictures, and the scores of a teacher."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
+from edge_runtime.run_folder import SPLITS, Run, Side, write_json
 from tests.trainer.conftest import KINDS, PLAN, SMALL, Silent, write_pets
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side, add_crops, read_dataset
+from trainer.data.dataset import Dataset, add_crops, read_dataset
 from trainer.data.negatives import add_negatives
 from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import RunError
@@ -95,8 +96,8 @@ def wide_run(pets: Path, pets_dataset: Dataset, tmp_path_factory: pytest.TempPat
     run = tmp_path_factory.mktemp("runs") / "wide"
     run.mkdir()
     wide_network(32, 1).save(run / "model.keras")
-    (run / "run.json").write_text(json.dumps({"labels": ["cat", "dog"], "architecture": "wide"}))
-    (run / "splits.json").write_text(json.dumps(pets_dataset.splits()))
+    write_json(run / RUN, Run("wide", ("cat", "dog"), SMALL, "wide", str(pets), 0, {}).to_dict())
+    write_json(run / SPLITS, pets_dataset.splits().to_dict())
     return run
 
 
@@ -130,7 +131,7 @@ def test_unfit_teachers_are_refused(
     pets_dataset: Dataset, dataset: Dataset, wide_run: Path, finished: object, tmp_path: Path
 ) -> None:
     """Proves that no run, a damaged network, other labels and other sides are each one error."""
-    with pytest.raises(RunError, match="not a run to learn from"):
+    with pytest.raises(RunError, match="no finished run there"):
         read_teacher(tmp_path, pets_dataset, PLAIN)
     with pytest.raises(RunError, match="expected a network of the labels cat, dog, neither, received cat, dog"):
         read_teacher(wide_run, dataset, PLAIN)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.run_folder import Epoch, Side
 from tests.trainer.conftest import Finished
-from trainer.checkpoint import Epoch, FitState
+from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
-from trainer.data.dataset import Side
+from trainer.data.dataset import Cause, LeftOut
 from trainer.evaluation import evaluate_scores
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
@@ -71,7 +72,7 @@ def test_kinds_held_back_are_named(finished: Finished) -> None:
         for side, pictures in finished.dataset.sides.items()
     }
     labels = (*finished.dataset.labels, "neither")
-    dataset = replace(finished.dataset, labels=labels, sides=sides, has_negatives=True)
+    dataset = replace(finished.dataset, labels=labels, sides=sides, neither=2)
     evaluation = evaluate_scores(np.eye(3), np.arange(3), labels)
     text = write_report("x", finished.config, dataset, STATE, evaluation)
     assert "Kinds of `neither` only in validation: validation_kind." in text
@@ -93,8 +94,8 @@ def test_tables_are_tables(finished: Finished) -> None:
 def test_long_list_of_left_out_files_is_cut(finished: Finished) -> None:
     """Proves that a hundred files are listed and the others counted."""
     left_out = (
-        *((f"Cat/{n}.jpg", "broken") for n in range(130)),
-        ("a", "over the number of pictures per class"),
+        *(LeftOut(f"Cat/{n}.jpg", Cause.UNREADABLE, "broken") for n in range(130)),
+        LeftOut("a", Cause.SURPLUS, "over the number of pictures per class"),
     )
     text = write_report(
         "x", finished.config, replace(finished.dataset, left_out=left_out), STATE, finished.evaluation

@@ -7,26 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+from edge_runtime.run_folder import LeftOutFile, Side, SplitFile, Splits
 from trainer.data.cache import DEFAULT_CACHE, PictureCache, cache_pictures
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
+from trainer.random_streams import Stream
 
 # Fewer than this and a class cannot be on every side of the split.
 MIN_PER_CLASS = 10
-
-
-class Side(StrEnum):
-    """Sides of the split."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -46,6 +39,30 @@ class Picture:
     sha256: str
     difference_hash: str
     row: int
+
+
+class Cause(StrEnum):
+    """Why a file is on no side of the split."""
+
+    UNREADABLE = "unreadable"
+    TWO_CLASSES = "two classes"
+    COPY = "copy"
+    SURPLUS = "surplus"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is on no side of the split.
+
+    Args:
+        path: relative to the data folder, with forward slashes.
+        cause: the kind of reason; only `SURPLUS` is no fault of the file.
+        reason: the reason in words.
+    """
+
+    path: str
+    cause: Cause
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -69,9 +86,9 @@ class Dataset:
         folder: the data folder, absolute.
         labels: class names in lower case, sorted; their index is the label.
         sides: the pictures of each side.
-        left_out: `(path, reason)` of every file that is on no side.
+        left_out: every file that is on no side.
         pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
-        has_negatives: whether the last label stands for pictures of none of the classes.
+        neither: index of the label for pictures of none of the classes; None without negatives.
         copies: files that are trained on in place of a picture's own, by its row.
         crops: what random crops of training pictures are cut from; None for `pixels`.
     """
@@ -79,11 +96,16 @@ class Dataset:
     folder: Path
     labels: tuple[str, ...]
     sides: dict[Side, tuple[Picture, ...]]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
     pixels: Pixels
-    has_negatives: bool = False
+    neither: int | None = None
     copies: dict[int, Path] = field(default_factory=dict)
     crops: Crops | None = None
+
+    @property
+    def faulty(self) -> tuple[LeftOut, ...]:
+        """The files left out for a fault of their own: all but the surplus of the larger classes."""
+        return tuple(file for file in self.left_out if file.cause is not Cause.SURPLUS)
 
     def rows(self, side: Side) -> NDArray[np.intp]:
         """Return the cache rows of a side, `int (pictures,)`."""
@@ -93,21 +115,15 @@ class Dataset:
         """Return the label indices of a side, `int (pictures,)`."""
         return np.array([picture.label for picture in self.sides[side]], np.intp)
 
-    def splits(self) -> dict[str, Any]:
-        """Return the JSON object of `splits.json`: each file's side, label and hashes, and what was left out."""
-        files = [
-            {
-                "path": picture.path,
-                "side": side.value,
-                "label": self.labels[picture.label],
-                "sha256": picture.sha256,
-                "difference_hash": picture.difference_hash,
-            }
+    def splits(self) -> Splits:
+        """Return what `splits.json` says: each file's side, label and hashes, and what was left out."""
+        files = tuple(
+            SplitFile(picture.path, side, self.labels[picture.label], picture.sha256, picture.difference_hash)
             for side, pictures in self.sides.items()
             for picture in pictures
-        ]
-        left_out = [{"path": path, "reason": reason} for path, reason in self.left_out]
-        return {"folder": str(self.folder), "labels": list(self.labels), "files": files, "left_out": left_out}
+        )
+        left_out = tuple(LeftOutFile(file.path, file.reason) for file in self.left_out)
+        return Splits(self.folder, self.labels, files, left_out)
 
 
 @dataclass(frozen=True)
@@ -155,7 +171,9 @@ def read_dataset(
     kept, surplus = _balance(pictures, plan, labels, folder)
     sides = split([pictures[index] for index in kept], groups[kept], plan)
     _refuse_empty_sides(sides, labels, folder)
-    left_out += [(pictures[index].path, "over the number of pictures per class") for index in surplus]
+    left_out += [
+        LeftOut(pictures[index].path, Cause.SURPLUS, "over the number of pictures per class") for index in surplus
+    ]
     return Dataset(folder.resolve(), labels, sides, tuple(left_out), cached.pixels)
 
 
@@ -216,23 +234,23 @@ def _is_class(path: Path) -> bool:
 
 def clean(
     folder: Path, files: list[tuple[Path, int]], cached: PictureCache, labels: tuple[str, ...]
-) -> tuple[list[Picture], list[tuple[str, str]]]:
+) -> tuple[list[Picture], list[LeftOut]]:
     """Return the pictures without undecodable files, copies and files of two classes, and what was left out."""
     classes_of: dict[str, set[int]] = {}
     for (_, label), entry in zip(files, cached.entries, strict=True):
         classes_of.setdefault(entry.sha256, set()).add(label)
     pictures: list[Picture] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: list[LeftOut] = []
     first: dict[str, str] = {}
     for (path, label), entry in zip(files, cached.entries, strict=True):
         name = path.relative_to(folder).as_posix()
         if entry.row < 0:
-            left_out.append((name, entry.reason))
+            left_out.append(LeftOut(name, Cause.UNREADABLE, entry.reason))
         elif len(classes_of[entry.sha256]) > 1:
             names = " and ".join(labels[index] for index in sorted(classes_of[entry.sha256]))
-            left_out.append((name, f"the same file is filed under {names}"))
+            left_out.append(LeftOut(name, Cause.TWO_CLASSES, f"the same file is filed under {names}"))
         elif entry.sha256 in first:
-            left_out.append((name, f"exact copy of {first[entry.sha256]}"))
+            left_out.append(LeftOut(name, Cause.COPY, f"exact copy of {first[entry.sha256]}"))
         else:
             first[entry.sha256] = name
             pictures.append(Picture(name, label, entry.sha256, entry.difference_hash, entry.row))
@@ -253,7 +271,7 @@ def _balance(
     size = min(counts.values())
     if plan.limit_per_class:
         size = min(size, max(plan.limit_per_class, MIN_PER_CLASS))
-    order = np.random.default_rng([plan.seed, 0]).permutation(len(pictures))
+    order = Stream.BALANCE.generator(plan.seed).permutation(len(pictures))
     kept: list[int] = []
     surplus: list[int] = []
     taken: Counter[int] = Counter()
@@ -273,7 +291,7 @@ def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) ->
         for label, count in total.items()
     }
     members: dict[int, list[Picture]] = {}
-    for index in np.random.default_rng([plan.seed, 1]).permutation(len(pictures)):
+    for index in Stream.SPLIT.generator(plan.seed).permutation(len(pictures)):
         members.setdefault(int(groups[index]), []).append(pictures[index])
     sides: dict[Side, list[Picture]] = {side: [] for side in Side}
     for group in members.values():

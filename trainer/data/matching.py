@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from edge_runtime.picture.preprocessing import Preprocessing, decode_picture
 from trainer.data.dataset import Picture
 from trainer.errors import DataError
+from trainer.random_streams import Stream
 
 _VERSION = 1  # of what a copy is
 
@@ -49,7 +49,7 @@ def match_files(
     Raises:
         DataError: a copy cannot be written, or a picture has gone.
     """
-    chosen = np.random.default_rng([seed, 5]).integers(len(models), size=len(negatives))
+    chosen = Stream.MATCHING.generator(seed).integers(len(models), size=len(negatives))
     folder.mkdir(parents=True, exist_ok=True)
 
     def match(negative: Picture, model: Picture) -> Path:

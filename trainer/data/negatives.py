@@ -14,8 +14,9 @@ from scipy.sparse.csgraph import connected_components
 
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.proof.drift import NEITHER
+from edge_runtime.run_folder import Side
 from trainer.data.cache import DEFAULT_CACHE, cache_pictures
-from trainer.data.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
+from trainer.data.dataset import Dataset, Picture, SplitPlan, clean, find_files, split
 from trainer.data.matching import match_files
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
@@ -77,9 +78,9 @@ def add_negatives(
         dataset,
         labels=(*dataset.labels, NEITHER),
         sides={side: (*dataset.sides[side], *sides[side]) for side in Side},
-        left_out=(*dataset.left_out, *((f"{prefix}/{path}", reason) for path, reason in left_out)),
+        left_out=(*dataset.left_out, *(replace(file, path=f"{prefix}/{file.path}") for file in left_out)),
         pixels=cached.pixels,
-        has_negatives=True,
+        neither=len(dataset.labels),
         copies=dict(zip(rows, copies, strict=True)),
     )
 

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from edge_runtime.run_folder import Side
 from tests.trainer.conftest import KINDS, PLAN, SMALL, TINTS, Silent, draw_blocks, write_class, write_pets
 from trainer.batches import DRAWN
 from trainer.config import TrainConfig
 from trainer.data.cache import cache_pictures
-from trainer.data.dataset import Dataset, Picture, Side, read_dataset
+from trainer.data.dataset import Dataset, Picture, read_dataset
 from trainer.data.drawn_negatives import draw_negative
 from trainer.data.matching import match_files
 from trainer.data.negatives import add_negatives
 from trainer.errors import ConfigError, DataError
-from trainer.fit import _fitted_bias, _suspects, compile_network, predict_scores, right_odds
+from trainer.fit import _fitted_bias, _suspects, predict_scores, right_odds
 from trainer.lessons import training_rows
+from trainer.network.optimizers import compile_network
 from trainer.run_folder import start_run
 
 
@@ -44,7 +46,7 @@ def kinds_on(dataset: Dataset, side: Side) -> set[str]:
 def test_adds_a_class(dataset: Dataset, pets_dataset: Dataset) -> None:
     """Proves that the classes stay as they were and the negatives come as one more, the last."""
     assert dataset.labels == ("cat", "dog", "neither")
-    assert dataset.has_negatives
+    assert dataset.neither == 2
     for side in Side:
         assert [picture for picture in dataset.sides[side] if picture.label < 2] == list(pets_dataset.sides[side])
         assert kinds_on(dataset, side)
@@ -149,7 +151,7 @@ def test_odds_of_neither_are_found_again() -> None:
     logits = generator.normal(0, 2, (20_000, 3))
     drawn = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
     shown = np.exp((logits - [0, 0, 1.5]) / 2)
-    assert _fitted_bias(shown / shown.sum(axis=1, keepdims=True), drawn) == pytest.approx(0.75, abs=0.05)
+    assert _fitted_bias(shown / shown.sum(axis=1, keepdims=True), drawn, 2) == pytest.approx(0.75, abs=0.05)
 
 
 def test_odds_come_from_validation_where_it_has_enough(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +161,7 @@ def test_odds_come_from_validation_where_it_has_enough(dataset: Dataset, monkeyp
     model = compact_network(32, 3)
     scores = predict_scores(model, dataset, Side.VALIDATION)
     monkeypatch.setattr("trainer.fit._NEGATIVES_TO_FIT", 1)
-    monkeypatch.setattr("trainer.fit._fitted_bias", lambda found, _: 0.7 if np.array_equal(found, scores) else 0.0)
+    monkeypatch.setattr("trainer.fit._fitted_bias", lambda found, *_: 0.7 if np.array_equal(found, scores) else 0.0)
     right_odds(model, dataset)
     np.testing.assert_allclose(model.get_layer("logits").bias, [0, 0, 0.7], atol=1e-6)
 
