@@ -1,4 +1,4 @@
-"""What is kept after each epoch: the network and its optimiser, and the figures so far."""
+"""What is saved after each epoch: the network with its optimiser, and the figures so far."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class FitState:
 
     Args:
         history: the epochs done.
-        keep_best: whether the epoch of the lowest validation loss is the result, and not the last.
-        suspects: rows of training pictures that are left out as wrongly labelled.
+        keep_best: whether the result is the epoch of the lowest validation loss; otherwise it is the last.
+        suspects: rows of training pictures that are left out because their label is probably wrong.
     """
 
     history: tuple[Epoch, ...] = ()
@@ -35,7 +35,7 @@ class FitState:
 
     @property
     def best(self) -> int:
-        """Index of the epoch with the lowest validation loss, or -1 before the first."""
+        """Index of the epoch with the lowest validation loss; -1 before the first epoch."""
         losses = [
             math.inf if math.isnan(epoch.validation_loss) else epoch.validation_loss for epoch in self.history
         ]
@@ -43,7 +43,7 @@ class FitState:
 
     @property
     def kept(self) -> int:
-        """Index of the epoch whose network is the result, or -1 before the first."""
+        """Index of the epoch whose network is the result; -1 before the first epoch."""
         return self.best if self.keep_best else len(self.history) - 1
 
 
@@ -65,7 +65,7 @@ def read_state(folder: Path, *, keep_best: bool = True) -> FitState:
 
 
 def write_checkpoint(folder: Path, model: keras.Model, state: FitState) -> None:
-    """Write the checkpoint, then the state that names it, then delete checkpoints no longer named."""
+    """Write the network, then the state that counts it. Then delete checkpoints that are not needed any more."""
     newest = len(state.history) - 1
     partial = folder / "partial.keras"
     model.save(partial)

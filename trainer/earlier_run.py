@@ -1,4 +1,4 @@
-"""A finished run of the same labels and the same split, whose network another learns from or goes on from."""
+"""Use the network of an earlier run, as a teacher or as a start. It must have the same labels and split."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def read_teacher(run: Path, dataset: Dataset, config: TrainConfig) -> keras.Model:
-    """Return the network of a run, for pictures of the sides that `config` trains on.
+    """Return the network of an earlier run as a teacher, for pictures of every side that `config` trains on.
 
     Args:
         run: the run folder.
-        dataset: what its pupil is trained and tested on.
-        config: the pupil's options.
+        dataset: the pictures of the new training.
+        config: the options of the new training.
 
     Raises:
-        RunError: the run cannot be read, has other labels or takes pictures of another side, or was trained on
-            pictures that its pupil is tested on: what it knows of them would reach the pupil.
+        RunError: the run cannot be read, has other labels, or takes pictures of another side. Or it was trained on
+            pictures that are to validate or test the new network, which would learn about them.
 
-    Source: L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022: pupil and
-        teacher see the same crop.
+    Source: L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022.
+        Teacher and new network see the same crop.
     """
     found = _fitting_run(run, dataset)
     architecture = found.run.architecture
@@ -39,24 +39,25 @@ def read_teacher(run: Path, dataset: Dataset, config: TrainConfig) -> keras.Mode
         return with_side(teacher, architecture, None)
     if config.any_side or teacher.input_shape[1] != config.image_size:
         raise RunError(
-            f"{run}: the teacher takes pictures of {teacher.input_shape[1]} pixels only, its pupil is trained on "
-            f"others. Choose a teacher of {' or '.join(ANY_SIDE)}, or leave first_side and last_side out."
+            f"{run}: the teacher takes pictures of {teacher.input_shape[1]} pixels only, this training has other "
+            f"sizes. Choose a teacher of the architecture {' or '.join(ANY_SIDE)}, or leave out first_side and "
+            "last_side."
         )
     return teacher
 
 
 def begin_with(model: keras.Model, run: Path, dataset: Dataset, config: TrainConfig) -> None:
-    """Give a network, in place, the weights of an earlier run.
+    """Give a network the weights of an earlier run. The network is changed.
 
     Args:
-        model: the network that is to be trained.
+        model: the network to be trained.
         run: the run folder.
-        dataset: what it is trained and tested on.
-        config: its options.
+        dataset: the pictures of the new training.
+        config: the options of the new training.
 
     Raises:
-        RunError: the run cannot be read, has other labels, architecture or side, or was trained on pictures that
-            are to test what comes of it.
+        RunError: the run cannot be read, or has other labels, another architecture or another side. Or it was
+            trained on pictures that are to validate or test the new network.
     """
     found = _fitting_run(run, dataset)
     architecture, start = found.run.architecture, _network(found)
@@ -69,7 +70,7 @@ def begin_with(model: keras.Model, run: Path, dataset: Dataset, config: TrainCon
 
 
 def _fitting_run(run: Path, dataset: Dataset) -> RunFolder:
-    """Read a run that has the labels of `dataset` and has trained on none of its validation and test pictures."""
+    """Read a run. Refuse other labels than those of `dataset`, and training on its validation or test pictures."""
     try:
         found = read_run_folder(run)
     except RunFolderError as error:
@@ -84,8 +85,8 @@ def _fitting_run(run: Path, dataset: Dataset) -> RunFolder:
     seen = sum(picture.sha256 in trained for picture in held_back)
     if seen:
         raise RunError(
-            f"{run}: its network was trained on {seen:,} pictures that are to test or validate the one that learns "
-            "from it. Train both with the same data, negatives, seed and fractions."
+            f"{run}: was trained on {seen:,} pictures that are to validate or test the new network. "
+            "Train both with the same data, negatives, seed and fractions."
         )
     return found
 

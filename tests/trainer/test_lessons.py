@@ -122,7 +122,7 @@ def test_a_teacher_that_saw_the_test_is_refused(
     """Proves that what a teacher knows of test or validation pictures cannot reach its pupil."""
     read_teacher(wide_run, pets_dataset, PLAIN)
     other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
-    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test or validate .*seed"):
+    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to validate or test .*seed"):
         read_teacher(wide_run, other, PLAIN)
 
 
@@ -178,5 +178,5 @@ def test_unfit_starts_are_refused(pets: Path, pets_dataset: Dataset, cache: Path
     with pytest.raises(RunError, match="architecture compact for pictures of 32 pixels, received wide"):
         begin_with(compact_network(32, 1), wide_run, pets_dataset, config)
     other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
-    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test"):
+    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to validate or test"):
         begin_with(wide_network(32, 1), wide_run, other, replace(PLAIN, architecture="wide"))

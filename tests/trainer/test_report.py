@@ -29,13 +29,13 @@ def test_report_of_a_run(finished: Finished) -> None:
     text = (finished.folder / "report.md").read_text()
     low, high = finished.evaluation.accuracy_interval
     assert (
-        f"Test accuracy {finished.evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}, 8 pictures"
-        in text
+        f"Test accuracy {finished.evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}), "
+        "measured on 8 pictures" in text
     )
     assert "| test | 4 | 4 | 8 |" in text
     assert "| train | 12 | 12 | 24 |" in text
     assert "- `Cat/broken.jpg`: not a picture" in text
-    assert "Left out: 1 files, and 0 over the number of pictures per class." in text
+    assert "Left out: 1 files, and 0 more over the number of pictures per class." in text
     for name in TrainConfig().to_dict():
         assert f"\n- {name}: " in text
     assert text.startswith("# Run pets\n")
@@ -61,7 +61,7 @@ def test_suspects_are_listed(finished: Finished) -> None:
     state = replace(STATE, suspects=(doubted.row,))
     text = write_report("x", finished.config, finished.dataset, state, finished.evaluation)
     label = finished.dataset.labels[doubted.label]
-    assert f"doubted their label: 1 pictures.\n\n- `{doubted.path}`, filed as {label}\n" in text
+    assert f"doubted their label: 1 pictures.\n\n- `{doubted.path}`, labelled {label}\n" in text
     assert "doubted their label" not in written(finished)
 
 
@@ -75,8 +75,8 @@ def test_kinds_held_back_are_named(finished: Finished) -> None:
     dataset = replace(finished.dataset, labels=labels, sides=sides, neither=2)
     evaluation = evaluate_scores(np.eye(3), np.arange(3), labels)
     text = write_report("x", finished.config, dataset, STATE, evaluation)
-    assert "Kinds of `neither` only in validation: validation_kind." in text
-    assert "Kinds of `neither` only in test: test_kind." in text
+    assert "Kinds of `neither` that are only in validation: validation_kind." in text
+    assert "Kinds of `neither` that are only in test: test_kind." in text
 
 
 def test_tables_are_tables(finished: Finished) -> None:
@@ -88,7 +88,7 @@ def test_tables_are_tables(finished: Finished) -> None:
         else:
             assert len(set(block)) <= 1
             block = []
-    assert "Median 20.0 s an epoch" in written(finished)
+    assert "Median time of an epoch: 20.0 s" in written(finished)
 
 
 def test_long_list_of_left_out_files_is_cut(finished: Finished) -> None:
@@ -100,9 +100,9 @@ def test_long_list_of_left_out_files_is_cut(finished: Finished) -> None:
     text = write_report(
         "x", finished.config, replace(finished.dataset, left_out=left_out), STATE, finished.evaluation
     )
-    assert "Left out: 130 files, and 1 over" in text
+    assert "Left out: 130 files, and 1 more over" in text
     assert text.count(": broken") == 100
-    assert "and 30 more in splits.json" in text
+    assert "and 30 more, see splits.json" in text
 
 
 @pytest.mark.parametrize("name", ["learning_curves.png", "confusion.png", "mistakes.png"])

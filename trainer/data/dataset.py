@@ -1,4 +1,4 @@
-"""A folder with one sub-folder per class, cleaned, balanced and split into train, validation and test."""
+"""Read a folder with one sub-folder per class: clean it, balance it, split it into train, validation and test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
 from trainer.random_streams import Stream
 
-# Fewer than this and a class cannot be on every side of the split.
+# With fewer pictures a class cannot be on every side of the split.
 MIN_PER_CLASS = 10
 
 
@@ -67,11 +67,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Crops:
-    """Training pictures at a size of their own, that random crops are cut from.
+    """Larger copies of the training pictures. Random crops are cut from them.
 
     Args:
         pixels: `uint8 (pictures, side, side, 3) RGB 0-255`.
-        row_of: `int (rows,)`, where a row of `Dataset.pixels` is found in `pixels`; -1 for what is not trained on.
+        row_of: `int (rows,)`, the row in `pixels` for each row of `Dataset.pixels`; -1 for other than training
+            pictures.
     """
 
     pixels: Pixels
@@ -84,13 +85,13 @@ class Dataset:
 
     Args:
         folder: the data folder, absolute.
-        labels: class names in lower case, sorted; their index is the label.
+        labels: class names in lower case, sorted; with negatives `neither` comes last.
         sides: the pictures of each side.
         left_out: every file that is on no side.
         pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
         neither: index of the label for pictures of none of the classes; None without negatives.
-        copies: files that are trained on in place of a picture's own, by its row.
-        crops: what random crops of training pictures are cut from; None for `pixels`.
+        copies: by row, the file that is trained on instead of the picture's own.
+        crops: what random crops are cut from; None for `pixels`.
     """
 
     folder: Path
@@ -131,8 +132,8 @@ class SplitPlan:
     """How to choose and split the pictures.
 
     Args:
-        seed: seed of undersampling and split.
-        limit_per_class: at most so many pictures of each class; 0 for all.
+        seed: seed of the choice and of the split.
+        limit_per_class: use at most so many pictures of each class; 0 for all.
         validation_fraction: share of the pictures in validation, 0-1.
         test_fraction: share of the pictures in test, 0-1.
     """
@@ -151,14 +152,14 @@ def read_dataset(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
-    """Scan, decode, clean, balance and split a data folder.
+    """Read, decode, clean, balance and split a data folder.
 
     Args:
-        folder: has one sub-folder per class; files lie in those, at any depth.
+        folder: the data folder, with one sub-folder per class; files may lie at any depth in it.
         preprocessing: how pictures become pixels.
         plan: how to choose and split them.
         cache: folder of the picture cache.
-        report: called with files done and files in all.
+        report: called with the number of files done and of all files.
 
     Raises:
         DataError: the folder is missing, has fewer than two classes, or a class has too few pictures.
@@ -184,13 +185,19 @@ def add_crops(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
-    """Return the data set with its training pictures also at `side` x `side` pixels, to cut random crops from.
+    """Add copies of the training pictures at `side` x `side` pixels, to cut random crops from.
 
-    A crop of a picture that was made small is blurred when it is enlarged again; whole pictures, which the network
-    is used on, are not.
+    A crop of a small picture must be enlarged, which blurs it. The network is used on whole pictures, which are
+    not blurred.
+
+    Args:
+        dataset: the data set.
+        side: height and width of the copies, pixels.
+        cache: folder of the picture cache.
+        report: called with the number of files done and of all files.
 
     Raises:
-        DataError: the cache cannot be written, or a picture has gone.
+        DataError: the cache cannot be written, or a picture is missing.
     """
     trained = dataset.sides[Side.TRAIN]
     paths = [dataset.copies.get(picture.row, dataset.folder / picture.path) for picture in trained]
@@ -202,7 +209,9 @@ def add_crops(
 
 
 def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-    """Return the labels, sorted names of the sub-folders in lower case, and every file with its label.
+    """Return the labels and every file with its label.
+
+    The labels are the names of the sub-folders, in lower case and sorted.
 
     Raises:
         DataError: the folder is missing, or has fewer than two sub-folders.
@@ -235,7 +244,14 @@ def _is_class(path: Path) -> bool:
 def clean(
     folder: Path, files: list[tuple[Path, int]], cached: PictureCache, labels: tuple[str, ...]
 ) -> tuple[list[Picture], list[LeftOut]]:
-    """Return the pictures without undecodable files, copies and files of two classes, and what was left out."""
+    """Return the usable pictures, and the files left out: unreadable, copies, or filed under two classes.
+
+    Args:
+        folder: the data folder.
+        files: each file with its label.
+        cached: the cache's entry of each file, in the same order.
+        labels: the names of the labels.
+    """
     classes_of: dict[str, set[int]] = {}
     for (_, label), entry in zip(files, cached.entries, strict=True):
         classes_of.setdefault(entry.sha256, set()).add(label)
@@ -260,13 +276,13 @@ def clean(
 def _balance(
     pictures: list[Picture], plan: SplitPlan, labels: tuple[str, ...], folder: Path
 ) -> tuple[list[int], list[int]]:
-    """Undersample every class to the smallest; return the indices kept and left over."""
+    """Take as many pictures of each class as the smallest class has; return the indices kept and left over."""
     counts = Counter(picture.label for picture in pictures)
     for label, name in enumerate(labels):
         if counts[label] < MIN_PER_CLASS:
             raise DataError(
                 f"{folder}: class {name} has {counts[label]} usable pictures, expected at least {MIN_PER_CLASS}. "
-                "Add pictures, or see why files were left out."
+                "Add pictures. Copies and files that are no pictures do not count."
             )
     size = min(counts.values())
     if plan.limit_per_class:
@@ -283,7 +299,13 @@ def _balance(
 
 
 def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) -> dict[Side, tuple[Picture, ...]]:
-    """Deal whole groups of pictures to the sides, each class in the planned shares."""
+    """Deal whole groups of near-duplicates to the sides, so that each class has the planned shares.
+
+    Args:
+        pictures: the pictures.
+        groups: the number of each picture's group, `int (pictures,)`.
+        plan: the seed and the shares.
+    """
     total = Counter(picture.label for picture in pictures)
     room = {
         (side, label): max(1, round(fraction * count))
@@ -308,8 +330,8 @@ def _refuse_empty_sides(sides: dict[Side, tuple[Picture, ...]], labels: tuple[st
         absent = set(range(len(labels))) - {picture.label for picture in pictures}
         if absent:
             raise DataError(
-                f"{folder}: class {labels[min(absent)]} has too few different pictures for all sides of the split: "
-                f"none is left for {side}, as near-duplicates stay on one side. Add pictures that differ more."
+                f"{folder}: class {labels[min(absent)]} has too few different pictures: none is left for {side}, "
+                "because near-duplicates stay on one side of the split. Add pictures that differ more."
             )
 
 

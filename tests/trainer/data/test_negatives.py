@@ -169,14 +169,14 @@ def test_odds_come_from_validation_where_it_has_enough(dataset: Dataset, monkeyp
 def test_own_class_neither_is_refused(tmp_path: Path, folder: Path, cache: Path) -> None:
     """Proves that a data folder with a class of that name cannot take negatives too."""
     own = read_dataset(write_pets(tmp_path / "x", "Cat", "neither"), SMALL, PLAN, cache=cache)
-    with pytest.raises(DataError, match="has a class neither of its own"):
+    with pytest.raises(DataError, match="has a class neither already"):
         add_negatives(own, folder, SMALL, 0, cache=cache)
 
 
 def test_too_few_kinds(tmp_path: Path, pets_dataset: Dataset, cache: Path) -> None:
     """Proves that kinds too few to hold any back are one error that says what to do."""
     folder = write_pets(tmp_path / "few", "hat", "emu", count=5)
-    with pytest.raises(DataError, match=r"2 kinds are too few .* Add kinds"):
+    with pytest.raises(DataError, match=r"2 kinds are too few.* Add sub-folders"):
         add_negatives(pets_dataset, folder, SMALL, 0, cache=cache)
 
 
