@@ -2,9 +2,9 @@
 
 Usage: python scripts/card_figures.py BUNDLE DATA [ORIGINALS]
 
-DATA holds the test pictures at any depth, which are known by content. ORIGINALS holds some of the photographs as
-they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. Speed and bad conditions are measured by
-`catdog-bench edge inference` and `catdog-bench robustness`.
+DATA holds the test pictures, at any depth; they are known by their content. ORIGINALS holds some of the photographs
+as they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. `catdog-bench edge inference` measures the
+card's speed, `catdog-bench robustness` its table of bad conditions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         for runtime, precision in FILES:
             classifier = Classifier.open(folder, runtime, precision=precision, threads=1)
             scores = np.array([classifier.scores(picture) for picture in pixels])
-            columns.append(_figures(scores, pictures.targets, classifier.min_confidence))
+            columns.append(_figures(scores, pictures.targets, classifier.confidence_threshold))
             print(
                 f"{precision} {runtime}", *(f"{name}: {value}" for name, value in columns[-1].items()), sep="\n  "
             )

@@ -20,6 +20,7 @@ from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
 from trainer.lessons import Lessons, epoch_batches, training_rows
 from trainer.network.batch_norm import recalibrate
+from trainer.network.optimizers import make_optimizer
 from trainer.random_streams import Stream
 
 if TYPE_CHECKING:
@@ -47,6 +48,34 @@ class Observer(Protocol):
 
     def on_epoch(self, number: int, epoch: Epoch) -> None:
         """Called when epoch `number`, from 0, has its checkpoint."""
+
+
+def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None:
+    """Set optimiser, loss and metric.
+
+    Args:
+        model: the network.
+        config: the options.
+        steps: steps of the whole training, 1 or more.
+    """
+    import keras
+
+    binary = model.output_shape[-1] == 1
+    loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
+    optimizer = make_optimizer(
+        config.optimizer,
+        config.schedule,
+        learning_rate=config.learning_rate,
+        steps=steps,
+        weight_decay=config.weight_decay,
+        weight_averaging=config.weight_averaging,
+    )
+    model.compile(
+        optimizer=optimizer,
+        loss=loss(label_smoothing=0.0 if config.teacher else config.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
+    )
 
 
 def fit(

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from edge_runtime.markdown import SAMPLE_WARNING, table
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
-SAMPLE_WARNING = (
-    "> Trained on the sample set: drawings made by catdog itself. "
-    "No figure here says anything about accuracy on photographs.\n"
-)
 _LISTED = 100  # files left out that are named, the others are counted
 
 
@@ -50,17 +46,12 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
     return "\n".join(part for part in parts if part)
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def _class_table(evaluation: Evaluation) -> str:
     rows = [
         (name, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1-score")), f"{row['support']:,.0f}")
         for name, row in evaluation.per_class.items()
     ]
-    return _table(("class", "precision", "recall", "F1", "support"), rows)
+    return table(("class", "precision", "recall", "F1", "support"), rows)
 
 
 def _confusion_table(evaluation: Evaluation, labels: tuple[str, ...]) -> str:
@@ -68,7 +59,7 @@ def _confusion_table(evaluation: Evaluation, labels: tuple[str, ...]) -> str:
         (f"true {label}", *(f"{count:,}" for count in counts))
         for label, counts in zip(labels, evaluation.confusion, strict=True)
     ]
-    return _table(("", *(f"predicted {label}" for label in labels)), rows)
+    return table(("", *(f"predicted {label}" for label in labels)), rows)
 
 
 def _epoch_table(state: FitState) -> str:
@@ -86,7 +77,7 @@ def _epoch_table(state: FitState) -> str:
     ]
     header = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "seconds", "waiting")
     seconds = median(epoch.seconds for epoch in state.history)
-    return _table(header, rows) + (
+    return table(header, rows) + (
         f"\nMedian time of an epoch: {seconds:.1f} s. Waiting is the share of it spent waiting for pictures.\n"
     )
 
@@ -97,7 +88,7 @@ def _data_table(dataset: Dataset) -> str:
         pictures = dataset.sides[side]
         counts = [sum(picture.label == index for picture in pictures) for index in range(len(dataset.labels))]
         rows.append((side.value, *(f"{count:,}" for count in (*counts, len(pictures)))))
-    return f"`{dataset.folder}`\n\n" + _table(("side", *dataset.labels, "all"), rows)
+    return f"`{dataset.folder}`\n\n" + table(("side", *dataset.labels, "all"), rows)
 
 
 def _left_out_list(dataset: Dataset) -> str:

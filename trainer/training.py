@@ -20,10 +20,9 @@ from trainer.data.sample import write_sample
 from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
-from trainer.fit import Observer, fit, predict_scores, right_odds
+from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
 from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
-from trainer.network.optimizers import compile_network
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json

@@ -15,9 +15,8 @@ from trainer.checkpoint import FitState, read_state
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
 from trainer.errors import RunError
-from trainer.fit import evaluate, fit, predict_scores
+from trainer.fit import compile_network, evaluate, fit, predict_scores
 from trainer.network.architectures import report_network
-from trainer.network.optimizers import compile_network
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 

@@ -98,7 +98,7 @@ def fetch(
 ) -> Path:
     """Return the folder of unpacked pictures. Download what is missing first.
 
-    You may put the genuine `<name>.zip` into `target` yourself. Then nothing is downloaded, and the zip is deleted at
+    You may put the genuine `<name>.zip` into `target` yourself. Then nothing is downloaded. The zip is deleted at
     the end.
 
     Args:

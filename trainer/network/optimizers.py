@@ -6,40 +6,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import keras
     from keras.optimizers import Optimizer
     from keras.optimizers.schedules import LearningRateSchedule
 
-    from trainer.config import TrainConfig
 
-
-def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None:
-    """Set optimiser, loss and metric.
+def make_optimizer(
+    name: str, schedule: str, *, learning_rate: float, steps: int, weight_decay: float, weight_averaging: float
+) -> Optimizer:
+    """Build an optimiser.
 
     Args:
-        model: the network.
-        config: the options.
-        steps: steps of the whole run, the length of a schedule.
+        name: its name in `OPTIMIZERS`.
+        schedule: name of the schedule in `SCHEDULES`.
+        learning_rate: step size, above 0; the largest of the schedule.
+        steps: steps of the whole training, 1 or more.
+        weight_decay: share of each weight, times the step size, that each step takes off; 0 for none.
+        weight_averaging: decay per step of the moving average of the weights; 0 for no average.
     """
-    import keras
-
-    binary = model.output_shape[-1] == 1
-    losses = keras.losses
-    loss = losses.BinaryCrossentropy if binary else losses.CategoricalCrossentropy
-    model.compile(
-        optimizer=_optimizer(config, steps),
-        loss=loss(label_smoothing=0.0 if config.teacher else config.label_smoothing),
-        metrics=["accuracy"],
-        jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
-    )
-
-
-def _optimizer(config: TrainConfig, steps: int) -> Optimizer:
-    rate = SCHEDULES[config.schedule](config.learning_rate, steps)
-    decay, average = config.weight_decay or None, config.weight_averaging
-    options = {"weight_decay": decay, "use_ema": average > 0, "ema_momentum": average or 0.99}
-    optimizer = OPTIMIZERS[config.optimizer](rate, options)
-    if decay:
+    rate = SCHEDULES[schedule](learning_rate, steps)
+    options = {
+        "weight_decay": weight_decay or None,
+        "use_ema": weight_averaging > 0,
+        "ema_momentum": weight_averaging or 0.99,
+    }
+    optimizer = OPTIMIZERS[name](rate, options)
+    if weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 

@@ -18,9 +18,8 @@ from trainer.data.drawn_negatives import draw_negative
 from trainer.data.matching import match_files
 from trainer.data.negatives import add_negatives
 from trainer.errors import ConfigError, DataError
-from trainer.fit import _fitted_bias, _suspects, predict_scores, right_odds
+from trainer.fit import _fitted_bias, _suspects, compile_network, predict_scores, right_odds
 from trainer.lessons import training_rows
-from trainer.network.optimizers import compile_network
 from trainer.run_folder import start_run
 
 
