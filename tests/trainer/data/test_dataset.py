@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime.picture.preprocessing import load_picture
-from edge_runtime.run_folder import Side
+from edge_runtime.run_folder import SPLITS, Side, read_splits, write_json
 from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
 from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, read_dataset
 from trainer.errors import DataError
@@ -260,3 +260,40 @@ def test_known_pairs_of_petimages(tmp_path: Path, cache: Path) -> None:
             assert (a not in sides) or (b not in sides) or sides[a] == sides[b], (seed, a, b)
             checked += a in sides and b in sides
     assert checked > 50
+
+
+def test_each_cause_is_told_apart(tmp_path: Path, cache: Path) -> None:
+    """Proves that every file left out has the cause that its reason says in words; only the surplus is no fault."""
+    write_pets(tmp_path, count=14)
+    write_class(tmp_path / "Dog", 2, first=14)
+    (tmp_path / "Cat" / "broken.jpg").write_bytes(b"not a picture")
+    shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Cat" / "copy.png")
+    shutil.copy(tmp_path / "Cat" / "005.png", tmp_path / "Dog" / "both.png")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    causes = {file.path: file.cause for file in made.left_out if file.cause is not Cause.SURPLUS}
+    assert causes == {
+        "Cat/broken.jpg": Cause.UNREADABLE,
+        "Cat/copy.png": Cause.COPY,
+        "Cat/005.png": Cause.TWO_CLASSES,
+        "Dog/both.png": Cause.TWO_CLASSES,
+    }
+    assert {file.path for file in made.faulty} == set(causes)
+    assert [file.cause for file in made.left_out].count(Cause.SURPLUS) == 3  # 13 cats, 16 dogs
+
+
+def test_without_negatives_no_label_is_neither(tmp_path: Path, cache: Path, pets_dataset: Dataset) -> None:
+    """Proves that only negatives make a label stand for none of the classes, not the name of a folder."""
+    assert pets_dataset.neither is None
+    own = read_dataset(write_pets(tmp_path, "Cat", "Neither"), SMALL, PLAN, cache=cache)
+    assert own.labels == ("cat", "neither")
+    assert own.neither is None
+
+
+def test_splits_are_written_and_read_back(pets_dataset: Dataset, tmp_path: Path) -> None:
+    """Proves that the file of a data set is the one that the reader of run folders takes, with nothing lost."""
+    write_json(tmp_path / SPLITS, pets_dataset.splits().to_dict())
+    found = read_splits(tmp_path)
+    assert found == pets_dataset.splits()
+    assert {side: len(found.on(side)) for side in Side} == {
+        side: len(pictures) for side, pictures in pets_dataset.sides.items()
+    }
