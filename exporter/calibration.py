@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edge_runtime.picture.near_duplicates import MAX_DISTANCE, distances, hash_words
 from exporter.errors import SourceError
 from exporter.source import Source, SplitPicture, read_pictures
 
 DEFAULT_COUNT = 256
 LEAST_COUNT = 8  # below, ranges are those of single pictures, and most others are clipped
-# Bits of 256 in which difference hashes of near-identical pictures may differ: docs/decisions/0004.
-MAX_DISTANCE = 10
 
 
 def draw_calibration(
@@ -104,20 +102,11 @@ def _refuse_test_pictures(pictures: tuple[SplitPicture, ...], source: Source) ->
     test = source.sides["test"]
     if not test:
         return
-    distances = _distances(pictures, test)
-    row, column = np.unravel_index(distances.argmin(), distances.shape)
-    if distances[row, column] <= MAX_DISTANCE:
+    hashes = (hash_words([picture.difference_hash for picture in side]) for side in (pictures, test))
+    bits = distances(*hashes)
+    row, column = np.unravel_index(bits.argmin(), bits.shape)
+    if bits[row, column] <= MAX_DISTANCE:
         raise SourceError(
             f"{pictures[row].path}: is nearly the same picture as {test[column].path} of the test split, so it "
             "must not calibrate. Calibrate with other pictures."
         )
-
-
-def _distances(first: tuple[SplitPicture, ...], second: tuple[SplitPicture, ...]) -> NDArray[np.int64]:
-    """Return the number of differing bits of every pair of hashes, `int (first, second)`."""
-    words = [
-        np.frombuffer(bytes.fromhex("".join(picture.difference_hash for picture in side)), np.uint64).reshape(-1, 4)
-        for side in (first, second)
-    ]
-    bits: NDArray[np.int64] = np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2, dtype=np.int64)
-    return bits

@@ -7,16 +7,17 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edge_runtime.errors import PictureError
 from edge_runtime.folders import RUN
 from edge_runtime.parallel import map_in_order
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from exporter.errors import SourceError
 
@@ -40,6 +41,13 @@ class SplitPicture:
     difference_hash: str
 
 
+class Origin(StrEnum):
+    """Where a model comes from."""
+
+    RUN = "run"
+    KERAS = "keras"
+
+
 @dataclass(frozen=True)
 class Source:
     """A trained model and the pictures it was trained and is judged on.
@@ -52,6 +60,7 @@ class Source:
         preprocessing: what the model was trained on.
         sides: the pictures of `train`, `validation` and `test`.
         input_range: what the model takes for black and white; None when it takes 0-255.
+        origin: a run of catdog-train, or a Keras model of the user's own.
     """
 
     folder: Path
@@ -61,11 +70,17 @@ class Source:
     preprocessing: Preprocessing
     sides: dict[str, tuple[SplitPicture, ...]]
     input_range: tuple[float, float] | None = None
+    origin: Origin = Origin.RUN
 
     @property
     def name(self) -> str:
         """What a bundle is called by default."""
-        return self.folder.resolve().name if self.run["architecture"] else self.model_path.stem
+        return self.folder.resolve().name if self.origin is Origin.RUN else self.model_path.stem
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether its pictures are the drawings of catdog itself."""
+        return bool(self.run["data"] == "sample")
 
 
 def read_source(folder: Path) -> Source:
@@ -132,7 +147,7 @@ def read_keras_source(
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
     labels = tuple(folder.name.lower() for folder in folders)
-    return Source(test, model_path, run, labels, preprocessing, sides, input_range)
+    return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
 
 
 def read_pictures(
@@ -164,16 +179,6 @@ def read_pictures(
         return SplitPicture(path, label, hashlib.sha256(content).hexdigest(), digest)
 
     return tuple(map_in_order(describe, files, workers=os.cpu_count() or 1))
-
-
-def difference_hash(pixels: Pixels) -> str:
-    """Return the hash that training keeps of a picture's `uint8 (H, W, 3) RGB`: 256 bits, as 64 hex digits.
-
-    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
-    """
-    import imagehash
-
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=16))
 
 
 def load_split_pictures(

@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
 from edge_runtime.backends.selection import Selection
-from edge_runtime.bundle import Bundle, ModelFile, ModelFormat
+from edge_runtime.bundle import Bundle, ModelFile
 from edge_runtime.classifier import Classifier
 from edge_runtime.parallel import usable_cores
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
 from edge_runtime.proof.drift import DriftReport, measure_drift, measure_drift_by_class
 from edge_runtime.proof.gate import Verdict, judge
-
-# The runtime that judges a file of each format.
-JUDGES = {ModelFormat.TFLITE: "litert", ModelFormat.ONNX: "onnxruntime"}
+from exporter.formats.table import format_named
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Stability:
 
 def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Classifier:
     """Open the bytes of a model file as the runtime opens those of a bundle, to run on one thread."""
-    backend = JUDGES[file.format]
+    backend = format_named(file.format).backend
     bundle = Bundle("", labels, Preprocessing(), (file,), {})
     return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
 

@@ -1,4 +1,4 @@
-"""The temperature that makes a model's confidence one that can be believed."""
+"""The temperature that makes a confidence come true as often as it says, and the threshold of unsure answers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from scipy.special import log_softmax, softmax
 if TYPE_CHECKING:
     import keras
 
+KEPT = 0.99  # share of the right answers that the confidence threshold lets through
 _RANGE = (0.05, 20.0)  # of temperatures tried
 
 
@@ -30,6 +31,11 @@ class Temperature:
     pictures: int = 0
     reason: str = ""
 
+    @property
+    def fitted(self) -> bool:
+        """Whether there were pictures to fit it on."""
+        return self.pictures > 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in the manifest."""
         return {"value": self.value, "validation_pictures": self.pictures, "reason": self.reason}
@@ -42,7 +48,7 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
         scores: `float64 (N, labels)`, 0-1, as `keras_scores` gives them.
         targets: label indices `int (N,)`.
 
-    Source: C. Guo et al., as above, section 4.2.
+    Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
     """
     logits = _logits(scores)
 
@@ -52,6 +58,19 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
 
     found = minimize_scalar(loss, bounds=tuple(np.log(_RANGE)), method="bounded")
     return Temperature(float(np.exp(found.x)), len(targets))
+
+
+def choose_threshold(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """Return the confidence that 99 % of the right answers reach, 0-1, rounded down to thousandths.
+
+    Args:
+        scores: `float64 (N, labels)` of the validation split, 0-1.
+        targets: label indices `int (N,)`.
+    """
+    right = scores.argmax(axis=1) == targets
+    if not right.any():
+        return 0.0
+    return float(np.floor(np.quantile(scores.max(axis=1)[right], 1 - KEPT) * 1000) / 1000)
 
 
 def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
@@ -70,15 +89,23 @@ def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return logits
 
 
-def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Divide the weights of the last layer, in place, so that the model's logits are divided.
+def divide_logits(model: keras.Model, temperature: float) -> keras.Model:
+    """Return a model whose logits are those of this one, divided. It shares all layers but the last with it.
 
     Args:
         model: a model that `last_layer` accepts.
         temperature: above 0.
     """
-    layer: Any = last_layer(model)
-    layer.set_weights([np.asarray(weights) / np.float32(temperature) for weights in layer.get_weights()])
+    import keras
+
+    dense: Any = last_layer(model)
+    divided = type(dense).from_config(dense.get_config())
+    outputs = divided(dense.input)
+    divided.set_weights([np.asarray(weights) / np.float32(temperature) for weights in dense.get_weights()])
+    last = model.layers[-1]
+    if last is not dense:  # the activation is a layer of its own
+        outputs = type(last).from_config(last.get_config())(outputs)
+    return keras.Model(model.inputs, outputs, name=model.name)
 
 
 def last_layer(model: keras.Model) -> Any | None:

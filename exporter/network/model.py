@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
+from edge_runtime.bundle.scores import label_scores, possible_outputs
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import SourceError
 from exporter.network.confidence import last_activation, last_layer
 from exporter.network.folding import settle
-from exporter.source import Source
+from exporter.source import Origin, Source
 
 if TYPE_CHECKING:
     import keras
@@ -34,10 +35,10 @@ def load_keras_model(source: Source) -> keras.Model:
         SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
     """
     model = _load(source.model_path)
-    if not source.run["architecture"]:
+    if source.origin is Origin.KERAS:
         model = _take_pixels(model, source)
     wanted = (None, source.preprocessing.height, source.preprocessing.width, 3)
-    outputs = (1, 2) if len(source.labels) == 2 else (len(source.labels),)  # a sigmoid, or a share for each
+    outputs = possible_outputs(len(source.labels))
     if model.input_shape != wanted or model.output_shape[-1] not in outputs:
         raise SourceError(
             f"{source.model_path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
@@ -152,29 +153,52 @@ def is_chain(model: keras.Model) -> bool:
     return links and model.outputs[0] is layers[-1].output
 
 
-def keras_scores(
-    model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
-) -> NDArray[np.float64]:
-    """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+class KerasScorer:
+    """Scores pictures with a Keras model, which is traced once.
 
-    Where they are the sigmoid or softmax of a dense layer, that layer is worked out in float64: a float32 score
-    near 1 cannot be taken back to its logit, and with a temperature would be up to 1e-4 off.
+    Where the scores are the sigmoid or softmax of a dense layer, that layer is worked out in float64: a float32
+    score near 1 cannot be taken back to its logit, and with a temperature would be up to 1e-4 off.
+
+    Attributes:
+        model: the model.
+        last_layer: the dense layer that is worked out in float64; None when the scores are made otherwise.
     """
-    import keras
 
-    dense = last_layer(model)
-    body = keras.Model(model.inputs, dense.input) if dense else model
-    parts = []
-    for start in range(0, len(pixels), _BATCH):
-        parts.append(np.asarray(body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
-        report(min(start + _BATCH, len(pixels)), len(pixels))
-    outputs = np.concatenate(parts)
-    if dense:
-        kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
+    def __init__(self, model: keras.Model) -> None:
+        """Keep the model without its last layer."""
+        import keras
+
+        self.model = model
+        self.last_layer = last_layer(model)
+        self._body = keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model
+
+    def scores(
+        self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> NDArray[np.float64]:
+        """Return the scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+
+        Args:
+            pixels: one or more pictures.
+            report: called with pictures done and in all.
+        """
+        parts = []
+        for start in range(0, len(pixels), _BATCH):
+            parts.append(np.asarray(self._body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
+            report(min(start + _BATCH, len(pixels)), len(pixels))
+        outputs = np.concatenate(parts)
+        if self.last_layer is None:
+            return label_scores(outputs)
+        kernel, *bias = (np.asarray(weights, np.float64) for weights in self.last_layer.get_weights())
         logits = outputs @ kernel + sum(bias)
-        # 1 - expit(40) is 0, which no temperature takes back to its logit
-        return np.hstack([expit(-logits), expit(logits)]) if dense.units == 1 else softmax(logits, axis=1)
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        if self.last_layer.units > 1:
+            return softmax(logits, axis=1)  # type: ignore[no-any-return]
+        # The first label's is no 1 - expit: that is 0 from a logit of 40 on, which no temperature takes back.
+        return np.hstack([expit(-logits), expit(logits)])
+
+
+def keras_scores(model: keras.Model, pixels: Pixels) -> NDArray[np.float64]:
+    """Return the scores of `uint8 (N, H, W, 3)` as `KerasScorer` gives them, where they are asked for once."""
+    return KerasScorer(model).scores(pixels)
 
 
 def traced(model: keras.Model) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
         axes.plot([low, high], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
         axes.plot(100 * file.check.drift.difference, row, "o", color=colour)
     axes.axvline(0, color="#888888", linewidth=1)
-    axes.axvline(-100 * record.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
+    axes.axvline(-100 * record.plan.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
     axes.set_yticks(range(len(record.files)), [file.name for file in reversed(record.files)], parse_math=False)
     axes.set(xlabel="accuracy difference from Keras, points, with 95 % interval")
     axes.margins(y=0.15)
@@ -43,12 +43,14 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
     worst = max(record.files, key=lambda file: file.check.drift.calibration_error)
-    series = [("Keras as trained", record.untempered, _BEFORE)]
-    if record.temperature.pictures:
-        series.append((f"Keras with temperature {record.temperature.value:.2f}", record.baseline, _AFTER))
+    preparation = record.preparation
+    temperature, baseline = preparation.confidence.temperature, preparation.baseline
+    series = [("Keras as trained", baseline.as_trained, _BEFORE)]
+    if temperature.fitted:
+        series.append((f"Keras with temperature {temperature.value:.2f}", baseline.scores, _AFTER))
     series.append((f"{worst.name}, the worst file", worst.check.scores, _WORST))
     for label, scores, colour in series:
-        confidence, share, errors = _reliability(scores, record.test[1])
+        confidence, share, errors = _reliability(scores, preparation.pictures.targets)
         axes.errorbar(confidence, share, errors, fmt="o-", color=colour, label=label, linewidth=1.2, markersize=4)
     lowest = 1 / len(record.source.labels)
     axes.set(
@@ -76,8 +78,9 @@ def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: ND
 
 def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
     """Draw up to 24 of a file's `flipped` pictures, with the scores of every file."""
-    pixels, targets = record.test
-    found = flipped(record.baseline, file.check.scores, targets)
+    pictures, baseline = record.preparation.pictures, record.preparation.baseline
+    pixels, targets = pictures.test, pictures.targets
+    found = flipped(baseline.scores, file.check.scores, targets)
     rows = found[:_MOST_FLIPS]
     columns = 4
     height = max(1, -(-len(rows) // columns))
@@ -94,7 +97,7 @@ def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
 
 def _scores(record: ExportRecord, row: int, label: int) -> str:
     name = record.source.labels[label]
-    lines = [f"{name}: Keras {record.baseline[row, label]:.3f}"]
+    lines = [f"{name}: Keras {record.preparation.baseline.scores[row, label]:.3f}"]
     lines += [f"{file.name} {file.check.scores[row, label]:.3f}" for file in record.files]
     return "\n".join(lines)
 

@@ -16,8 +16,9 @@ from edge_runtime import Classifier, read_bundle
 from edge_runtime.picture.preprocessing import load_picture
 from exporter.cli import main
 from exporter.errors import SourceError
-from exporter.export import ExportPlan, export
+from exporter.export import export
 from exporter.network.model import input_size, is_chain, keras_scores, load_keras_model
+from exporter.plan import ExportPlan
 from exporter.source import SplitPicture, load_split_pictures, read_keras_source, read_source
 from tests.exporter.conftest import Stages, target
 

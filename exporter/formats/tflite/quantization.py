@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.bundle import ModelFormat
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.formats.operators import read_graph
+from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.formats.tflite.interface import name_interface, take_and_give_uint8
+from exporter.formats.tflite.operators import read_graph
 from exporter.formats.tflite.rounding import round_weights
 from exporter.formats.tflite.tensors import tensors_of
 from exporter.network.model import INPUT_NAME
@@ -23,9 +23,6 @@ from exporter.network.model import INPUT_NAME
 # litert-quantizer leaves the version of a dense layer as it was. A runtime older than its per-channel weights then
 # loads the file and computes nonsense (tflite-runtime 2.14: scores off by 0.55); with this version it refuses.
 _DYNAMIC_VERSIONS = {"FULLY_CONNECTED": 12}
-
-# Beyond it a sigmoid in steps of 1/256 is 0 or 1, and the steps are better spent within.
-LARGEST_LOGIT = 6.3
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -37,7 +34,7 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         float32: a float32 TFLite file.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
-    graph = read_graph(float32, ModelFormat.TFLITE)
+    graph = read_graph(float32)
     names = [operator.name for operator in graph.operators]
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for tensors in tensors_of(float32, calibration, names):
