@@ -35,10 +35,10 @@ _PACKAGES = ("catdog-edge", "tensorflow", "keras", "scipy", "numpy", "pillow")  
 
 
 def describe_file(converted: Converted) -> ModelFile:
-    """Return a file's entry in the manifest, still without drift.
+    """Return a file's entry in the manifest, without its drift.
 
     Raises:
-        ConversionError: the runtime does not load what the converter wrote.
+        ConversionError: the backend does not load what the converter wrote.
     """
     target, content = converted.target, converted.content
     format_ = format_named(target.format)
@@ -46,7 +46,7 @@ def describe_file(converted: Converted) -> ModelFile:
         model = open_model(format_.backend, content, 1)
     except BackendError as error:
         raise ConversionError(
-            f"{target.file_name}: {error}. Export with another --quantize, or report this with the model's layers."
+            f"{target.file_name}: {error}. Choose another --quantize, or report this with the model's layers."
         ) from error
     return ModelFile(
         path=target.file_name,
@@ -89,7 +89,7 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
 
 
 def _printable(name: str) -> str:
-    """Return a file name as text that a manifest can hold, whatever its bytes are."""
+    """Return a file name as text for the manifest, whatever its bytes are."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -111,10 +111,10 @@ def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecor
 
 @contextmanager
 def log_kept(log: Path, target: Path) -> Iterator[None]:
-    """Keep the folder of `log` where a failed export's report would be when a conversion fails in the block.
+    """Keep the log when a conversion fails in the block. It goes where the report of a failed gate would be.
 
     Raises:
-        ConversionError: the one of the block, naming the log.
+        ConversionError: that of the block, with the path of the log.
     """
     try:
         yield
@@ -124,7 +124,7 @@ def log_kept(log: Path, target: Path) -> Iterator[None]:
 
 
 def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Path:
-    """Write the report of an export that failed beside where the bundle would be; return its folder."""
+    """Write the report of a failed export to `<target>.failed`, and return that folder."""
     for file in record.files:
         if file.failed:
             plot_flips(record, file, folder / flips_name(file))
@@ -136,7 +136,7 @@ def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportReco
 
 
 def _write_reports(folder: Path, bundle: Bundle, record: ExportRecord) -> None:
-    """Write the report with all that it shows and names."""
+    """Write the report, its plots and the JSON files that it names."""
     calibration = record.preparation.pictures.calibration
     _write_json(folder / "calibration.json", calibration_record(record.source, calibration, record.plan.seed))
     _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})

@@ -31,8 +31,8 @@ class Outcome:
     """How an export ended.
 
     Args:
-        folder: the bundle, or when the gate failed, a folder with the report alone.
-        bundle: what the manifest says, or would say.
+        folder: the bundle; if the gate failed, the folder of the report.
+        bundle: what the manifest says; if the gate failed, what it would say.
         state: the gate's verdict on the worst file.
     """
 
@@ -57,16 +57,16 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
 
     Args:
         source: the trained model with its pictures.
-        target: the bundle folder; an old one is replaced when the new one is whole and the gate has not failed.
+        target: the bundle folder. An old one is replaced once the new one is whole, unless the gate failed.
         plan: what to export.
         observer: watches the progress.
 
     Returns:
-        How it ended. When the gate failed there is only a report, in `<target>.failed`.
+        How it ended. If the gate failed, there is only a report, in `<target>.failed`.
 
     Raises:
         SourceError: the model or its pictures cannot be used.
-        ConversionError: a converter failed, or an int8 file computes in float; what the converters printed is kept
+        ConversionError: a converter failed, or an int8 file computes in float. What the converters printed is kept
             in `<target>.failed`.
     """
     with partial_folder(target) as folder, native_output_to(folder / LOG), log_kept(folder / LOG, target):

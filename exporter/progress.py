@@ -22,7 +22,7 @@ class ExportObserver(Protocol):
 class Progress:
     """Shows an export on the terminal: a line for each stage, with a bar where it can be counted.
 
-    Ctrl-C that a library swallows, as Python does in a destructor, ends the export when it next reports.
+    A library can swallow Ctrl-C, as Python does in a destructor. Then the export ends when it next reports.
     """
 
     def __init__(self, terminal: TextIO) -> None:

@@ -31,7 +31,7 @@ class SplitPicture:
     Args:
         path: the file.
         label: index into the labels; -1 when unknown.
-        sha256: hash that its bytes had when it was read first, in training where it is the run's, hex.
+        sha256: hash of its bytes when it was first read, hex; for a picture of a run, that was in training.
         difference_hash: 256-bit perceptual hash of its preprocessed pixels, 64 hex digits.
     """
 
@@ -50,16 +50,16 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A trained model and the pictures it was trained and is judged on.
+    """A trained model, the pictures that it was trained on, and those that it is judged on.
 
     Args:
-        folder: the run folder, or that of the test pictures.
+        folder: the run folder, or the folder of the test pictures.
         model_path: the Keras model.
-        run: the content of `run.json`; of a model of the user's own what is known of it.
+        run: the content of `run.json`, or what is known of a model of the user's own.
         labels: label of each output, in order.
         preprocessing: what the model was trained on.
         sides: the pictures of `train`, `validation` and `test`.
-        input_range: what the model takes for black and white; None when it takes 0-255.
+        input_range: what the model takes for black and white; None if it takes 0 and 255.
         origin: a run of catdog-train, or a Keras model of the user's own.
     """
 
@@ -119,9 +119,10 @@ def read_keras_source(
 
     Args:
         model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures per class; the labels are the sorted names in lower case.
+        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
+            case.
         size: height and width of the model's input, pixels.
-        input_range: what it takes for black and white, when it does not rescale 0-255 itself.
+        input_range: what it takes for black and white, if it does not rescale 0-255 itself.
 
     Raises:
         SourceError: there are no two classes of pictures there, or a file is no picture.
@@ -171,7 +172,7 @@ def read_pictures(
             digest = difference_hash(load_picture(content, preprocessing))
         except OSError as error:
             raise SourceError(
-                f"{path}: cannot be read ({error.strerror}). See to its permissions, or take it out of the {role} "
+                f"{path}: cannot be read ({error.strerror}). Change its permissions, or take it out of the {role} "
                 "folder."
             ) from error
         except PictureError as error:
@@ -187,7 +188,7 @@ def load_split_pictures(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Pixels, NDArray[np.intp]]:
-    """Decode pictures of a split, after making sure that they have not changed.
+    """Decode pictures of a split, if they have not changed.
 
     Args:
         pictures: one or more pictures.
@@ -205,7 +206,7 @@ def load_split_pictures(
     for index, loaded in enumerate(load_pictures(contents, preprocessing)):
         if isinstance(loaded, PictureError):
             raise SourceError(
-                f"{pictures[index].path}: {loaded.reason}, though it is as it was in training. "
+                f"{pictures[index].path}: {loaded.reason}. The file has not changed since training. "
                 "Install the Pillow that it was trained with, or train again."
             )
         pixels[index] = loaded

@@ -112,5 +112,5 @@ def _require_integer(graph: Graph, name: str) -> None:
         listed = ", ".join(f"{operator.kind} ({operator.name})" for operator in left[:5])
         raise ConversionError(
             f"{name}: expected integer arithmetic throughout, but {len(left)} operators compute in "
-            f"float: {listed}. Export with --quantize float16 or dynamic, or replace these layers and train again."
+            f"float: {listed}. Choose --quantize float16 or dynamic, or replace these layers and train again."
         )

@@ -19,11 +19,11 @@ _RANGE = (0.05, 20.0)  # of temperatures tried
 
 @dataclass(frozen=True)
 class Temperature:
-    """What the logits are divided by before the last activation; it changes no label.
+    """What the logits are divided by before the last activation. It changes no label.
 
     Args:
-        value: the temperature, above 1 where the model was too sure of itself.
-        pictures: pictures of the validation split that it was fitted on; 0 when it was not.
+        value: the temperature. It is above 1 if the model was too sure of itself.
+        pictures: pictures of the validation split that it was fitted on; 0 if it was not fitted.
         reason: why it was not fitted, or "".
     """
 
@@ -42,7 +42,7 @@ class Temperature:
 
 
 def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> Temperature:
-    """Return the temperature with the lowest cross-entropy of the scores with their logits divided by it.
+    """Return the temperature that makes the cross-entropy of the scores lowest when their logits are divided by it.
 
     Args:
         scores: `float64 (N, labels)`, 0-1, as `keras_scores` gives them.
@@ -80,10 +80,9 @@ def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float6
 
 
 def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logarithms of scores, which are their logits but for a constant that cancels.
+    """Return the logarithms of scores: their logits, up to a constant that cancels.
 
-    Scores that are float64 throughout keep differences of logits up to 708; one that is 0 stays below 1e-15 at any
-    temperature tried.
+    Scores in float64 keep differences of logits up to 708. A score of 0 stays below 1e-15 at any temperature tried.
     """
     logits: NDArray[np.float64] = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
     return logits
@@ -109,7 +108,7 @@ def divide_logits(model: keras.Model, temperature: float) -> keras.Model:
 
 
 def last_layer(model: keras.Model) -> Any | None:
-    """Return the dense layer whose softmax, or sigmoid of one output, the scores are; None for other endings."""
+    """Return the dense layer whose outputs go into a last softmax, or a last sigmoid if it is one; else None."""
     layers: list[Any] = [None, *model.layers]
     before, last = layers[-2:]
     name = last_activation(model)
@@ -124,7 +123,7 @@ def last_layer(model: keras.Model) -> Any | None:
 
 
 def last_activation(model: keras.Model) -> str:
-    """Return the name of the function that makes the scores, such as `softmax`; a layer's if it has none."""
+    """Return the name of the activation that makes the scores, such as `softmax`, or of the last layer."""
     last: Any = model
     while hasattr(last, "outputs"):  # a model within a model
         last = last.outputs[0]._keras_history.operation

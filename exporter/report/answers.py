@@ -1,4 +1,4 @@
-"""What people get from a file: an answer, right or wrong, or `unsure` below the bundle's confidence threshold."""
+"""Count the answers that people get from a file: right, wrong, or unsure below the confidence threshold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from exporter.report.record import ExportRecord
 
 
 def answer_rows(record: ExportRecord) -> Iterator[tuple[str, ...]]:
-    """Yield for each file and class: pictures, label right, right and sure, right or unsure, sure and wrong."""
+    """Yield a row for each file and class: pictures, then the shares with the label right, right and sure, right or
+    unsure, wrong and sure.
+    """
     truth, threshold = record.preparation.pictures.targets, record.preparation.confidence.threshold
     for file in record.files:
         for name, chosen in answer_groups(record.source.labels, truth):

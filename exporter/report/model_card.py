@@ -1,4 +1,4 @@
-"""`MODEL_CARD.md` of a bundle: what the model is for, on what figures, and where it ends."""
+"""`MODEL_CARD.md` of a bundle: what the model is for, how good it is, and its limits."""
 
 from __future__ import annotations
 

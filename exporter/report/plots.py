@@ -19,7 +19,7 @@ _MOST_FLIPS = 24
 
 
 def plot_differences(record: ExportRecord, path: Path) -> None:
-    """Draw each file's accuracy difference from Keras with its interval, and the drop that is allowed."""
+    """Draw how far each file's accuracy is from that of Keras, with its interval, and the largest drop allowed."""
     figure = Figure(figsize=(8, 1.2 + 0.42 * len(record.files)), layout="constrained")
     axes = figure.subplots()
     for row, file in enumerate(reversed(record.files)):
@@ -38,7 +38,7 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
 
 
 def plot_reliability(record: ExportRecord, path: Path) -> None:
-    """Draw the share right at each confidence: Keras as trained and with the temperature, and the worst file."""
+    """Draw the share of right answers at each confidence, for Keras before and after, and for the worst file."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
@@ -62,14 +62,14 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
 
 
 def flips_name(file: FileRecord) -> str:
-    """Return the name of the picture that `plot_flips` draws of a file, such as `flips.int8.tflite.png`."""
+    """Return the name of the plot that `plot_flips` draws of a file, such as `flips.int8.tflite.png`."""
     return f"flips.{file.entry.precision}.{file.entry.format}.png"
 
 
 def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the rows, in scores `(N, labels)` of both, to which a file gives another label than Keras.
+    """Return the rows of scores `(N, labels)` in which a file gives another label than Keras.
 
-    Those whose true label lost most of its score come first, so right to wrong before wrong to right.
+    The rows in which the true label lost most of its score come first: right to wrong before wrong to right.
     """
     rows = np.flatnonzero(keras.argmax(axis=1) != scores.argmax(axis=1))
     lost = keras[rows, targets[rows]] - scores[rows, targets[rows]]
@@ -77,7 +77,7 @@ def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: ND
 
 
 def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
-    """Draw up to 24 of a file's `flipped` pictures, with the scores of every file."""
+    """Draw up to 24 of the pictures that a file has `flipped`, with the scores of every file."""
     pictures, baseline = record.preparation.pictures, record.preparation.baseline
     pixels, targets = pictures.test, pictures.targets
     found = flipped(baseline.scores, file.check.scores, targets)
@@ -105,7 +105,7 @@ def _scores(record: ExportRecord, row: int, label: int) -> str:
 def _reliability(
     scores: NDArray[np.float64], targets: NDArray[np.intp]
 ) -> tuple[list[float], list[float], NDArray[np.float64]]:
-    """Return for each filled bin mean confidence, share right, and distance to both ends of its interval."""
+    """Return for each filled bin: mean confidence, share right, and distance to both ends of its interval."""
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == targets
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)

@@ -1,4 +1,4 @@
-"""All that an export found out, for the manifest and the report to say."""
+"""All that an export found out. The manifest and the report are written from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FileRecord:
         converted: its content and graph.
         check: what the test split says of it.
         kept_float: operators that a repair left in float.
-        repaired_from: the int8 file that failed, when this is its repair.
+        repaired_from: if this is a repaired file, the int8 file that failed.
         time_ratio: median inference time over that of the failed file, both run in turns; 0 without repair.
     """
 

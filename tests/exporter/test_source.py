@@ -84,7 +84,9 @@ def test_a_picture_that_training_read_and_export_cannot(source, tmp_path):
     path = tmp_path / "odd.jpg"
     path.write_bytes(b"no picture")
     picture = SplitPicture(path, 0, hashlib.sha256(b"no picture").hexdigest(), "0" * 64)
-    with pytest.raises(SourceError, match=r"odd\.jpg: not a picture .*as it was in training\. Install the Pillow"):
+    with pytest.raises(
+        SourceError, match=r"odd\.jpg: not a picture .*has not changed since training\. Install the Pillow"
+    ):
         load_split_pictures((picture,), source.preprocessing)
 
 

@@ -25,8 +25,8 @@ def convert_float32(model: keras.Model) -> bytes:
     """
     import tf2onnx
 
-    # Each of tf2onnx's passes copies all constants. Large ones stay outside, as inputs, until it is done: measured
-    # on the report network, a peak of 4.1 GiB and 13 s become 1.6 GiB and 1.3 s, and the graph is the same.
+    # Each of tf2onnx's passes copies all constants. So large ones stay outside, as inputs, until it is done. On the
+    # report network, a peak of 4.1 GiB and 13 s became 1.6 GiB and 1.3 s, and the graph is the same.
     large = [variable for variable in model.variables if len(variable.shape) == 2 and _size(variable) > _LARGE]
     function, signature = _traced_without(model, large)
     try:
@@ -63,14 +63,14 @@ def _traced_without(model: keras.Model, large: list[Any]) -> tuple[Any, list[Any
 
 
 def _captured(function: Any) -> list[Any]:
-    """Return the tensors that a traced function reads beside inputs and variables, in the order of its inputs."""
+    """Return the tensors that a traced function reads besides inputs and variables, in the order of its inputs."""
     import tensorflow as tf
 
     return [tensor for tensor in function.get_concrete_function().captured_inputs if tensor.dtype != tf.resource]
 
 
 def _put_in(graph: Any, large: list[Any], captured: list[Any]) -> None:
-    """Turn the inputs that stand for variables, and for tensors as those of a Normalization, into constants."""
+    """Turn inputs into constants: those for large variables, and those for tensors of a Normalization."""
     from onnx import numpy_helper
 
     values = list(graph.input[1:])

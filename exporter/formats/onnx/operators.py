@@ -76,7 +76,7 @@ def _counted(model: Any, file: Any) -> Graph:
 
 
 def _made_type(node: Any, types: dict[str, str], weights: dict[str, Any]) -> str:
-    """Return the data type of a node's output, from the zero point that quantised operators end with.
+    """Return the data type of a node's output. A quantised operator shows it by its last zero point.
 
     Source: the operator lists of ONNX and of ONNX Runtime's com.microsoft domain.
     """

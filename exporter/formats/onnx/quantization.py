@@ -15,15 +15,15 @@ from exporter.formats.onnx.rounding import round_weights
 from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.network.model import INPUT_NAME, OUTPUT_NAME
 
-# One step a level, whatever the pictures held.
+# One step is one level of a pixel, whatever the pictures hold.
 _PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
-# Steps of 1/256, as in TFLite files. ONNX Runtime's softmax of bytes multiplies by the number of steps to 1,
-# rounded down. Of the 254.99998 that float32 makes of 255 that is 254: every score would be 0.4 % too small.
+# Steps of 1/256, as in TFLite files. ONNX Runtime's softmax of bytes multiplies by the number of steps up to 1 and
+# rounds that number down. Steps of 1/255 make it 254.99998 in float32, so 254: all scores would be 0.4 % too small.
 _SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255 / 256)}
 _LOGIT_RANGE = {"rmin": np.float32(-LARGEST_LOGIT), "rmax": np.float32(LARGEST_LOGIT)}
-# x86 processors without VNNI multiply unsigned by signed bytes with sums that saturate, unless the signed ones have
-# seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of
-# eight, which every processor multiplies right: docs/decisions/0006.
+# x86 processors without VNNI add up products of unsigned and signed bytes in sums that saturate, unless the signed
+# ones have seven bits. Convolutions take such weights, as arithmetic limits them. Memory limits dense layers, so
+# these take unsigned weights of eight bits, which every processor multiplies right. See docs/decisions/0006.
 _SEVEN_BITS = {"reduce_range": True, "axis": 0}
 
 
@@ -107,7 +107,7 @@ def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...])
 
 
 def _overrides(graph: Any, picture: str) -> dict[str, list[dict[str, Any]]]:
-    """Return what tensors are quantised in otherwise than the quantiser would choose, by name."""
+    """Return the tensors, by name, for which the quantiser's own choice is replaced, each with the replacement."""
     from onnxruntime.quantization import QuantType
 
     unsigned, signed = {"quant_type": QuantType.QUInt8}, {"quant_type": QuantType.QInt8}
@@ -126,9 +126,10 @@ def _picture_tensor(graph: Any) -> str:
 
 
 def _fence(graph: Any, names: tuple[str, ...]) -> list[str]:
-    """Let leaky ReLUs, which do the same here, follow the layers that stay in float; return all nodes to leave.
+    """Put a leaky ReLU after each layer that stays in float; return the names of all nodes to leave in float.
 
-    Between quantised neighbours, a ReLU or nothing in between, ONNX Runtime quantises a float layer after all.
+    Without it, ONNX Runtime quantises a float layer between quantised neighbours after all, also if a ReLU follows.
+    The leaky ReLUs here compute the same as what was there before.
     """
     from onnx import helper
 
@@ -160,7 +161,10 @@ def _kernels(graph: Any) -> list[str]:
 
 
 def _pad_bytes(graph: Any) -> None:
-    """Pad quantised tensors with the byte of zero: ONNX Runtime would widen them, pad, and quantise them again."""
+    """Pad quantised tensors with the byte that stands for zero.
+
+    Otherwise ONNX Runtime would turn them into float, pad them, and quantise them again.
+    """
     makers = {node.output[0]: node for node in graph.node}
     for pad in [node for node in graph.node if node.op_type == "Pad" and _pads_zeros(node, graph)]:
         before, readers = makers.get(pad.input[0]), [node for node in graph.node if pad.output[0] in node.input]
@@ -189,7 +193,7 @@ def _forget(graph: Any, name: str) -> None:
 
 
 def _take_uint8(graph: Any, picture: str) -> None:
-    """Let the file take what its first quantisation would make, so that no float picture is ever built."""
+    """Cut out the first quantisation: the file takes uint8 pictures, and no float picture is ever built."""
     from onnx import TensorProto
 
     found = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture]
