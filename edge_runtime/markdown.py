@@ -1,16 +1,16 @@
-"""Markdown that reports share."""
+"""What the reports of all packages write in the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 SAMPLE_WARNING = (
-    "> Trained and checked on the generated sample set: drawings made by catdog itself. "
+    "> Trained and tested on the generated sample set: drawings that catdog makes itself. "
     "No figure here says anything about accuracy on photographs.\n"
 )
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, the first column to the left and the others to the right."""
+    """Return a Markdown table. The first column is set to the left, the others to the right."""
     lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat
+from edge_runtime.bundle import MANIFEST, Manifest, ModelFile
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
 from exporter.calibration import calibration_record
@@ -50,7 +50,7 @@ def describe_file(converted: Converted) -> ModelFile:
         ) from error
     return ModelFile(
         path=target.file_name,
-        format=ModelFormat(target.format),
+        format=target.format,
         precision=target.precision,
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
@@ -93,7 +93,7 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Bundle:
+def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Manifest:
     """Fill `folder`, rename it to `target`, and return the bundle with its self-test."""
     for file in record.files:
         (folder / file.name).write_bytes(file.converted.content)
@@ -123,7 +123,7 @@ def log_kept(log: Path, target: Path) -> Iterator[None]:
         raise ConversionError(f"{error} What the converters printed: {_failed(target) / log.name}") from error
 
 
-def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Path:
+def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Path:
     """Write the report of a failed export to `<target>.failed`, and return that folder."""
     for file in record.files:
         if file.failed:
@@ -135,7 +135,7 @@ def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportReco
     return _failed(target)
 
 
-def _write_reports(folder: Path, bundle: Bundle, record: ExportRecord) -> None:
+def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None:
     """Write the report, its plots and the JSON files that it names."""
     calibration = record.preparation.pictures.calibration
     _write_json(folder / "calibration.json", calibration_record(record.source, calibration, record.plan.seed))

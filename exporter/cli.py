@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.bundle.formats import FORMATS, Precision
 from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import next_command, one_line_errors, say
+from edge_runtime.terminal import ExitCode, next_command, one_line_errors, say
 from exporter.errors import SourceError
 from exporter.progress import Progress
 
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from exporter.source import Source
 
 
-# Written out, as the modules that define them take too long to import for a help page; a test compares.
-FORMATS = ("tflite", "onnx")
-SMALLER = ("float16", "dynamic", "int8")
 _NONE, _ALL = "none", "all"
+# What can be made of a float32 file. Mixed files come of --repair alone.
+_SMALLER = (Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ExportOptions:
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
     "--quantize",
-    type=click.Choice([_NONE, *SMALLER, _ALL]),
+    type=click.Choice([_NONE, *map(str, _SMALLER), _ALL]),
     default="int8",
     show_default=True,
     help="Smaller files to write besides the float32 ones. ONNX has no dynamic file.",
@@ -114,7 +114,7 @@ def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
             "--keras needs --test and --calibration, two folders of pictures, and cannot go with --run"
         )
     targets = wanted_targets(options.quantize, options.format)
-    if options.quantize in SMALLER and options.quantize not in [target.precision for target in targets]:
+    if options.quantize in _SMALLER and options.quantize not in [target.precision for target in targets]:
         raise click.UsageError(
             f"there is no {options.quantize} file of the format {options.format} (docs/exporter.md says why): "
             "choose another --quantize or --format"
@@ -124,12 +124,10 @@ def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
 
 def wanted_targets(quantize: str, format_: str) -> tuple[ExportTarget, ...]:
     """Return the files that a choice of `--quantize` and `--format` asks for."""
-    from edge_runtime.bundle import Precision
     from exporter.formats.conversion import plan_targets
 
-    smaller = {_NONE: (), _ALL: SMALLER}.get(quantize, (quantize,))
-    formats = FORMATS if format_ == _ALL else (format_,)
-    return plan_targets(formats, [Precision.FLOAT32, *map(Precision, smaller)])
+    smaller = [precision for precision in _SMALLER if quantize in (precision, _ALL)]
+    return plan_targets(FORMATS if format_ == _ALL else (format_,), (Precision.FLOAT32, *smaller))
 
 
 def _source(options: ExportOptions) -> Source:
@@ -183,7 +181,12 @@ def _finish(outcome: Outcome) -> None:
         say("the drift gate failed: no bundle was written, only the report", err=True)
     else:
         next_command(f"catdog-edge classify --bundle {shlex.quote(str(outcome.folder))} PICTURE")
-    sys.exit({GateState.PASSED: 0, GateState.FAILED: 3, GateState.INCONCLUSIVE: 4}[outcome.state])
+    codes = {
+        GateState.PASSED: ExitCode.DONE,
+        GateState.FAILED: ExitCode.FAILED,
+        GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
+    }
+    sys.exit(codes[outcome.state])
 
 
 if __name__ == "__main__":

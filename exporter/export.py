@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.atomic_folder import partial_folder
-from edge_runtime.bundle import Bundle, Precision
+from edge_runtime.bundle import Manifest, Precision
 from edge_runtime.native_output import native_output_to
 from edge_runtime.proof.gate import GateState
 from exporter.bundle_folder import describe_file, log_kept, provenance, write_bundle, write_failure
@@ -37,7 +37,7 @@ class Outcome:
     """
 
     folder: Path
-    bundle: Bundle
+    bundle: Manifest
     state: GateState
 
 
@@ -73,7 +73,7 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
         preparation = prepare(source, plan, observer)
         converter = Converter(preparation.network, preparation.pictures.calibration_pixels)
         record = _converted(_Work(source, plan, observer, preparation, converter))
-        bundle = Bundle(
+        bundle = Manifest(
             target.name,
             source.labels,
             source.preprocessing,

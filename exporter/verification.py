@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
 from edge_runtime.backends.selection import Selection
-from edge_runtime.bundle import Bundle, ModelFile
+from edge_runtime.bundle import Bundle, Manifest, ModelFile
 from edge_runtime.classifier import Classifier
 from edge_runtime.parallel import usable_cores
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
@@ -67,7 +68,7 @@ class Stability:
 def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Classifier:
     """Open the bytes of a model file as a device opens those of a bundle, to run on one thread."""
     backend = format_named(file.format).backend
-    bundle = Bundle("", labels, Preprocessing(), (file,), {})
+    bundle = Bundle(Path(), Manifest("", labels, Preprocessing(), (file,), {}))
     return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
 
 

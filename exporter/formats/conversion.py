@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_runtime.bundle import Precision
+from edge_runtime.bundle.formats import FORMATS as RUNTIME_FORMATS
+from edge_runtime.bundle.formats import Precision
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.formats.operators import Graph
@@ -28,10 +29,18 @@ class ExportTarget:
     format: str
     precision: Precision
 
+    def __post_init__(self) -> None:
+        """Refuse an unknown format.
+
+        Raises:
+            ConversionError: `FORMATS` has no such format.
+        """
+        format_named(self.format)
+
     @property
     def file_name(self) -> str:
         """Says what the file is, such as `model.int8.tflite`."""
-        return f"model.{self.precision}.{self.format}"
+        return f"model.{self.precision}{RUNTIME_FORMATS[self.format].suffix}"
 
 
 @dataclass(frozen=True)

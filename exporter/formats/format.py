@@ -30,7 +30,7 @@ class ExportFormat:
     """A file format that an export can write.
 
     Args:
-        name: its key in `edge_runtime.bundle.formats.FORMATS`, which ends the name of a file.
+        name: its key in `edge_runtime.bundle.formats.FORMATS`.
         backend: the backend that judges its files.
         convert: makes the float32 file of a Keras model.
         read_graph: reads what a file computes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Bundle, ModelFile, Precision, TensorInfo
+from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.markdown import SAMPLE_WARNING, table
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
@@ -20,7 +20,7 @@ from exporter.source import Origin
 _UNITS = "Expected calibration error is 0-1, Brier score is 0-2. Less is better for both."
 
 
-def write_report(bundle: Bundle, record: ExportRecord) -> str:
+def write_report(bundle: Manifest, record: ExportRecord) -> str:
     """Return the report as Markdown; it shows the plots beside it."""
     parts = [
         f"# Export of {bundle.name}: {record.state}\n",
@@ -207,7 +207,7 @@ def _folding(record: ExportRecord) -> str:
     )
 
 
-def _provenance(bundle: Bundle, origin: Origin) -> str:
+def _provenance(bundle: Manifest, origin: Origin) -> str:
     training = bundle.training
     versions = ", ".join(f"{name} {number}" for name, number in training["export_versions"].items())
     run = f"Run {training['name']}, architecture {training['architecture']}, seed {training['seed']}"

@@ -1,6 +1,6 @@
 """ONNX as a format that an export can write."""
 
-from edge_runtime.bundle import Precision
+from edge_runtime.bundle.formats import ONNX, Precision
 from exporter.formats.format import ExportFormat
 from exporter.formats.onnx.conversion import convert_float32
 from exporter.formats.onnx.layer_error import measure_layer_errors
@@ -13,7 +13,7 @@ _OLDEST = "onnxruntime 1.20"
 # There is no dynamic-range file. ONNX Runtime's dynamic quantisation has convolutions take their ranges anew from
 # every picture. That is slower than float32 and loses accuracy: docs/decisions/0006.
 ONNX_FILES = ExportFormat(
-    name="onnx",
+    name=ONNX,
     backend="onnxruntime",
     convert=convert_float32,
     read_graph=read_graph,

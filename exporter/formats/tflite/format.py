@@ -1,6 +1,6 @@
 """TFLite as a format that an export can write."""
 
-from edge_runtime.bundle import Precision
+from edge_runtime.bundle.formats import TFLITE, Precision
 from exporter.formats.format import ExportFormat
 from exporter.formats.tflite.conversion import convert_float32
 from exporter.formats.tflite.layer_error import measure_layer_errors
@@ -12,7 +12,7 @@ _OLDEST = "tflite-runtime 2.14"
 _OLDEST_DYNAMIC = "ai-edge-litert 2.0"  # tflite-runtime 2.14 refuses it, docs/decisions/0008
 
 TFLITE_FILES = ExportFormat(
-    name="tflite",
+    name=TFLITE,
     backend="litert",
     convert=convert_float32,
     read_graph=read_graph,
