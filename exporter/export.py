@@ -33,12 +33,17 @@ class Outcome:
     Args:
         folder: the bundle; if the gate failed, the folder of the report.
         bundle: what the manifest says; if the gate failed, what it would say.
-        state: the gate's verdict on the worst file.
+        record: all that was found out.
     """
 
     folder: Path
     bundle: Manifest
-    state: GateState
+    record: ExportRecord
+
+    @property
+    def state(self) -> GateState:
+        """The gate's verdict on the worst file."""
+        return self.record.state
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
         )
         observer.on_stage("writing the bundle")
         if record.state is GateState.FAILED:
-            return Outcome(write_failure(folder, target, bundle, record), bundle, record.state)
-        return Outcome(target, write_bundle(folder, target, bundle, record), record.state)
+            return Outcome(write_failure(folder, target, bundle, record), bundle, record)
+        return Outcome(target, write_bundle(folder, target, bundle, record), record)
 
 
 def _converted(work: _Work) -> ExportRecord:

@@ -90,6 +90,14 @@ def test_a_normalization_is_part_of_the_file():
     np.testing.assert_allclose(scores, model.predict_on_batch(pictures), atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_no_number_of_the_process_is_in_the_file(files, precision):
+    """Proves that the graph does not tell how many functions TensorFlow had traced in the process before."""
+    content = files[f"model.{precision}.onnx"].content
+    assert onnx.load_from_string(content).graph.doc_string == ""
+    assert b"__inference" not in content
+
+
 def test_sizes(files):
     """float16 is half of float32 and int8 a quarter, within 2 %."""
     whole = len(files["model.float32.onnx"].content)
