@@ -116,8 +116,8 @@ def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
     targets = wanted_targets(options.quantize, options.format)
     if options.quantize in _SMALLER and options.quantize not in [target.precision for target in targets]:
         raise click.UsageError(
-            f"there is no {options.quantize} file of the format {options.format} (docs/exporter.md says why): "
-            "choose another --quantize or --format"
+            f"there is no {options.quantize} file of the format {options.format}: choose another --quantize or "
+            "--format"
         )
     return targets
 
