@@ -63,7 +63,7 @@ def describe_file(converted: Converted) -> ModelFile:
 
 def provenance(record: ExportRecord) -> dict[str, Any]:
     """Return where the model comes from and how it was exported, as the manifest keeps it."""
-    run, preparation = record.source.run, record.preparation
+    run = record.source.run
     packages = (*_PACKAGES, *(package for made in FORMATS.values() for package in made.packages))
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     folder = record.plan.calibration
@@ -76,13 +76,13 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "data_sha256": _data_hash(record.source),
         "export_versions": versions,
         "calibration": {
-            "pictures": len(preparation.pictures.calibration),
+            "pictures": len(record.pictures.calibration),
             "seed": record.plan.seed,
             "folder": _printable(folder.name) if folder else None,
         },
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
-        "temperature": preparation.confidence.temperature.to_dict(),
-        "folded": list(preparation.folding.folded),
+        "temperature": record.confidence.temperature.to_dict(),
+        "folded": list(record.folding.folded),
         "kept_float": {file.name: list(file.kept_float) for file in record.files if file.is_repaired},
         "gate": record.state,
     }
@@ -100,7 +100,7 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
     opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
     bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
-    write_keras_scores(folder, bundle.labels, pictures, record.preparation.baseline.scores)
+    write_keras_scores(folder, bundle.labels, pictures, record.baseline.scores)
     _write_reports(folder, bundle, record)
     (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
     _write_json(folder / MANIFEST, bundle.to_dict())
@@ -137,7 +137,7 @@ def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRe
 
 def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None:
     """Write the report, its plots and the JSON files that it names."""
-    calibration = record.preparation.pictures.calibration
+    calibration = record.pictures.calibration
     _write_json(folder / "calibration.json", calibration_record(record.source, calibration, record.plan.seed))
     _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
     plot_differences(record, folder / "differences.png")

@@ -100,7 +100,18 @@ def _converted(work: _Work) -> ExportRecord:
         files = [_repaired(work, file, layers[file.name]) if file.name in layers else file for file in files]
     second = len(work.preparation.pictures.second_pixels) > 0
     stability = {file.name: _stability(work, file) for file in files if file.is_int8 and second}
-    return ExportRecord(work.source, work.plan, work.preparation, tuple(files), stability, layers)
+    preparation = work.preparation
+    return ExportRecord(
+        source=work.source,
+        plan=work.plan,
+        pictures=preparation.pictures,
+        confidence=preparation.confidence,
+        baseline=preparation.baseline,
+        folding=preparation.folding,
+        files=tuple(files),
+        stability=stability,
+        layer_errors=layers,
+    )
 
 
 def _exported(work: _Work, target: ExportTarget) -> FileRecord:

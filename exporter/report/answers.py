@@ -16,7 +16,7 @@ def answer_rows(record: ExportRecord) -> Iterator[tuple[str, ...]]:
     """Yield a row for each file and class: pictures, then the shares with the label right, right and sure, right or
     unsure, wrong and sure.
     """
-    truth, threshold = record.preparation.pictures.targets, record.preparation.confidence.threshold
+    truth, threshold = record.pictures.targets, record.confidence.threshold
     for file in record.files:
         for name, chosen in answer_groups(record.source.labels, truth):
             scores, targets = file.check.scores[chosen], truth[chosen]

@@ -43,14 +43,13 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
     worst = max(record.files, key=lambda file: file.check.drift.calibration_error)
-    preparation = record.preparation
-    temperature, baseline = preparation.confidence.temperature, preparation.baseline
+    temperature, baseline = record.confidence.temperature, record.baseline
     series = [("Keras as trained", baseline.as_trained, _BEFORE)]
     if temperature.fitted:
         series.append((f"Keras with temperature {temperature.value:.2f}", baseline.scores, _AFTER))
     series.append((f"{worst.name}, the worst file", worst.check.scores, _WORST))
     for label, scores, colour in series:
-        confidence, share, errors = _reliability(scores, preparation.pictures.targets)
+        confidence, share, errors = _reliability(scores, record.pictures.targets)
         axes.errorbar(confidence, share, errors, fmt="o-", color=colour, label=label, linewidth=1.2, markersize=4)
     lowest = 1 / len(record.source.labels)
     axes.set(
@@ -78,7 +77,7 @@ def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: ND
 
 def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
     """Draw up to 24 of the pictures that a file has `flipped`, with the scores of every file."""
-    pictures, baseline = record.preparation.pictures, record.preparation.baseline
+    pictures, baseline = record.pictures, record.baseline
     pixels, targets = pictures.test, pictures.targets
     found = flipped(baseline.scores, file.check.scores, targets)
     rows = found[:_MOST_FLIPS]
@@ -97,7 +96,7 @@ def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
 
 def _scores(record: ExportRecord, row: int, label: int) -> str:
     name = record.source.labels[label]
-    lines = [f"{name}: Keras {record.preparation.baseline.scores[row, label]:.3f}"]
+    lines = [f"{name}: Keras {record.baseline.scores[row, label]:.3f}"]
     lines += [f"{file.name} {file.check.scores[row, label]:.3f}" for file in record.files]
     return "\n".join(lines)
 

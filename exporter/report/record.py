@@ -9,7 +9,7 @@ from edge_runtime.proof.gate import GateState, worst
 from exporter.formats.conversion import Converted
 from exporter.formats.layer_error import LayerError
 from exporter.plan import ExportPlan
-from exporter.preparation import Preparation
+from exporter.preparation import Baseline, Confidence, FoldingProof, Pictures
 from exporter.source import Source
 from exporter.verification import Check, Stability
 
@@ -62,7 +62,10 @@ class ExportRecord:
     Args:
         source: the trained model with its pictures.
         plan: what was asked for.
-        preparation: pictures, baseline, confidence and folding.
+        pictures: the pictures of the export.
+        confidence: temperature and confidence threshold.
+        baseline: what the files are compared with.
+        folding: what was done to the network before conversion.
         files: the files in the order of the plan.
         stability: of int8 files by name, against a second calibration.
         layer_errors: of int8 files that failed by name, worst first.
@@ -70,7 +73,10 @@ class ExportRecord:
 
     source: Source
     plan: ExportPlan
-    preparation: Preparation
+    pictures: Pictures
+    confidence: Confidence
+    baseline: Baseline
+    folding: FoldingProof
     files: tuple[FileRecord, ...]
     stability: dict[str, Stability]
     layer_errors: dict[str, tuple[LayerError, ...]]

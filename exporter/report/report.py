@@ -27,7 +27,7 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
         SAMPLE_WARNING if record.source.is_sample else "",
         _verdicts(record),
         "## Drift from Keras\n",
-        f"The edge runtime ran each file on the {len(record.preparation.pictures.test):,} test pictures.\n",
+        f"The edge runtime ran each file on the {len(record.pictures.test):,} test pictures.\n",
         _drift_table(record),
         "![Differences](differences.png)\n",
         "- Intervals are of 95 %: Wilson's for an accuracy, Tango's for a difference of paired answers.\n"
@@ -131,8 +131,8 @@ def _flips(record: ExportRecord) -> str:
 
 
 def _confidence(record: ExportRecord) -> str:
-    targets, temperature = record.preparation.pictures.targets, record.preparation.confidence.temperature
-    baseline = record.preparation.baseline
+    targets, temperature = record.pictures.targets, record.confidence.temperature
+    baseline = record.baseline
     after = {"Keras": baseline.scores} | {f"`{file.name}`": file.check.scores for file in record.files}
     if not temperature.fitted:
         plain = [(name, *_figures(scores, targets)) for name, scores in after.items()]
@@ -160,7 +160,7 @@ def _figures(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> tuple[st
 
 
 def _answers(record: ExportRecord) -> str:
-    threshold = record.preparation.confidence.threshold
+    threshold = record.confidence.threshold
     if not threshold:
         return "No confidence threshold was set, so no answer is unsure.\n"
     header = ("file", "class", "pictures", "label right", "right and sure", "right or unsure", "wrong and sure")
@@ -173,7 +173,7 @@ def _answers(record: ExportRecord) -> str:
 
 def _calibration(record: ExportRecord) -> str:
     text = (
-        f"{len(record.preparation.pictures.calibration):,} pictures of {_origin(record)} set the integer ranges. "
+        f"{len(record.pictures.calibration):,} pictures of {_origin(record)} set the integer ranges. "
         f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. None of them is a "
         "test picture or nearly one.\n\n"
     )
@@ -198,7 +198,7 @@ def _origin(record: ExportRecord) -> str:
 
 
 def _folding(record: ExportRecord) -> str:
-    proof = record.preparation.folding
+    proof = record.folding
     left = "".join(f"- Not folded: {name}, {reason}.\n" for name, reason in proof.left)
     return (
         f"Folded into the weights before conversion: {', '.join(proof.folded) or 'nothing'}. The channels were "

@@ -31,9 +31,8 @@ def test_answers_are_counted_by_class():
     record = SimpleNamespace(
         files=[SimpleNamespace(name="m.tflite", check=SimpleNamespace(scores=scores))],
         source=SimpleNamespace(labels=("cat", "dog", "neither")),
-        preparation=SimpleNamespace(
-            pictures=SimpleNamespace(targets=np.array([0, 0, 1, 2, 2])), confidence=SimpleNamespace(threshold=0.6)
-        ),
+        pictures=SimpleNamespace(targets=np.array([0, 0, 1, 2, 2])),
+        confidence=SimpleNamespace(threshold=0.6),
     )
     rows = [(row[1], row[2], *(cell.split(" ")[0] for cell in row[3:])) for row in answer_rows(record)]
     assert rows == [
