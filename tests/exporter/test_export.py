@@ -83,6 +83,14 @@ def test_a_limit_that_is_kept_is_exit_code_0(lenient):
     assert read_bundle(cwd / "bundles" / "small").training["gate"] == "passed"
 
 
+def test_the_report_states_the_rule_of_the_gate(bundle_folder, lenient):
+    """Proves that each report says in points, for the limit it was judged by, what passes and what fails."""
+    for folder, limit in ((bundle_folder, "-1"), (lenient[1] / "bundles" / "small", "-50")):
+        text = (folder / "report.md").read_text()
+        assert f"- passed: the lower end of the interval is at least {limit} points.\n" in text
+        assert f"- failed: the upper end of the interval is below {limit} points.\n" in text
+
+
 def test_the_terminal_has_stages_and_no_chatter(exported):
     """Standard error has a line for each stage with its time and the next command; nothing of any converter."""
     *lines, last = exported[0].stderr.strip().splitlines()

@@ -179,6 +179,7 @@ def test_a_model_of_ones_own_that_takes_pixels(own, tmp_path, name):
         np.testing.assert_allclose(scores[:, 1], expected, atol=1e-5)
     bundle = read_bundle(tmp_path / "b")
     assert bundle.labels == ("hund", "katze")
+    assert f"\nKeras model {name}, data " in (tmp_path / "b" / "report.md").read_text()
     assert (bundle.preprocessing.width, bundle.preprocessing.height) == (32, 32)
 
 
