@@ -102,15 +102,32 @@ def replace_folder(source: Path, target: Path, *, marker: str) -> None:
     Source: renameat2(2) with RENAME_EXCHANGE.
     """
     require_replaceable(target, marker)
-    sync_tree(source)
     if not target.exists():
-        source.rename(target)
-        sync_file(target.parent)
-    elif _exchange(source, target):
+        rename_folder(source, target)
+        return
+    sync_tree(source)
+    if _exchange(source, target):
         sync_file(target.parent)  # before the old folder goes
         shutil.rmtree(source, ignore_errors=True)
     else:
         _replace_in_two_steps(source, target)
+
+
+def remove_folder(folder: Path, *, marker: str) -> None:
+    """Delete a folder of ours, if it is there; one without the marker is left alone."""
+    if (folder / marker).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def rename_folder(source: Path, target: Path) -> None:
+    """Give a finished folder a name that is free: sync all of it, rename it, sync the folder above.
+
+    Raises:
+        OSError: the name is taken, or cannot be given.
+    """
+    sync_tree(source)
+    source.rename(target)
+    sync_file(target.parent)
 
 
 def sync_tree(folder: Path) -> None:
