@@ -22,14 +22,7 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 
 def epoch(number: int) -> Epoch:
     """Return the figures of an epoch."""
-    return Epoch(
-        loss=1 / number,
-        accuracy=0.5,
-        validation_loss=1 / number,
-        validation_accuracy=0.5,
-        seconds=1.0,
-        waiting_s=0.0,
-    )
+    return Epoch(1 / number, 0.5, 1 / number, 0.5, 1.0, 0.0)
 
 
 def test_checkpoints_survive_a_power_cut(disk: tuple[Path, Path], tmp_path: Path) -> None:
