@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
@@ -312,7 +313,7 @@ def read_splits(folder: Path) -> Splits:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file of a run folder: indented by one space, a line feed at its end."""
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:

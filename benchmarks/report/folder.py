@@ -23,7 +23,7 @@ def write_folder(
         photographs: the folder of the pictures to show; None leaves them out.
         preprocessing: how the models see them.
     """
-    with whole_folder(target) as partial:
+    with whole_folder(target, marker=REPORT) as partial:
         (partial / REPORT).write_text(to_json(report), encoding="utf-8")
         (partial / "report.md").write_text(write_report(report), encoding="utf-8")
         (partial / "report.csv").write_text(write_csv(report), encoding="utf-8")
