@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photographs.py)
 
-.PHONY: help install demo compact test test-arm test-wheel parity mutation-check lint format constraints clean
+.PHONY: help install demo compact test test-arm test-wheel docs parity mutation-check lint format constraints clean
 
 help:
 	@echo "make demo         train, export and classify on drawn pictures, with nothing downloaded but packages"
@@ -12,6 +12,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
+	@echo "make docs         build the documentation into site/; a broken link or picture fails"
 	@echo "make parity       measure every bound of docs/parity.md and write its tables"
 	@echo "make mutation-check  break the project on purpose and see that tests notice"
 	@echo "make lint         check style and types"
@@ -41,6 +42,11 @@ test-arm: $(READY)
 test-wheel: $(READY)
 	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
 
+docs: $(READY)
+	PYTHONPATH=. $(BIN)/python scripts/command_pages.py
+	$(BIN)/python -m zensical build --clean --strict --config-file mkdocs.yml
+	$(BIN)/python scripts/check_site.py site
+
 parity: $(READY)
 	rm -f docs/parity.json
 	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
@@ -63,4 +69,4 @@ constraints: $(READY)
 	 $(BIN)/pip freeze --exclude-editable) > constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .cache/arm .cache/environments .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo site *.egg-info .cache/arm .cache/environments .pytest_cache .mypy_cache .ruff_cache
