@@ -13,7 +13,7 @@ help:
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
 	@echo "make docs         build the documentation into site/; a broken link or picture fails"
-	@echo "make parity       measure every bound of docs/parity.md and write its tables"
+	@echo "make parity       measure every bound of docs/measurements/parity.md and write its tables"
 	@echo "make mutation-check  break the project on purpose and see that tests notice"
 	@echo "make lint         check style and types"
 	@echo "make format       put the code into style"
@@ -48,12 +48,12 @@ docs: $(READY)
 	$(BIN)/python scripts/check_site.py site
 
 parity: $(READY)
-	rm -f docs/parity.json
-	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
+	rm -f docs/measurements/parity.json
+	CATDOG_PARITY=docs/measurements/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
 	PYTHONPATH=. $(BIN)/python scripts/parity_page.py
 
 mutation-check: $(READY)
-	$(BIN)/python scripts/mutation_check.py docs/parity-mutations.json
+	$(BIN)/python scripts/mutation_check.py docs/measurements/parity-mutations.json
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ Usage: python scripts/ladder.py DATA NEGATIVES [EPOCHS]
 
 Short runs (default 16 epochs) of `trainer/recipes/compact.toml` with a fifth of the pictures for validation; the
 test pictures are the recipe's and are not looked at. Runs lie in runs/ladder/; one that was stopped goes on. Writes
-docs/ladder.md anew after each.
+docs/measurements/ladder.md anew after each.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from trainer.fit import predict_scores
 
 RECIPE = Path("trainer/recipes/compact.toml")
 RUNS = Path("runs/ladder")
-PAGE = Path("docs/ladder.md")
+PAGE = Path("docs/measurements/ladder.md")
 RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     "whole": ("the whole recipe", {}),
     "cutmix": ("no mixed pictures", {"cutmix": 0.0}),
@@ -47,12 +47,12 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
 
 _HEAD = """# What each ingredient of the compact recipe gives
 
-Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml) without its teacher, each with one thing
-changed, one seed, made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of
+Runs of {epochs} epochs of [the recipe](../../trainer/recipes/compact.toml) without its teacher, each with one thing
+changed, one seed, made by [scripts/ladder.py](../../scripts/ladder.py); the recipe itself trains longer. Shares of
 {pets:,} cats and dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals;
 differences are paired. An ingredient helps where leaving it out costs points, the teacher where it gives some. The
 odds of `neither` are fitted on the same pictures. [The ladder of an earlier recipe](ladder-first-recipe.md) has 12
-epochs; [decision 0013](decisions/0013-compact-network.md) says what both mean for the length that ships.
+epochs; [decision 0013](../decisions/0013-compact-network.md) says what both mean for the length that ships.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
 | --- | ---: | ---: | ---: | ---: |"""

@@ -2,7 +2,7 @@
 
 First the same tests have to pass without any fault; then a test that fails with one has noticed it. What only keeps
 tests from running, such as an error of syntax, does not count. Exit code 1 when a fault goes unnoticed. With a path
-as argument, what noticed each fault is kept there as JSON for docs/parity.md.
+as argument, what noticed each fault is kept there as JSON for docs/measurements/parity.md.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""All that a benchmark found out: what `report.json` holds, described in docs/benchmark-report.md."""
+"""All that a benchmark found out: what `report.json` holds, described in docs/reference/benchmark-report.md."""
 
 from __future__ import annotations
 

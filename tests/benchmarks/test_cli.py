@@ -19,8 +19,8 @@ from benchmarks.run.record import STAGES, STARTS, read_report
 from tests.benchmarks.conftest import read_csv, write_pictures
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = json.loads((ROOT / "docs/benchmark-report.schema.json").read_text())
-PAGE = (ROOT / "docs/benchmark-report.md").read_text()
+SCHEMA = json.loads((ROOT / "docs/reference/benchmark-report.schema.json").read_text())
+PAGE = (ROOT / "docs/reference/benchmark-report.md").read_text()
 
 
 def run(*arguments):

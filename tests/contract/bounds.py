@@ -1,4 +1,7 @@
-"""What "the same answer everywhere" means in numbers: tests hold to these bounds, docs/parity.md prints them."""
+"""What "the same answer everywhere" means in numbers.
+
+The tests hold to these bounds, and docs/measurements/parity.md prints them.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""One model, the same answer in every format, runtime and release; the bounds are those of docs/parity.md."""
+"""One model gives the same answer in every format, backend and release.
+
+The bounds are those of docs/measurements/parity.md.
+"""
 
 import re
 from pathlib import Path
