@@ -45,7 +45,7 @@ test-wheel: $(READY)
 docs: $(READY)
 	PYTHONPATH=. $(BIN)/python scripts/command_pages.py
 	$(BIN)/python -m zensical build --clean --strict --config-file mkdocs.yml
-	$(BIN)/python scripts/check_site.py site
+	$(BIN)/python scripts/check_site.py mkdocs.yml
 
 parity: $(READY)
 	rm -f docs/measurements/parity.json

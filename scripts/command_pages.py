@@ -1,6 +1,6 @@
-"""Write the pages docs/reference/command-line*.md from the Click commands themselves: python scripts/command_pages.py.
+"""Write docs/reference/command-line*.md from the Click commands themselves: python scripts/command_pages.py.
 
-`make docs` runs it first, and tests/docs/test_command_pages.py fails while a page says something else than the program.
+`make docs` runs it first. tests/docs/test_command_pages.py fails while a page says something else than the program.
 """
 
 import re
@@ -56,7 +56,7 @@ def overview() -> str:
         "# Command line",
         "",
         "This page is for everyone who uses the programs. It lists every command and leads you to its options.",
-        "Every command prints its options with `--help`, and its version with `--version` before the command's name.",
+        "Every command prints its options with `--help` or `-h`, every program its version with `--version`.",
         "[Exit codes](exit-codes.md) have a page of their own.",
     ]
     for program, (_, purpose) in PROGRAMS.items():
