@@ -24,7 +24,7 @@ def test_a_page_says_first_whom_it_is_for() -> None:
     docs = ROOT / "docs"
     for page in (docs / "index.md", *docs.glob("tasks/*.md"), *docs.glob("reference/*.md")):
         lines = [line for line in page.read_text().splitlines() if line and not line.startswith(("<!--", "#"))]
-        assert lines[0].startswith("This page is for "), page.name
+        assert lines[0].startswith(("This page is for ", "For ")), page.name
 
 
 def test_faults_of_the_navigation_are_seen(tmp_path: Path) -> None:
