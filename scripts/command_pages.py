@@ -90,19 +90,20 @@ def anchor(name: str) -> str:
 
 def _command(name: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=name)
-    lines = [
-        *_prose(command.help),
-        "",
-        "```text",
-        f"{name} {' '.join(command.collect_usage_pieces(context))}",
-        "```",
-    ]
-    options = [parameter for parameter in command.get_params(context) if isinstance(parameter, click.Option)]
-    rows = [_row(option, context) for option in options if not option.hidden]
-    lines += ["", "| option | meaning | default |", "| --- | --- | --- |", *rows, ""]
+    usage = f"{name} {' '.join(command.collect_usage_pieces(context))}"
+    lines = [*_prose(command.help), "", "```text", usage, "```", ""]
+    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    rows = [_row(option, context) for option in options if not option.hidden and not _is_everywhere(option)]
+    if rows:
+        lines += ["| option | meaning | default |", "| --- | --- | --- |", *rows, ""]
     if command.epilog:
         lines += [*_prose(command.epilog), ""]
     return lines
+
+
+def _is_everywhere(option: click.Option) -> bool:
+    """Say whether an option is one that the overview names for all programs."""
+    return bool({"--help", "--version"} & set(option.opts))
 
 
 def _prose(text: str | None) -> list[str]:
