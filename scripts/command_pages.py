@@ -90,8 +90,8 @@ def anchor(name: str) -> str:
 
 def _command(name: str, command: click.Command) -> list[str]:
     context = click.Context(command, info_name=name)
-    usage = f"{name} {' '.join(command.collect_usage_pieces(context))}"
-    lines = [*_prose(command.help), "", "```text", usage, "```", ""]
+    usage = f"Usage: `{name} {' '.join(command.collect_usage_pieces(context))}`"
+    lines = [*_prose(command.help), "", usage, ""]
     options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
     rows = [_row(option, context) for option in options if not option.hidden and not _is_everywhere(option)]
     if rows:

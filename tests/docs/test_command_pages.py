@@ -18,7 +18,7 @@ COMMANDS = {
 # Options of other programs that pages name.
 FOREIGN: set[str] = set()
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
-_CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}catdog-[^\n]*", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"\bcatdog-(?:train|export|edge|bench)\b[^\n`|;&)]*")
 
 
