@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import peak_of_script_mib
 from benchmarks.run.timing import describe, interleave
-from edge_runtime.bundle import Bundle, ModelFormat, Precision, read_bundle
+from edge_runtime.bundle import TFLITE, Bundle, Precision, read_bundle
 
 _SCRIPT = Path(__file__).parents[1] / "peers" / "plain_classify.py"
 _MEMORY_RUNS = 5
@@ -26,7 +26,7 @@ def int8_tflite(folder: Path, bundle: Bundle) -> Path:
         BenchmarkError: it has none.
     """
     for file in bundle.files:
-        if (file.format, file.precision) == (ModelFormat.TFLITE, Precision.INT8):
+        if (file.format, file.precision) == (TFLITE, Precision.INT8):
             return folder / file.path
     raise BenchmarkError(f"{folder}: has no int8 TFLite file to compare with. Export with --quantize int8.")
 

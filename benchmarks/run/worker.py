@@ -23,7 +23,7 @@ def main(bundle: str, precision: str, runtime: str, threads: str, picture: str) 
     from edge_runtime.errors import CatdogError
 
     try:
-        import_module(f"edge_runtime.backends.{BACKENDS[runtime].module}")
+        import_module(BACKENDS[runtime].module)
         imported = time.perf_counter()
         classifier = Classifier.open(Path(bundle), runtime, precision=precision, threads=int(threads))
         opened = time.perf_counter()
