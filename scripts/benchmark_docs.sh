@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes docs/measurements/benchmark/ anew: the report without photographs, the peers, and screenshots.
+# Make docs/measurements/benchmark/ anew: the report without photographs, the peers, and screenshots.
 # Run it on a quiet machine, from the root of the project.
 # Usage: sh scripts/benchmark_docs.sh BUNDLE DATA RUN    (PYTHON=.venv/bin/python by default)
 set -eu
@@ -14,8 +14,8 @@ trap 'rm -f "$peers"' EXIT
     cat <<'EOF'
 # The same model and pictures through what a user would write instead
 
-For readers who ask what `catdog-edge` costs or saves beside a plain script: at the end you know the time of a
-picture and of a whole process for each.
+This page is for readers who ask what `catdog-edge` costs or saves beside a plain script. At its end you know the
+time of a picture and of a whole process for each.
 
 - The figures are medians of one interleaved run of `catdog-bench peers`. Each program has its own defaults.
 - "A picture" is a picture in a process that goes on. "Whole process" is a process for one picture.
@@ -30,3 +30,5 @@ EOF
     cat "$peers"
 } > "$OUT/peers.md"
 "$PYTHON" -m benchmarks.report.browser "$OUT/report.html" "$OUT"
+# The documentation site makes a report.html of report.md.
+mv "$OUT/report.html" "$OUT/page.html"

@@ -47,8 +47,8 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
 
 _HEAD = """# What each ingredient of the compact recipe gives
 
-For readers who ask which parts of the compact recipe help in a short training: at the end you know what changing
-each one gives or costs.
+This page is for readers who ask which parts of the compact recipe help in a short training. At its end you know
+what changing each one gives or costs.
 
 How it was measured:
 
