@@ -10,7 +10,7 @@ echo "== 2. export to TFLite and ONNX, float32 and int8, and check each against 
 # 160 test pictures cannot show a drop of one point, so five are allowed. Exit code 4: too few pictures to tell.
 catdog-export --run runs/demo --quantize int8 --max-drop 0.05 || [ $? -eq 4 ]
 echo "== 3. classify pictures with the int8 file"
-catdog-edge classify --model bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
+catdog-edge classify --bundle bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
 echo "== 4. measure every file on this machine"
 catdog-bench run --model bundles/demo --data data/sample --out reports/demo --rounds 100
 catdog-bench recommend reports/demo || [ $? -eq 4 ]
