@@ -1,4 +1,4 @@
-"""The README stays one that is read in two minutes."""
+"""The README stays one that is read in two minutes, and CONTRIBUTING names files that are there."""
 
 import re
 
@@ -6,6 +6,7 @@ from tests.docs.examples import ROOT, examples
 
 README = ROOT / "README.md"
 TEXT = README.read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 WORDS, PICTURES, OUTPUT_LINES = 600, 2, 10
 
 
@@ -34,4 +35,13 @@ def test_its_links_and_paths_are_for_everyone() -> None:
     """Proves that the README links to files of the project only, and to nothing that only we have."""
     assert "../" not in TEXT
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_paths_of_contributing_exist() -> None:
+    """Proves that every file of the project that CONTRIBUTING names is there, but for those that a recipe makes."""
+    named = re.findall(r"`((?:edge_runtime|trainer|exporter|benchmarks|tests|docs|scripts)/[^`]*)`", CONTRIBUTING)
+    made = ("NAME", "_N.json")
+    assert [path for path in named if not any(word in path for word in made) and not (ROOT / path).exists()] == []
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", CONTRIBUTING)
     assert [link for link in links if not (ROOT / link).exists()] == []
