@@ -31,7 +31,20 @@ ROOMS = {
         "cli",
     ),
     "trainer": ("errors", "random_streams", "data", "network", "files", "training", "cli"),
-    "exporter": ("errors", "source", "files", "network", "formats", "report", "bundle_folder", "export", "cli"),
+    "exporter": (
+        "errors",
+        "source",
+        "files",
+        "network",
+        "formats",
+        "verification",
+        "plan",
+        "preparation",
+        "report",
+        "bundle_folder",
+        "export",
+        "cli",
+    ),
     "benchmarks": ("errors", "run", "report", "peers", "figures", "commands", "cli"),
 }
 
