@@ -138,8 +138,13 @@ def _groups(lines: list[str]) -> Iterator[_Group]:
 
 
 def _find(group: _Group, got: list[str], figures: bool) -> int:
-    """Return where a group's first line stands in the output; 0 if nowhere, so that it counts as missing."""
-    return next((at for at, line in enumerate(got) if _same(group.lines[0], line, figures)), 0)
+    """Return where a group stands in the output, or where its first line does; 0 if nowhere, so that it is missed."""
+    starts = [at for at, line in enumerate(got) if _same(group.lines[0], line, figures)]
+    for at in starts:
+        lines = got[at : at + len(group.lines)]
+        if len(lines) == len(group.lines) and all(map(_same, group.lines, lines, [figures] * len(lines))):
+            return at
+    return starts[0] if starts else 0
 
 
 def _lines(text: str) -> list[str]:

@@ -111,6 +111,7 @@ def test_a_difference_is_seen(said: str, printed: str) -> None:
         ("2026-11-24T01:51:24.423+00:00  cat", "2027-01-01T00:00:00.000+00:00  cat"),
         ("a\n...\nd", "a\nb\nc\nd"),
         ("...\nd", "b\nd"),
+        ("...\na 1\nc", "a 1\nb\na 1\nc"),
         ("a\n...", "a\nb\nc"),
         ('{"inference_ms": 1.2}', '{"inference_ms": 44.0}'),
         ("", ""),
