@@ -138,7 +138,7 @@ def _groups(lines: list[str]) -> Iterator[_Group]:
 
 
 def _find(group: _Group, got: list[str], figures: bool) -> int:
-    """Return where a group stands in the output, or where its first line does; 0 if nowhere, so that it is missed."""
+    """Return where a group stands in the output, or else its first line; 0 if nowhere, where it is missed."""
     starts = [at for at, line in enumerate(got) if _same(group.lines[0], line, figures)]
     for at in starts:
         lines = got[at : at + len(group.lines)]
