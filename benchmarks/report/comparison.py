@@ -109,8 +109,8 @@ def _footprint(old: Measured, new: Measured, tolerance: float) -> Iterator[Chang
 
 def _accuracies(old: BenchmarkReport, new: BenchmarkReport) -> Iterator[Change]:
     targets = new.pictures["targets"]
-    if targets is None or old.pictures["sha256"] != new.pictures["sha256"]:
-        return
+    if targets is None or old.pictures["sha256"] != new.pictures["sha256"] or old.labels != new.labels:
+        return  # answers are numbers of labels
     before = {(item.file, item.runtime): item for item in old.accuracy}
     for item in new.accuracy:
         if (item.file, item.runtime) in before:
@@ -138,6 +138,8 @@ def _warnings(old: BenchmarkReport, new: BenchmarkReport, common: int) -> Iterat
         yield "the two reports timed different pictures, so pairs of times are of different pictures"
     if old.pictures["sha256"] != new.pictures["sha256"]:
         yield "the two reports scored different pictures, so accuracies are not compared"
+    if old.labels != new.labels:
+        yield "the two reports have other labels or another order of them, so accuracies are not compared"
     alone = len(old.measured) + len(new.measured) - 2 * common
     if alone:
         yield f"{alone} configurations are in one report only"

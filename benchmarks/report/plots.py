@@ -101,8 +101,11 @@ def _latency_accuracy(report: BenchmarkReport) -> Any:
     """Draw each file at its best number of threads."""
     figure, axes = _figure(4.2)
     points = []
+    known = _has_accuracy(report)
     for item in _fastest_of_each(report):
         accuracy = report.accuracy_of(item.configuration)
+        if known and accuracy is None:  # a stopped run did not come to it
+            continue
         colour = _COLOURS.get(item.configuration.precision, _BLUE)
         x, y = item.total.median_ms, 100 * (accuracy.accuracy or 0.0 if accuracy else 0.0)
         points.append((x, y))
@@ -116,7 +119,6 @@ def _latency_accuracy(report: BenchmarkReport) -> Any:
     if keras is not None:
         axes.axhline(100 * keras, color=_INK, linewidth=1, linestyle=":", label="Keras")
     _draw_front(axes, _pareto(points))
-    known = _has_accuracy(report)
     axes.set(xlabel="median latency, file to label, ms", ylabel="accuracy, %" if known else "accuracy not known")
     figure.legend(loc="outside lower center", ncols=2, fontsize=10)
     return figure

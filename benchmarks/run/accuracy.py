@@ -45,6 +45,9 @@ def score_files(
 
     Yields:
         Each configuration with its scores `float64 (pictures, labels)`, when it is done.
+
+    Raises:
+        BenchmarkError: some could not be scored; raised after all others are yielded.
     """
     stop, steps = Event(), count(1)
     total = len(configurations) * -(-pictures // _CHUNK)
@@ -62,9 +65,16 @@ def score_files(
 
     report(0, total)
     pool = ThreadPoolExecutor(usable_cores())
+    futures = {pool.submit(run, item): item.name for item in configurations}
+    failures = []
     try:
-        for future in as_completed([pool.submit(run, item) for item in configurations]):
-            yield future.result()
+        for future in as_completed(futures):
+            if isinstance(error := future.exception(), BenchmarkError):
+                failures.append(f"{futures[future]}: {error}")
+            else:
+                yield future.result()
+        if failures:
+            raise BenchmarkError("; ".join(sorted(failures)))
     finally:  # also on Ctrl-C
         stop.set()
         pool.shutdown(cancel_futures=True)

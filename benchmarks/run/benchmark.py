@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.run.accuracy import Scores, find_disagreements, judge_file, score_files
 from benchmarks.run.conditions import machine, observe
 from benchmarks.run.latency import STARTED, LatencySession, list_configurations, thread_sweep
@@ -74,12 +75,16 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
         if not measured:
             raise KeyboardInterrupt
         scores: dict[Configuration, Scores] = {}
-        scored = timed and _until_stopped(
-            lambda: scores.update(score_files(folder, _once_a_file(measured), pixels, len(pictures),
-                                              report=step(PHASES[4])))
-        )  # fmt: skip
+        once = _once_a_file(configurations, measured)
+        try:
+            scored = timed and _until_stopped(
+                lambda: scores.update(score_files(folder, once, pixels, len(pictures), report=step(PHASES[4])))
+            )
+        except BenchmarkError as error:  # what is timed is kept
+            scored = True
+            session.left_out.append(("accuracy", str(error)))
         after = observe()
-    kept = dict(sorted(scores.items(), key=lambda item: configurations.index(item[0])))
+    kept = {item: scores[item] for item in once if item in scores}
     report = _report(bundle, plan, pictures, session, kept)
     faults = find_faults(before, after, measured)
     return replace(report, before=before, after=after, complete=timed and scored, invalid=faults)
@@ -131,9 +136,15 @@ def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
         signal.signal(signal.SIGINT, before)
 
 
-def _once_a_file(measured: tuple[Measured, ...]) -> tuple[Configuration, ...]:
-    """Return one configuration of each file and runtime: the number of threads changes no answer."""
-    by_file = {(item.configuration.file, item.configuration.runtime): item.configuration for item in measured}
+def _once_a_file(
+    configurations: tuple[Configuration, ...], measured: tuple[Measured, ...]
+) -> tuple[Configuration, ...]:
+    """Return the first of each file and runtime that was measured: the number of threads changes no answer."""
+    timed = {item.configuration for item in measured}
+    by_file: dict[tuple[str, str], Configuration] = {}
+    for item in configurations:
+        if item in timed:
+            by_file.setdefault((item.file, item.runtime), item)
     return tuple(by_file.values())
 
 

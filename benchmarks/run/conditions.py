@@ -53,7 +53,10 @@ class Conditions:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read back `to_dict`."""
-        return cls(**values)
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**known)
 
 
 def machine() -> dict[str, Any]:

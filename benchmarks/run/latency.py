@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.conditions import available_memory_mib
@@ -115,35 +116,42 @@ class LatencySession:
                     round_ms += 2 * sum(times) / STARTED
                     if last:
                         self._stack.enter_context(stack.pop_all())
-        if not self._candidates:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
-            raise BenchmarkError(f"{self._folder}: nothing of the bundle runs here. {reasons}")
+        self._refuse_nothing()
         return round_ms / 1e3
 
     def time(self, rounds: int, report: Report) -> None:
-        """Classify one picture a round with each: twice, and the second counts, as in a program that goes on."""
+        """Classify one picture a round with each: twice, and the second counts, as in a program that goes on.
+
+        A process that dies is left out, and the others go on.
+
+        Raises:
+            BenchmarkError: all have died.
+        """
         report(0, rounds)
         following = cycle(self._paths)
-        path = str(next(following))
+        question = _question(next(following))
 
-        def task(process: Process) -> list[float]:
-            process.ask(path)
-            times: list[float] = process.ask(path)
-            return times
+        def task(name: str) -> list[float]:
+            self._ask(name, question)
+            times: list[float] | None = self._ask(name, question)
+            return times or []
 
-        tasks = {name: partial(task, process) for name, process in self._processes.items()}
+        tasks = {name: partial(task, name) for name in self._processes}
         turns = take_turns(tasks, rounds=rounds, warm_up=WARM_UP, settle_s=SETTLE_S)
         for number, results in enumerate(turns, 1):
-            for name, times in results.items():
-                for stage, time_ms in zip(STAGES, times, strict=True):
+            for name in self._candidates:
+                for stage, time_ms in zip(STAGES, results[name], strict=True):
                     self._candidates[name].stages_ms[stage].append(time_ms)
-            path = str(next(following))
+            question = _question(next(following))
             report(number, rounds)
+            self._refuse_nothing()
 
     def weigh(self) -> None:
         """Ask every process for its memory."""
-        for name, process in self._processes.items():
-            self._candidates[name].memory_mib.update(process.ask("memory"))
+        for name in list(self._processes):
+            found = self._ask(name, "memory")
+            if found is not None:
+                self._candidates[name].memory_mib.update(found)
 
     def measured(self) -> tuple[Measured, ...]:
         """Return the configurations that could be measured, with the rounds that all have, fastest first."""
@@ -169,7 +177,7 @@ class LatencySession:
         arguments = (self._folder, what.precision, what.runtime, what.threads, self._paths[0])
         try:
             process = stack.enter_context(Process("benchmarks.run.worker", *arguments))
-            times: list[float] = process.ask(str(self._paths[0]))
+            times: list[float] = process.ask(_question(self._paths[0]))
         except BenchmarkError as error:
             self._leave_out(name, str(error))
             return []
@@ -190,7 +198,27 @@ class LatencySession:
         self._leave_out(name, f"needs {needed:.0f} MiB beside the others, {available:.0f} MiB are available")
         return False
 
+    def _ask(self, name: str, question: str) -> Any:
+        """Return what a process answers, or None when it is dead; then it is left out."""
+        if name not in self._processes:
+            return None
+        try:
+            return self._processes[name].ask(question)
+        except BenchmarkError as error:
+            self._leave_out(name, str(error))
+            return None
+
+    def _refuse_nothing(self) -> None:
+        if not self._candidates:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
+            raise BenchmarkError(f"{self._folder}: nothing of the bundle runs here. {reasons}")
+
     def _leave_out(self, name: str, reason: str) -> None:
         self.left_out.append((name, reason.replace(f"{self._folder}{os.sep}", "")))
         del self._candidates[name]
         self._processes.pop(name, None)
+
+
+def _question(path: Path) -> str:
+    """Return what asks a worker to classify a picture: on one line and in ASCII, whatever its name is."""
+    return json.dumps(str(path))

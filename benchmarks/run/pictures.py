@@ -148,9 +148,10 @@ def _by_folder(folder: Path, paths: list[Path], hashes: list[str], labels: tuple
 
 
 def label_of(path: Path, labels: tuple[str, ...]) -> int | None:
-    """Return the index of the label that the picture's folder is named for."""
-    name = path.parent.name.lower()
-    return labels.index(name) if name in labels else None
+    """Return the index of the label that the picture's folder is named for, in capitals or not."""
+    name = path.parent.name
+    same = [index for index, label in enumerate(labels) if label.casefold() == name.casefold()]
+    return labels.index(name) if name in labels else next(iter(same), None)
 
 
 def _sha256(path: Path) -> str:

@@ -17,6 +17,9 @@ REPORT = "report.json"
 STAGES = ("decode", "preprocess", "inference")
 STARTS = ("cold_start", "load", "first_inference")
 _DECIMALS = 4  # of a time in milliseconds
+# What readers of a report rely on.
+_MACHINE = frozenset(("board", "processor", "architecture", "cores", "memory_mib", "system", "python", "packages"))
+_PICTURES = frozenset(("count", "source", "with_keras_scores", "sha256", "timed_sha256", "targets"))
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,18 @@ class Measured:
         """Pictures a second, one after the other."""
         return 1000 / self.total.mean_ms
 
+    def __post_init__(self) -> None:
+        """Refuse samples from which no figure can be drawn.
+
+        Raises:
+            ValueError: a stage or a start has no sample, or the stages have not the same number.
+        """
+        counts = {len(self.stages_ms[stage]) for stage in STAGES}
+        if len(counts) > 1 or 0 in counts | {len(self.starts_ms[start]) for start in STARTS}:
+            raise ValueError(
+                f"{self.configuration.name}: expected samples of every start and as many of every stage"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON object: the samples, and for reading the figures drawn from them."""
         latency = {name: self.stage(name).to_dict() for name in STAGES} | {"total": self.total.to_dict()}
@@ -142,6 +157,12 @@ class Accuracy:
     confusion: list[list[int]] | None = None
     drift: dict[str, Any] | None = None
     gate: dict[str, Any] | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` gave."""
+        interval = values["interval"]
+        return cls(**values | {"interval": None if interval is None else tuple(interval)})
 
 
 @dataclass(frozen=True)
@@ -199,6 +220,18 @@ class BenchmarkReport:
     before: Conditions = field(default_factory=observe)
     after: Conditions = field(default_factory=observe)
 
+    def __post_init__(self) -> None:
+        """Refuse a report that nothing can be drawn from.
+
+        Raises:
+            ValueError: nothing is measured, or `machine` or `pictures` lack a key.
+        """
+        if not self.measured:
+            raise ValueError("no configuration is measured")
+        missing = [*sorted(_MACHINE - self.machine.keys()), *sorted(_PICTURES - self.pictures.keys())]
+        if missing:
+            raise ValueError(f"machine or pictures lack {', '.join(missing)}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `report.json`."""
         own = {"before": self.before.to_dict(), "after": self.after.to_dict()}
@@ -223,7 +256,7 @@ class BenchmarkReport:
             known |= {name: Conditions.from_dict(known[name]) for name in ("before", "after")}
             known |= {name: tuple(known[name]) for name in ("labels", "invalid")}
             known["measured"] = tuple(map(Measured.from_dict, known["measured"]))
-            known["accuracy"] = tuple(Accuracy(**item) for item in known["accuracy"])
+            known["accuracy"] = tuple(map(Accuracy.from_dict, known["accuracy"]))
             known["disagreements"] = tuple(Disagreement(**item) for item in known["disagreements"])
             known["left_out"] = tuple((name, reason) for name, reason in known["left_out"])
             return cls(**known)
@@ -256,7 +289,8 @@ def read_report(path: Path) -> BenchmarkReport:
 def to_json(report: BenchmarkReport) -> str:
     """Return the text of `report.json`, lists of plain values on one line."""
     text = json.dumps(report.to_dict(), indent=1, allow_nan=False)
-    return re.sub(r"\[[^\[\]{}]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    # Line breaks are between values only, where spaces may be in them.
+    return re.sub(r"\[[^\[\]{}]+\]", lambda found: re.sub(r"\n *", " ", found[0]), text) + "\n"
 
 
 def _plain(value: Any) -> Any:

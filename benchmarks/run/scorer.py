@@ -21,7 +21,7 @@ def main(bundle: str, precision: str, runtime: str, pixels_path: str) -> None:
     try:
         classifier = Classifier.open(Path(bundle), runtime, precision=precision, threads=1)
     except CatdogError as error:
-        sys.exit(str(error))
+        sys.exit(" ".join(str(error).split()))  # one line, which the parent reads
     print(json.dumps(len(pixels)), flush=True)
     for line in sys.stdin:
         start, stop = map(int, line.split())

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
@@ -186,6 +187,7 @@ class Process:
             BenchmarkError: it ended instead; the message is its last words.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
+        self._unanswered = 0  # questions whose answers a Ctrl-C kept from being read
         start = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
@@ -216,18 +218,23 @@ class Process:
             BenchmarkError: it ended; the message is its last words.
         """
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # the answer says why
             self._process.stdin.write(os.fsencode(line) + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer says why
-        return self._answer()
+        self._unanswered += 1
+        while self._unanswered > 1:
+            self._answer()
+            self._unanswered -= 1
+        answer = self._answer()
+        self._unanswered = 0
+        return answer
 
     def close(self) -> None:
         """End it and wait, so that the processor time it took is counted to this one's children."""
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # it is dead, and a question to it still waits in the pipe
+                    pipe.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:

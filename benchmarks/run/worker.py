@@ -1,8 +1,8 @@
 """One configuration in a process: `python -m benchmarks.run.worker BUNDLE PRECISION RUNTIME THREADS PICTURE`.
 
 It imports what `catdog-edge` imports and nothing else, so that its memory is that of a device. The first line it
-writes tells of the start; then it answers the path of a picture with the milliseconds of each stage, and `memory`
-with MiB.
+writes tells of the start; then it answers the path of a picture, as a JSON string, with the milliseconds of each
+stage, and `memory` with MiB.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(bundle: str, precision: str, runtime: str, threads: str, picture: str) 
         if request == "memory":
             answer: object = {"steady_mib": memory_mib(), "peak_mib": memory_mib("VmHWM")}
         else:
-            answer = times_ms(request)
+            answer = times_ms(json.loads(request))
         print(json.dumps(answer), flush=True)
 
 
