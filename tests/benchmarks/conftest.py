@@ -10,8 +10,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.cli import main
+from benchmarks.run.latency import LatencySession, list_configurations
+from benchmarks.run.pictures import find_pictures
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, read_bundle
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.picture.preprocessing import Preprocessing
 
@@ -78,3 +80,26 @@ def read_csv(path):
     """Return the rows of a CSV file as dicts."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def pictures_of(data, bundle, **options):
+    """Return what `find_pictures` finds for the bundle of a folder."""
+    return find_pictures(data, bundle, read_bundle(bundle), **options)
+
+
+def session_of(bundle, paths, *, threads=(1,)):
+    """Return a session that would measure every configuration of the bundle of a folder."""
+    found = read_bundle(bundle)
+    return LatencySession(bundle, found, list_configurations(found, threads), tuple(paths))
+
+
+@pytest.fixture
+def float_bundle(tmp_path, tflite_float32):
+    """A bundle with one float32 TFLite file."""
+    return write_bench_bundle(tmp_path / "bundle", {Precision.FLOAT32: tflite_float32})
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Six pictures of either label, in folders named for them."""
+    return write_pictures(tmp_path / "pictures")
