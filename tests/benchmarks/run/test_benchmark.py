@@ -1,0 +1,188 @@
+"""Whole runs on small real bundles: finished, stopped in each phase, and with what goes wrong on the way."""
+
+import io
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from benchmarks.errors import BenchmarkError
+from benchmarks.run import benchmark, latency
+from benchmarks.run.benchmark import PHASES, Plan, run_benchmark
+from benchmarks.run.progress import Progress
+from benchmarks.run.record import BenchmarkReport, to_json
+from edge_runtime.bundle import Precision
+from edge_runtime.errors import BundleError
+from tests.benchmarks.conftest import add_keras_scores, pictures_of, write_bench_bundle
+from tests.benchmarks.records import measured, one_way, timed
+
+PLAN = Plan(rounds=10, threads=(1,))
+
+
+class Watched(Progress):
+    """Progress that does something when a phase reaches a step, and keeps what it was told."""
+
+    def __init__(self, actions=()):
+        super().__init__(io.StringIO(), PHASES)
+        self.actions = dict(actions)
+        self.told = []
+        self.expected = {}
+
+    def expect(self, phase, seconds):
+        self.expected[phase] = seconds
+        super().expect(phase, seconds)
+
+    def step(self, phase, done, total):
+        self.told.append((phase, done, total))
+        super().step(phase, done, total)
+        action = self.actions.pop((phase, done), None)
+        if action:
+            action()
+
+
+def ctrl_c():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def few_starts(monkeypatch):
+    """Start each process twice where starts are not what a test is about."""
+    monkeypatch.setattr(latency, "STARTED", 2)
+    monkeypatch.setattr(benchmark, "STARTED", 2)
+
+
+def test_a_finished_run(bench_bundle, pictures):
+    """Every file is timed and scored, phases come in order to their end, and the report can be written."""
+    add_keras_scores(bench_bundle, pictures)
+    progress = Watched()
+    before = signal.getsignal(signal.SIGINT)
+    report = run_benchmark(bench_bundle, pictures, PLAN, progress)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert report.complete
+    assert (report.rounds, report.bundle, report.labels) == (10, "bundle", ("blue", "red"))
+    assert [item.rounds for item in report.measured] == [10, 10]
+    assert [item.accuracy for item in report.accuracy] == [1, 1]
+    assert {item.file for item in report.accuracy} == {item.configuration.file for item in report.measured}
+    assert all(item.drift["pictures"] == 12 for item in report.accuracy)
+    assert report.disagreements == ()
+    assert report.left_out == ()
+    assert list(dict.fromkeys(phase for phase, *_ in progress.told)) == list(PHASES)
+    for phase in ("finding pictures", "reading pictures", "timing", "scoring"):
+        *_, (_, done, total) = (step for step in progress.told if step[0] == phase)
+        assert done == total
+    assert all(seconds > 0 for seconds in progress.expected.values())
+    assert BenchmarkReport.from_dict(json.loads(to_json(report))).bundle == "bundle"
+
+
+def test_the_pictures_of_a_run_are_described(float_bundle, pictures):
+    """How many, whence, whose labels, and hashes of all and of those that were timed."""
+    found = run_benchmark(float_bundle, pictures, PLAN, Watched()).pictures
+    expected = pictures_of(pictures, float_bundle)
+    assert (found["count"], found["with_keras_scores"]) == (12, False)
+    assert found["targets"] == expected.targets.tolist()
+    assert found["sha256"] == expected.digest
+    assert found["timed_sha256"] == expected.keep(np.arange(10)).digest
+
+
+def test_fewer_pictures_than_rounds_are_timed_again(float_bundle, pictures):
+    """Three pictures serve ten rounds; the hash of the timed ones is that of all."""
+    report = run_benchmark(float_bundle, pictures, Plan(10, (1,), pictures=3), Watched())
+    assert report.pictures["count"] == 3
+    assert report.pictures["sha256"] == report.pictures["timed_sha256"]
+    assert report.measured[0].rounds == 10
+    assert len(report.accuracy[0].answers) == 3
+
+
+@pytest.mark.parametrize("phase", ["finding pictures", "reading pictures", "starting"])
+def test_stopped_before_anything_is_measured(float_bundle, pictures, phase):
+    """There is nothing to write, which is told by a KeyboardInterrupt, and Ctrl-C is afterwards what it was."""
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(float_bundle, pictures, PLAN, Watched({(phase, 1): ctrl_c}))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_stopped_while_timing(float_bundle, pictures):
+    """After four rounds: a report of four rounds with memory, marked incomplete, without accuracy."""
+    report = run_benchmark(float_bundle, pictures, Plan(1000, (1,)), Watched({("timing", 4): ctrl_c}))
+    (item,) = report.measured
+    assert (item.rounds, report.rounds, report.complete) == (4, 1000, False)
+    assert item.steady_mib > 10
+    assert (report.accuracy, report.disagreements) == ((), ())
+
+
+def test_stopped_twice_while_timing(float_bundle, pictures):
+    """The second Ctrl-C, which does not wait, loses nothing of what is measured."""
+
+    def twice():
+        ctrl_c()
+        ctrl_c()
+
+    report = run_benchmark(float_bundle, pictures, Plan(1000, (1,)), Watched({("timing", 4): twice}))
+    assert not report.complete
+    assert 3 <= report.measured[0].rounds <= 4
+
+
+def test_stopped_while_scoring(float_bundle, pictures):
+    """All rounds are there, the accuracy is not, and the report is marked incomplete."""
+    report = run_benchmark(float_bundle, pictures, PLAN, Watched({("scoring", 0): ctrl_c}))
+    assert report.measured[0].rounds == 10
+    assert (report.accuracy, report.complete) == ((), False)
+
+
+def test_a_file_that_cannot_be_scored_does_not_cost_the_times(bench_bundle, pictures):
+    """Damaged after it was timed, it is told among what was left out, and the other has its accuracy."""
+    damaged = bench_bundle / "model.int8.tflite"
+    report = run_benchmark(
+        bench_bundle, pictures, PLAN, Watched({("timing", 10): lambda: damaged.write_bytes(b"x")})
+    )
+    assert len(report.measured) == 2
+    assert [item.file for item in report.accuracy] == ["model.float32.tflite"]
+    ((name, reason),) = report.left_out
+    assert name == "accuracy"
+    assert "model.int8.tflite" in reason
+
+
+def test_what_cannot_be_measured_is_told_before_anything_starts(float_bundle, pictures, tmp_path):
+    """No bundle and no pictures are errors with the folder's name."""
+    with pytest.raises(BundleError, match="nothing"):
+        run_benchmark(tmp_path / "nothing", pictures, PLAN, Watched())
+    with pytest.raises(BenchmarkError, match="nothing"):
+        run_benchmark(float_bundle, tmp_path / "nothing", PLAN, Watched())
+
+
+def test_pictures_of_odd_names_go_all_the_way(float_bundle, pictures):
+    """A name with a line break and one that is not UTF-8 are timed and scored like any other."""
+    for path, name in zip(
+        sorted((pictures / "red").iterdir()), ("a\nb.png", os.fsdecode(b"\xe4.png")), strict=False
+    ):
+        path.rename(path.with_name(name))
+    report = run_benchmark(float_bundle, pictures, PLAN, Watched())
+    assert report.complete
+    assert (report.pictures["count"], report.accuracy[0].accuracy) == (12, 1)
+
+
+def test_the_gates_of_the_export_travel_with_the_report(tmp_path, tflite_float32, tflite_int8, pictures):
+    """Each file's verdict, and the smallest drop that any of them allowed, which judges here too."""
+    bundle = write_bench_bundle(tmp_path / "b", {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8})
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for file, (state, max_drop) in zip(manifest["files"], (("passed", 0.03), ("failed", 0.02)), strict=True):
+        file["drift"] = {"gate": {"state": state, "max_drop": max_drop, "pictures_needed": 0}}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    add_keras_scores(bundle, pictures)
+    report = run_benchmark(bundle, pictures, PLAN, Watched())
+    assert report.manifest_gates == {"model.float32.tflite": "passed", "model.int8.tflite": "failed"}
+    assert report.max_drop == 0.02
+    assert {item.gate["max_drop"] for item in report.accuracy} == {0.02}
+
+
+def test_each_file_is_scored_once_in_the_order_of_the_bundle():
+    """Whichever number of threads was fastest, files come in the order in which they were listed."""
+    ways = tuple(one_way(precision, threads) for threads in (1, 2) for precision in ("int8", "float32"))
+    items = [timed(way, [5.0 - way.threads] * 4) for way in reversed(ways)]
+    assert benchmark._once_a_file(ways, tuple(items)) == ways[:2]
+    without_first = tuple(item for item in items if item.configuration != ways[0])
+    assert benchmark._once_a_file(ways, without_first) == (ways[1], ways[2])
+    assert benchmark._once_a_file(ways, (measured("float16", 3),)) == ()
