@@ -127,7 +127,8 @@ def test_the_table_has_a_row_for_each_group():
     lines = text.splitlines()
     assert len(lines) == 4
     assert len({line.count("|") for line in lines}) == 1
-    assert "| as they are | cat | 2,000 | 99.5% [99.1%, 99.7%] | 99.0% [98.5%, 99.4%] | 0.2% [0.1%, 0.6%] |" in lines[2]
+    row = "| as they are | cat | 2,000 | 99.5% [99.1%, 99.7%] | 99.0% [98.5%, 99.4%] | 0.2% [0.1%, 0.6%] |"
+    assert row in lines[2]
     assert "| grey | dog | 1 | 0.0% [0.0%, 79.3%] | 0.0% [0.0%, 79.3%] | 100.0% [20.7%, 100.0%] |" in lines[3]
 
 
