@@ -38,7 +38,7 @@ def score_files(
 
     Args:
         folder: the bundle.
-        configurations: one for each file and runtime.
+        configurations: one for each file and backend.
         pixels: `.npy` file of `uint8 (N, height, width, 3)`.
         pictures: how many of its rows to score.
         report: called with pictures done and in all, of all files together.
@@ -51,7 +51,7 @@ def score_files(
 
     def run(configuration: Configuration) -> tuple[Configuration, Scores]:
         rows: list[list[float]] = []
-        arguments = (folder, configuration.precision, configuration.runtime, pixels)
+        arguments = (folder, configuration.precision, configuration.backend, pixels)
         with Process("benchmarks.run.scorer", *arguments) as process:
             for start in range(0, pictures, _CHUNK):
                 if stop.is_set():
@@ -75,7 +75,7 @@ def judge_file(
 ) -> Accuracy:
     """Return what the answers are worth, as far as true labels and Keras scores are known."""
     answers = scores.argmax(axis=1)
-    found = Accuracy(configuration.file, configuration.runtime, answers.tolist())
+    found = Accuracy(configuration.file, configuration.backend, answers.tolist())
     if pictures.targets is None:
         return found
     right = int((answers == pictures.targets).sum())
@@ -101,7 +101,7 @@ def find_disagreements(
     """Return the pictures that not all give the same label, those with the widest spread of scores first.
 
     Args:
-        scores: `float64 (N, labels)` by the name of file and runtime.
+        scores: `float64 (N, labels)` by the name of file and backend.
         pictures: the pictures.
         labels: the bundle's labels.
     """

@@ -132,9 +132,8 @@ def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
 
 
 def _once_a_file(measured: tuple[Measured, ...]) -> tuple[Configuration, ...]:
-    """Return one configuration of each file and runtime: the number of threads changes no answer."""
-    by_file = {(item.configuration.file, item.configuration.runtime): item.configuration for item in measured}
-    return tuple(by_file.values())
+    """Return one configuration for each file and backend. The number of threads does not change the answers."""
+    return tuple({item.configuration.file_and_backend: item.configuration for item in measured}.values())
 
 
 def _report(
@@ -146,7 +145,7 @@ def _report(
 ) -> BenchmarkReport:
     gates = {file.path: file.drift["gate"] for file in bundle.files if "gate" in file.drift}
     max_drop = min((float(gate["max_drop"]) for gate in gates.values()), default=DEFAULT_MAX_DROP)
-    named = {f"{item.file} {item.runtime}": values for item, values in scores.items()}
+    named = {f"{item.file} {item.backend}": values for item, values in scores.items()}
     return BenchmarkReport(
         bundle=bundle.name,
         labels=bundle.labels,

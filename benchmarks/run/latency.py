@@ -1,4 +1,4 @@
-"""Time and memory of every file of a bundle with every installed runtime, each in a process of its own."""
+"""Time and memory of every file of a bundle with every installed backend, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def thread_sweep() -> tuple[int, ...]:
 
 
 def list_configurations(bundle: Bundle, threads: tuple[int, ...]) -> tuple[Configuration, ...]:
-    """Return every file with every installed runtime that reads its format, with each number of threads."""
+    """Return every file with every installed backend that reads its format, with each number of threads."""
     return tuple(
-        Configuration(file.path, str(file.format), str(file.precision), runtime, count)
+        Configuration(file.path, str(file.format), str(file.precision), backend, count)
         for count in threads
-        for file, runtime in candidates(bundle)
+        for file, backend in candidates(bundle)
     )
 
 
@@ -166,7 +166,7 @@ class LatencySession:
         """Start one process, note how long that took, and return the stages of a second picture."""
         item = self._candidates[name]
         what = item.configuration
-        arguments = (self._folder, what.precision, what.runtime, what.threads, self._paths[0])
+        arguments = (self._folder, what.precision, what.backend, what.threads, self._paths[0])
         try:
             process = stack.enter_context(Process("benchmarks.run.worker", *arguments))
             times: list[float] = process.ask(str(self._paths[0]))

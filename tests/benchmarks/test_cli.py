@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.cli import main
-from benchmarks.commands import report as report_cli
+from benchmarks.commands import run as run_command
 from benchmarks.run.record import STAGES, STARTS, read_report
 from tests.benchmarks.conftest import read_csv, write_pictures
 
@@ -38,7 +38,7 @@ def test_no_picture_is_one_clear_line(tmp_path, bench_bundle, name):
 
 def test_a_missing_library_is_missed_at_once(monkeypatch, tmp_path, bench_bundle):
     """What the report needs is asked for before anything is measured, and the extra that brings it is named."""
-    monkeypatch.setattr(report_cli, "MEASURING", ("json", "no_such_library"))
+    monkeypatch.setattr(run_command, "MEASURING", ("json", "no_such_library"))
     done = run("--model", bench_bundle, "--data", tmp_path)
     assert done.exit_code == 1
     assert done.stderr.startswith("error: no_such_library is not installed.")
@@ -121,7 +121,7 @@ def test_pictures_in_folders_named_for_labels_give_an_accuracy_without_drift(tmp
     unknown.write_bytes(one.read_bytes())
     assert run("--model", bench_bundle, "--data", unknown, "--out", out, *options).exit_code == 0
     assert read_report(out).accuracy[0].accuracy is None
-    assert "Not known" in (out / "report.md").read_text()
+    assert "Unknown. The pictures" in (out / "report.md").read_text()
 
 
 def test_stopped_run_writes_what_is_there(tmp_path, bench_bundle):
