@@ -38,9 +38,9 @@ class CompareOptions:
 @AS_JSON
 @takes(CompareOptions)
 def compare(options: CompareOptions) -> None:
-    """Compare two reports, and print each change with its 95 % interval.
+    """Show what changed from one report to another.
 
-    OLD and NEW are report folders. Exit code 3 if there is a regression.
+    OLD and NEW are report folders. Each change has its 95 % interval. Exit code 3 if there is a regression.
     """
     with one_line_errors("bench"):
         from benchmarks.report.comparison import compare as compare_reports

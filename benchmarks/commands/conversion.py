@@ -31,9 +31,9 @@ class ConversionOptions:
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
 @takes(ConversionOptions)
 def conversion(options: ConversionOptions) -> None:
-    """Compare a bundle's int8 files with those that the converters write by default.
+    """Compare int8 files with those of the converters' defaults.
 
-    Prints a JSON object with time and accuracy of each.
+    Prints a JSON object with time and accuracy of both.
     """
     with one_line_errors("export"):
         from benchmarks.figures.conversion import compare_conversions

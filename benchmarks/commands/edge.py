@@ -52,7 +52,10 @@ class ColdStartOptions:
 @_rounds(20, "Processes of each kind.")
 @takes(ColdStartOptions)
 def cold_start(options: ColdStartOptions) -> None:
-    """Compare whole processes: catdog-edge classify with the shortest script, and its help with Click."""
+    """Compare whole processes with the shortest script.
+
+    Both classify one picture. The help of catdog-edge is compared with the import of Click.
+    """
     with one_line_errors("bench"), _progress(options.rounds) as report:
         from benchmarks.figures.cold_start import measure_cold_start
 
@@ -75,7 +78,7 @@ class OverheadOptions:
 @_rounds(500, "Calls of each kind.")
 @takes(OverheadOptions)
 def overhead(options: OverheadOptions) -> None:
-    """Compare a call of the library on an array with a call of the bare interpreter."""
+    """Compare a call of the library with the bare interpreter."""
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.overhead import measure_overhead
 
@@ -99,7 +102,10 @@ class InferenceOptions:
 @_rounds(100, "Pairs of inferences with each file.")
 @takes(InferenceOptions)
 def inference(options: InferenceOptions) -> None:
-    """Time the inference of every file twice: after a pause, as for a camera, and right after that."""
+    """Time the inference of every file of several bundles.
+
+    Each file runs twice per round: after a pause, as for a frame of a camera, and at once after that.
+    """
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.inference import measure_inference
 
@@ -125,7 +131,10 @@ class ThroughputOptions:
               help="Pictures of the long run whose memory is measured.")  # fmt: skip
 @takes(ThroughputOptions)
 def throughput(options: ThroughputOptions) -> None:
-    """Compare the time for a folder with that of a plain loop, and measure the memory of a long run."""
+    """Compare the time for a folder with that of a plain loop.
+
+    The memory of a long run is measured too.
+    """
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.throughput import measure_throughput
 
@@ -152,7 +161,7 @@ class SoakOptions:
 @click.option("--count", type=click.IntRange(1001), default=200_000, show_default=True, help="Classifications.")
 @takes(SoakOptions)
 def run_soak(options: SoakOptions) -> None:
-    """Measure whether the memory grows over many classifications in one process."""
+    """Measure whether the memory grows in a long run."""
     with one_line_errors("bench"), _progress(options.count) as report, _quiet():
         from benchmarks.figures.soak import soak
 
@@ -177,7 +186,10 @@ class WatchOptions:
 @_rounds(5, "Passes of each decoder.")
 @takes(WatchOptions)
 def watch_video(options: WatchOptions) -> None:
-    """Watch a video of 640 x 480 pixels and 30 frames per second on one core, and time the decoders."""
+    """Watch a video on one core, and time the decoders.
+
+    The video has 640 x 480 pixels and 30 frames per second.
+    """
     with one_line_errors("camera"), _quiet():
         from benchmarks.figures.video import measure_decoders, measure_watch
 
@@ -200,7 +212,10 @@ class DecodersOptions:
               help="Width and height of the picture in pixels.")  # fmt: skip
 @takes(DecodersOptions)
 def weigh_decoders(options: DecodersOptions) -> None:
-    """Measure the peak memory of reading a large picture, in bytes per pixel for each format."""
+    """Measure the peak memory of reading a large picture.
+
+    Prints bytes per pixel for each picture format.
+    """
     with one_line_errors("bench"):
         from benchmarks.figures.decoders import measure_decoders_memory
 

@@ -35,7 +35,7 @@ class PeersOptions:
 @AS_JSON
 @takes(PeersOptions)
 def peers(options: PeersOptions) -> None:
-    """Compare with the scripts that a user would write instead.
+    """Compare with scripts that a user would write instead.
 
     These are label_image, plain LiteRT, plain ONNX Runtime and, with --run, Keras.
     """

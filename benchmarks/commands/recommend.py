@@ -29,10 +29,10 @@ class RecommendOptions:
 @AS_JSON
 @takes(RecommendOptions)
 def recommend(options: RecommendOptions) -> None:
-    """Name the file to ship: the one with the lowest p95 that passed the gate.
+    """Name the file to ship on this machine.
 
-    REPORT is a report folder; the default is the newest in reports/. Exit code 4 if no file has passed yet, or if
-    the figures cannot be trusted.
+    It is the file with the lowest p95 that passed the gate. REPORT is a report folder; the default is the newest in
+    reports/. Exit code 4 if no file has passed yet, or if the figures cannot be trusted.
     """
     with one_line_errors("bench"):
         from benchmarks.report.recommendation import recommend as choose

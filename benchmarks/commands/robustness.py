@@ -35,7 +35,7 @@ class RobustnessOptions:
 @AS_JSON
 @takes(RobustnessOptions)
 def robustness(options: RobustnessOptions) -> None:
-    """Classify distorted test pictures, and print the share of right answers.
+    """Count the right answers to distorted test pictures.
 
     The pictures are cropped, darkened, blurred, turned and more.
     """

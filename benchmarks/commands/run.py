@@ -47,9 +47,10 @@ class RunOptions:
 @click.option("--without-photographs", is_flag=True, help="Show no photographs, so that the page can be shared.")
 @takes(RunOptions)
 def run(options: RunOptions) -> None:
-    """Measure every file of a bundle with every installed backend, and write a report.
+    """Measure a bundle on this machine and write a report.
 
-    Ctrl-C ends the measurement. The report then has what was measured until then and is marked incomplete.
+    Every file of the bundle runs with every installed backend. Ctrl-C ends the measurement. The report then holds
+    what was measured so far, and is marked incomplete.
     """
     with one_line_errors("bench", stopped="stopped before anything was measured"):
         bundle = options.bundle or default_bundle()

@@ -28,7 +28,7 @@ class TrainingSpeedOptions:
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Trainings of each kind.")
 @takes(TrainingSpeedOptions)
 def training_speed(options: TrainingSpeedOptions) -> None:
-    """Compare the time of an epoch of catdog-train with that of plain Keras fit.
+    """Compare the time of an epoch with that of plain Keras fit.
 
     Prints a JSON object.
     """
