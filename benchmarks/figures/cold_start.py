@@ -1,4 +1,4 @@
-"""Whole processes: `catdog-edge` against the shortest script, and its help against Click alone."""
+"""Compare whole processes: `catdog-edge` with the shortest script, and its help with Click alone."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def int8_tflite(folder: Path, bundle: Bundle) -> Path:
     """Return the path of a bundle's int8 TFLite file.
 
     Raises:
-        BenchmarkError: it has none.
+        BenchmarkError: there is none.
     """
     for file in bundle.files:
         if (file.format, file.precision) == (ModelFormat.TFLITE, Precision.INT8):
             return folder / file.path
-    raise BenchmarkError(f"{folder}: has no int8 TFLite file to compare with. Export with --quantize int8.")
+    raise BenchmarkError(f"{folder}: the bundle has no int8 TFLite file. Export it with --quantize int8.")
 
 
 def measure_cold_start(
@@ -39,17 +39,17 @@ def measure_cold_start(
     rounds: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Time four commands in turns, and take the peak memory of the two that classify, both with LiteRT.
+    """Time four commands in turns, and measure the peak memory of the two that classify. Both use LiteRT.
 
     Args:
         folder: a bundle with an int8 TFLite file.
         picture: the picture to classify.
         python: Python of the environment to measure.
         rounds: runs of each command.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
-        A JSON object: times in ms, memory in MiB, and the two ratios of each.
+        A JSON object: times in ms, memory in MiB, and ratios of both.
 
     Raises:
         BenchmarkError: a command failed, or `catdog-edge` is not installed beside `python`.
@@ -58,7 +58,7 @@ def measure_cold_start(
     command = python.with_name("catdog-edge")
     if not command.exists():
         raise BenchmarkError(
-            f"{command}: not there. Install the project in this environment, or name another's Python."
+            f"{command}: not there. Install the project in this environment, or name another with --python."
         )
     ours = [str(command), "classify", str(picture), "--model", str(folder), "--backend", "litert"]
     tasks = {
@@ -89,7 +89,7 @@ def _process(command: list[str]) -> Callable[[], object]:
 
 
 def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """Return the median of the ratios of each round, in which both met the same disturbance."""
+    """Return the median of the ratios of the rounds. In a round both had the same disturbance."""
     return float(np.median(ours / theirs))
 
 

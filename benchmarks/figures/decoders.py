@@ -1,4 +1,4 @@
-"""Peak memory of reading a large picture, by format: where `DECODER_BYTES` of `picture.decoding` comes from."""
+"""Measure the peak memory of reading a large picture. `DECODER_BYTES` of `picture.decoding` comes from here."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ print(peak() - before)
 
 
 def measure_decoders_memory(*, side: int) -> dict[str, float]:
-    """Write a square picture in each format, read each in a process of its own, and weigh it.
+    """Write a square picture in each format, read it in its own process, and measure that process.
 
     Args:
         side: width and height in pixels.
 
     Returns:
-        Bytes a pixel at the peak, beyond the process before, by format.
+        For each format the bytes per pixel at the peak, without the memory of the process before.
 
     Raises:
         BenchmarkError: a picture could not be read.

@@ -1,4 +1,4 @@
-"""What the library adds to a bare interpreter on a ready tensor."""
+"""Measure what the library adds to a bare interpreter on a ready tensor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def measure_overhead(
     Args:
         folder: a bundle with an int8 TFLite file.
         rounds: calls of each.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
         A JSON object: times in ms, and the ratio of the medians.

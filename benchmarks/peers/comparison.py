@@ -58,7 +58,7 @@ def list_peers(folder: Path, bundle: Bundle, run: Path | None) -> dict[str, Peer
         peers[ours] = Peer("ours", (str(folder), "onnxruntime", "int8"), ours)
         peers["plain ONNX Runtime"] = Peer("plain_onnx", (str(onnx),), ours)
     if not peers:
-        raise BenchmarkError(f"{folder}: has no int8 file that a runtime here loads. Export with --quantize int8.")
+        raise BenchmarkError(f"{folder}: has no int8 file that a backend here loads. Export with --quantize int8.")
     if run is not None:
         model = run / "model.keras"
         if not model.exists():

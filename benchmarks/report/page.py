@@ -1,4 +1,4 @@
-"""`report.html` of a benchmark: one page that needs nothing beside it and reaches for nothing."""
+"""Write `report.html` of a benchmark: one page that needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def write_page(report: BenchmarkReport, *, data: Path | None, preprocessing: Pre
 
     Args:
         report: what to show.
-        data: the folder of the pictures, to show those on which the files disagree; None leaves photographs out.
-        preprocessing: how the models see them.
+        data: the folder of the pictures. The page shows those on which the files disagree; None shows none.
+        preprocessing: how a picture becomes the models' input.
     """
     import markdown
 
@@ -63,7 +63,7 @@ def write_page(report: BenchmarkReport, *, data: Path | None, preprocessing: Pre
 
 
 def _with_plots(body: str, plots: dict[str, str]) -> str:
-    """Put the drawings where the Markdown names pictures; those that follow each other go side by side."""
+    """Put each drawing where the Markdown names a picture. Drawings that follow each other go side by side."""
 
     def drawn(found: re.Match[str]) -> str:
         names = re.findall(r'src="([\w-]+)\.png"', found[0])
@@ -94,7 +94,7 @@ def _with_photographs(body: str, report: BenchmarkReport, data: Path, preprocess
 
 
 def _embedded(path: Path, preprocessing: Preprocessing) -> str:
-    """Return the picture as the model sees it, as a `data:` address, or nothing when it cannot be read."""
+    """Return the picture as the model sees it, as a `data:` address; empty if it cannot be read."""
     from PIL import Image
 
     try:

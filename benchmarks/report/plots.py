@@ -1,4 +1,4 @@
-"""Plots of a benchmark with matplotlib: PNG for Markdown, SVG that follows light and dark for the page."""
+"""Plots of a benchmark with matplotlib: PNG for Markdown, and SVG that follows light and dark for the page."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.report.looks import list_looks
 from benchmarks.run.record import STAGES, Accuracy, BenchmarkReport, Measured
 
-# What each plot shows, in words, by name.
+# The title of each plot, by name.
 PLOTS = {
     "latency-accuracy": "Accuracy against latency, with the Pareto front",
     "distributions": "Distribution of the latency, by file and threads",
@@ -22,13 +23,11 @@ PLOTS = {
     "footprint": "Memory and size",
     "confusion": "Confusion matrices",
 }
-_COLOURS = {"float32": "#4f86c6", "float16": "#8a6fc0", "dynamic": "#d98b2b", "int8": "#3a9d5d", "mixed": "#c85a8a"}
-_MARKERS = {"litert": "o", "tflite-runtime": "s", "onnxruntime": "^"}
 _STAGE_COLOURS = ("#d98b2b", "#8a6fc0", "#4f86c6")
 _BLUE, _ORANGE = "#4f86c6", "#d98b2b"
-# Stand for the page's own colours, and are replaced by them in an SVG.
+# Stand-ins: an SVG gets the page's own colours in their place.
 _INK, _LINE = "#1c1c1d", "#bbbbbc"
-_WIDTH = 5.2  # inches: as wide as a phone at the size of its text
+_WIDTH = 5.2  # inches; a phone shows the text at its normal size
 _STYLE = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
     **dict.fromkeys(("axes.edgecolor", "grid.color"), _LINE),
@@ -45,13 +44,13 @@ _STYLE = {
 
 
 def write_png(report: BenchmarkReport, folder: Path) -> None:
-    """Write every plot that there is something for as `NAME.png`."""
+    """Write each plot that has data as `NAME.png`."""
     for name, figure in _figures(report):
         figure.savefig(folder / f"{name}.png", dpi=130, facecolor="white")
 
 
 def svg_plots(report: BenchmarkReport) -> dict[str, str]:
-    """Return every plot that there is something for as `<svg>`, with the page's own colours and letters."""
+    """Return each plot that has data as `<svg>`, with the page's own colours and letters."""
     return {name: _svg(figure, name) for name, figure in _figures(report)}
 
 
@@ -98,22 +97,21 @@ def _figure(height: float, **grid: Any) -> tuple[Any, Any]:
 
 
 def _latency_accuracy(report: BenchmarkReport) -> Any:
-    """Draw each file at its best number of threads."""
+    """Draw each file with each backend at its fastest number of threads."""
     figure, axes = _figure(4.2)
-    points = []
+    looks, points = list_looks(report), []
     known = _has_accuracy(report)
     for item in _fastest_of_each(report):
         accuracy = report.accuracy_of(item.configuration)
-        if known and accuracy is None:  # a stopped run did not come to it
+        if known and accuracy is None:  # a stopped run has not scored it
             continue
-        colour = _COLOURS.get(item.configuration.precision, _BLUE)
+        look = looks[item.configuration.file_and_backend]
         x, y = item.total.median_ms, 100 * (accuracy.accuracy or 0.0 if accuracy else 0.0)
         points.append((x, y))
         if accuracy is not None and accuracy.interval is not None:
-            axes.plot([x, x], _reach(accuracy), color=colour, alpha=0.5, linewidth=2)
-        axes.plot(item.total.median_interval_ms, [y, y], color=colour, alpha=0.6, linewidth=2)
-        marker = _MARKERS.get(item.configuration.runtime, "o")
-        axes.plot(x, y, marker, color=colour, markersize=9, label=_kind(item), linestyle="")
+            axes.plot([x, x], _reach(accuracy), color=look.colour, alpha=0.5, linewidth=2)
+        axes.plot(item.total.median_interval_ms, [y, y], color=look.colour, alpha=0.6, linewidth=2)
+        axes.plot(x, y, look.marker, color=look.colour, markersize=9, label=look.name, linestyle="")
     axes.margins(0.1)
     keras = next((item.drift["keras_accuracy"] for item in report.accuracy if item.drift), None)
     if keras is not None:
@@ -125,14 +123,17 @@ def _latency_accuracy(report: BenchmarkReport) -> Any:
 
 
 def _reach(accuracy: Accuracy) -> list[float]:
-    """Return the ends of the bar in per cent: of the difference from Keras where that is known, which is surer."""
+    """Return the ends of an accuracy's bar in per cent.
+
+    They are those of the difference from Keras if it is known, as that interval is narrower.
+    """
     if accuracy.drift is None:
         return [100 * end for end in accuracy.interval or ()]
     return [100 * (accuracy.drift["keras_accuracy"] + end) for end in accuracy.drift["difference_interval"]]
 
 
 def _draw_front(axes: Any, front: list[tuple[float, float]]) -> None:
-    """Draw the front as steps, from below the fastest to right of the most accurate."""
+    """Draw the front as steps, from the fastest point to the right edge."""
     xs, ys = (list(ends) for ends in zip(*front, strict=True))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     places = ([xs[0], *xs, right], [bottom, *ys, ys[-1]])
@@ -141,7 +142,7 @@ def _draw_front(axes: Any, front: list[tuple[float, float]]) -> None:
 
 
 def _pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the points that none is both faster and more accurate than, fastest first."""
+    """Return the points that no other point beats in both time and accuracy, fastest first."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or y > front[-1][1]:
@@ -151,8 +152,9 @@ def _pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _distributions(report: BenchmarkReport) -> Any:
     figure, axes = _figure(0.9 + 0.36 * len(report.measured))
+    looks = list_looks(report)
     for row, item in enumerate(report.measured):
-        colour = _COLOURS.get(item.configuration.precision, _BLUE)
+        colour = looks[item.configuration.file_and_backend].colour
         times = np.array(item.total_ms)
         drawn = times[times <= item.total.p99_ms]
         if np.ptp(drawn) > 0:
@@ -163,7 +165,7 @@ def _distributions(report: BenchmarkReport) -> Any:
                 body.set(facecolor=colour, alpha=0.55, edgecolor="none")
         axes.plot([item.total.median_ms], [-row], "|", color=_INK, markersize=11, markeredgewidth=2)
         axes.plot([item.total.p95_ms], [-row], "|", color=colour, markersize=9, markeredgewidth=2)
-    axes.set_yticks(-np.arange(len(report.measured)), [_long(item) for item in report.measured])
+    axes.set_yticks(-np.arange(len(report.measured)), _long_names(report))
     axes.set_xscale("log")
     _plain_ticks(axes)
     axes.set(xlabel="ms, file to label; bars: median, p95")
@@ -178,7 +180,7 @@ def _stages(report: BenchmarkReport) -> Any:
         values = np.array([item.stage(stage).median_ms for item in report.measured])
         axes.barh(rows, values, left=left, color=colour, label=stage, height=0.7)
         left += values
-    axes.set_yticks(rows, [_long(item) for item in report.measured])
+    axes.set_yticks(rows, _long_names(report))
     axes.set(xlabel="median ms of each stage")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3, fontsize=10)
@@ -187,19 +189,17 @@ def _stages(report: BenchmarkReport) -> Any:
 
 def _threads(report: BenchmarkReport) -> Any:
     figure, axes = _figure(3.8)
-    lines: dict[str, list[Measured]] = {}
-    for item in report.measured:
-        lines.setdefault(_kind(item), []).append(item)
-    for label, items in lines.items():
-        items.sort(key=lambda item: item.configuration.threads)
-        what = items[0].configuration
+    looks = list_looks(report)
+    by_threads = sorted(report.measured, key=lambda item: item.configuration.threads)
+    for name, look in looks.items():
+        items = [item for item in by_threads if item.configuration.file_and_backend == name]
         axes.plot(
             [item.configuration.threads for item in items],
             [item.stage("inference").median_ms for item in items],
-            marker=_MARKERS.get(what.runtime, "o"),
-            color=_COLOURS.get(what.precision, _BLUE),
-            linestyle="-" if what.format == "tflite" else "--",
-            label=label,
+            marker=look.marker,
+            color=look.colour,
+            linestyle=look.line,
+            label=look.name,
         )
     axes.set_xticks(sorted({item.configuration.threads for item in report.measured}))
     axes.set(xlabel="inference threads", ylabel="median inference, ms", ylim=(0, None))
@@ -208,7 +208,7 @@ def _threads(report: BenchmarkReport) -> Any:
 
 
 def _footprint(report: BenchmarkReport) -> Any:
-    items = _fastest_of_each(report)
+    items, looks = _fastest_of_each(report), list_looks(report)
     figure, axes = _figure(1.3 + 0.42 * len(items), ncols=2, sharey=True)
     rows = -np.arange(len(items))
     peak = np.array([item.peak_mib or 0.0 for item in items])
@@ -218,7 +218,7 @@ def _footprint(report: BenchmarkReport) -> Any:
     axes[0].set(xlabel="memory of the process, MiB")
     axes[1].barh(rows, [item.size_bytes / 1e6 for item in items], color="#3a9d5d", height=0.7, label="file")
     axes[1].set(xlabel="size on disk, MB")
-    axes[0].set_yticks(rows, [_kind(item) for item in items])
+    axes[0].set_yticks(rows, [looks[item.configuration.file_and_backend].name for item in items])
     for part in axes:
         part.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3, fontsize=10)
@@ -229,7 +229,7 @@ def _confusion(report: BenchmarkReport) -> Any:
     columns = 3 if len(report.labels) <= 4 else 1
     rows = -(-len(report.accuracy) // columns)
     figure, grid = _figure(rows * _WIDTH / columns * 1.12, nrows=rows, ncols=columns, squeeze=False)
-    kinds = {(item.configuration.file, item.configuration.runtime): _kind(item) for item in report.measured}
+    looks = list_looks(report)
     for axes in list(grid.flat)[len(report.accuracy) :]:
         axes.set_axis_off()
     for axes, item in zip(grid.flat, report.accuracy, strict=False):
@@ -244,14 +244,14 @@ def _confusion(report: BenchmarkReport) -> Any:
         axes.set_aspect("equal")
         axes.grid(visible=False)
         axes.tick_params(length=0)
-        axes.set_title(kinds[item.file, item.runtime], fontsize=10)
+        axes.set_title(looks[item.file_and_backend].name, fontsize=10)
     figure.supylabel("true label", fontsize=10)
     figure.supxlabel("label given", fontsize=10)
     return figure
 
 
 def _blues() -> Any:
-    """Return a blue that is the more opaque the larger the share, so that letters read on light and dark."""
+    """Return a blue that grows more opaque with the share, so that letters are legible on light and dark."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("blues", [(0.31, 0.53, 0.78, 0.05), (0.31, 0.53, 0.78, 0.65)])
@@ -266,21 +266,17 @@ def _plain_ticks(axes: Any) -> None:
 
 
 def _fastest_of_each(report: BenchmarkReport) -> list[Measured]:
-    """Return of each file and runtime the fastest number of threads, fastest first."""
+    """Return each file and backend with its fastest number of threads, fastest first."""
     found: dict[tuple[str, str], Measured] = {}
     for item in report.measured:
-        found.setdefault((item.configuration.file, item.configuration.runtime), item)
+        found.setdefault(item.configuration.file_and_backend, item)
     return list(found.values())
 
 
-def _kind(item: Measured) -> str:
-    what = item.configuration
-    runtime = " (tflite-runtime)" if what.runtime == "tflite-runtime" else ""
-    return f"{what.precision} {what.format}{runtime}"
-
-
-def _long(item: Measured) -> str:
-    return f"{_kind(item)}, {item.configuration.threads}"
+def _long_names(report: BenchmarkReport) -> list[str]:
+    """Return the name of each configuration with its number of threads."""
+    looks, whats = list_looks(report), [item.configuration for item in report.measured]
+    return [f"{looks[what.file_and_backend].name}, {what.threads}" for what in whats]
 
 
 def _has_accuracy(report: BenchmarkReport) -> bool:

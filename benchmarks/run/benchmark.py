@@ -1,4 +1,4 @@
-"""A whole benchmark: time, memory, accuracy and conditions of every file of a bundle on this machine."""
+"""Run a whole benchmark: time, memory and accuracy of every file of a bundle, and the state of this machine."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from edge_runtime.parallel import usable_cores
 from edge_runtime.proof.gate import DEFAULT_MAX_DROP
 
 PHASES = ("finding pictures", "reading pictures", "starting", "timing", "scoring")
-_START_S = 0.4  # of one process, before any has been started
+_START_S = 0.4  # expected for one process, before any has started
 
-Step = Callable[[str], Callable[[int, int], None]]  # of a phase to its callback
+Step = Callable[[str], Callable[[int, int], None]]  # takes a phase, gives its callback
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Plan:
 
     Args:
         rounds: timed pictures of each configuration, 10 or more.
-        threads: numbers of inference threads to try; empty tries 1, 2 and 4 as far as there are cores.
+        threads: numbers of inference threads to try. If empty, they are those of `thread_sweep`.
         pictures: pictures to score for the accuracy; 0 scores all.
     """
 
@@ -47,18 +47,18 @@ class Plan:
 
 
 def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> BenchmarkReport:
-    """Measure a bundle; Ctrl-C ends the measuring, and what is there is returned, marked incomplete.
+    """Measure a bundle. Ctrl-C ends the measurement; the report is then marked incomplete.
 
     Args:
-        folder: the bundle.
+        folder: the bundle's folder.
         data: a picture, or a folder of pictures.
         plan: how much to measure.
-        progress: shows how far it is, with the phases of `PHASES`.
+        progress: shows the phases of `PHASES`.
 
     Raises:
         BundleError: the bundle cannot be used.
-        BenchmarkError: there are no pictures, or nothing runs.
-        KeyboardInterrupt: nothing had been measured yet.
+        BenchmarkError: there are no pictures, or no file runs.
+        KeyboardInterrupt: Ctrl-C came before anything was measured.
     """
     bundle = read_bundle(folder)
     configurations = list_configurations(bundle, plan.threads or thread_sweep())
@@ -93,7 +93,7 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
 def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress, step: Step) -> None:
     round_s = session.start(step(PHASES[2]))
     progress.expect("timing", (round_s + session.pauses_s) * plan.rounds)
-    # One inference a picture and file, where a round has two of each number of threads.
+    # A picture is scored once per file; a round classifies it twice with each number of threads.
     sweep = len(plan.threads or thread_sweep())
     progress.expect("scoring", round_s / 2 / sweep * len(pictures) / usable_cores())
     try:
@@ -103,7 +103,7 @@ def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Pro
 
 
 def _until_stopped(work: Callable[[], object]) -> bool:
-    """Do it, and say whether it was done and not stopped by Ctrl-C."""
+    """Do the work. Return whether it was finished, or False if Ctrl-C stopped it."""
     try:
         work()
     except KeyboardInterrupt:
@@ -113,11 +113,14 @@ def _until_stopped(work: Callable[[], object]) -> bool:
 
 @contextmanager
 def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
-    """Give what makes the callback of a phase; after Ctrl-C the next step raises, so no question is left open."""
+    """Give a function that makes the callback of a phase. After Ctrl-C the next call of a callback raises.
+
+    So every process has answered its last question before the measurement ends.
+    """
     stopped = Event()
 
     def stop(*_: object) -> None:
-        if stopped.is_set():  # the second Ctrl-C does not wait
+        if stopped.is_set():  # a second Ctrl-C raises at once
             raise KeyboardInterrupt
         stopped.set()
 
@@ -139,13 +142,13 @@ def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
 def _once_a_file(
     configurations: tuple[Configuration, ...], measured: tuple[Measured, ...]
 ) -> tuple[Configuration, ...]:
-    """Return the first of each file and runtime that was measured: the number of threads changes no answer."""
+    """Return the first measured configuration of each file and backend. The threads do not change the answers."""
     timed = {item.configuration for item in measured}
-    by_file: dict[tuple[str, str], Configuration] = {}
+    first: dict[tuple[str, str], Configuration] = {}
     for item in configurations:
         if item in timed:
-            by_file.setdefault((item.file, item.runtime), item)
-    return tuple(by_file.values())
+            first.setdefault(item.file_and_backend, item)
+    return tuple(first.values())
 
 
 def _report(
@@ -157,7 +160,7 @@ def _report(
 ) -> BenchmarkReport:
     gates = {file.path: file.drift["gate"] for file in bundle.files if "gate" in file.drift}
     max_drop = min((float(gate["max_drop"]) for gate in gates.values()), default=DEFAULT_MAX_DROP)
-    named = {f"{item.file} {item.runtime}": values for item, values in scores.items()}
+    named = {f"{item.file} {item.backend}": values for item, values in scores.items()}
     return BenchmarkReport(
         bundle=bundle.name,
         labels=bundle.labels,

@@ -1,4 +1,4 @@
-"""Time and memory of every file of a bundle with every installed runtime, each in a process of its own."""
+"""Measure time and memory of every file of a bundle with every installed backend, each in its own process."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from edge_runtime.backends.selection import candidates
 from edge_runtime.bundle import Bundle
 from edge_runtime.parallel import usable_cores
 
-STARTED = 5  # processes of each configuration, for the times of a start
+STARTED = 5  # processes of each configuration whose start is timed
 WARM_UP = 3  # rounds
-_SHARE_OF_MEMORY = 0.8  # that the processes may take together
+_SHARE_OF_MEMORY = 0.8  # of the available memory, that one more process may take
 
 Report = Callable[[int, int], None]
 
 
 def thread_sweep() -> tuple[int, ...]:
-    """Return 1, 2, 4 as far as there are cores, and the number of cores itself."""
+    """Return 1, 2 and 4 up to the number of cores, and the number of cores."""
     cores = usable_cores()
     return tuple(sorted({count for count in (1, 2, 4) if count <= cores} | {cores}))
 
 
 def list_configurations(bundle: Bundle, threads: tuple[int, ...]) -> tuple[Configuration, ...]:
-    """Return every file with every installed runtime that reads its format, with each number of threads."""
+    """Return every file with every installed backend of its format, at each number of threads."""
     return tuple(
-        Configuration(file.path, str(file.format), str(file.precision), runtime, count)
+        Configuration(file.path, str(file.format), str(file.precision), backend, count)
         for count in threads
-        for file, runtime in candidates(bundle)
+        for file, backend in candidates(bundle)
     )
 
 
 class _Candidate(NamedTuple):
-    """A configuration under measurement: its samples so far, and the memory of its first process."""
+    """A configuration that is being measured: its samples so far, and its memory."""
 
     configuration: Configuration
     starts_ms: dict[str, list[float]]
@@ -51,22 +51,22 @@ class _Candidate(NamedTuple):
 
 
 class LatencySession:
-    """Measures step by step, so that what is there can be written whenever it is stopped.
+    """Measures step by step, so that a stopped run keeps its samples.
 
     Args:
         folder: the bundle's folder.
         bundle: its manifest.
-        configurations: what to measure, in the order of a round.
-        paths: pictures to classify, one each round, the same for all.
+        configurations: what to measure.
+        paths: pictures to classify. Each round takes the next one, the same for all configurations.
 
     Attributes:
-        left_out: names of configurations that could not be measured, and why.
+        left_out: the name of each configuration that could not be measured, and why.
     """
 
     def __init__(
         self, folder: Path, bundle: Bundle, configurations: tuple[Configuration, ...], paths: tuple[Path, ...]
     ) -> None:
-        """Begin with nothing measured."""
+        """Start with nothing measured."""
         self._folder = folder
         self._sizes = {file.path: file.size_bytes for file in bundle.files}
         self._paths = paths
@@ -88,20 +88,20 @@ class LatencySession:
 
     @property
     def pauses_s(self) -> float:
-        """Seconds of a round that are pauses."""
+        """Pauses of one round, seconds."""
         return SETTLE_S * len(self._candidates)
 
     def start(self, report: Report) -> float:
-        """Start every configuration's process several times in turns, and keep the last one of each.
+        """Start each configuration's process `STARTED` times in turns, and keep the last one of each.
 
         Args:
-            report: called with starts done and in all.
+            report: called with the starts done and the total.
 
         Returns:
-            About how long the classifications of a round will take, seconds.
+            The expected time of one round without its pauses, seconds.
 
         Raises:
-            BenchmarkError: none of them starts.
+            BenchmarkError: no process starts.
         """
         round_ms, done, total = 0.0, 0, STARTED * len(self._candidates)
         for number in range(STARTED):
@@ -120,8 +120,9 @@ class LatencySession:
         return round_ms / 1e3
 
     def time(self, rounds: int, report: Report) -> None:
-        """Classify one picture a round with each: twice, and the second counts, as in a program that goes on.
+        """Time one picture per round with each process.
 
+        Each process classifies the picture twice, and the second time counts, as in a program that keeps running.
         A process that dies is left out, and the others go on.
 
         Raises:
@@ -154,7 +155,7 @@ class LatencySession:
                 self._candidates[name].memory_mib.update(found)
 
     def measured(self) -> tuple[Measured, ...]:
-        """Return the configurations that could be measured, with the rounds that all have, fastest first."""
+        """Return what could be measured, fastest first. All have the same number of rounds."""
         rounds = min((len(item.stages_ms[STAGES[-1]]) for item in self._candidates.values()), default=0)
         found = [
             Measured(
@@ -171,10 +172,10 @@ class LatencySession:
         return tuple(sorted(found, key=lambda item: item.total.median_ms))
 
     def _start(self, name: str, stack: ExitStack) -> list[float]:
-        """Start one process, note how long that took, and return the stages of a second picture."""
+        """Start one process, note the times of the start, and return the stage times of a second classification."""
         item = self._candidates[name]
         what = item.configuration
-        arguments = (self._folder, what.precision, what.runtime, what.threads, self._paths[0])
+        arguments = (self._folder, what.precision, what.backend, what.threads, self._paths[0])
         try:
             process = stack.enter_context(Process("benchmarks.run.worker", *arguments))
             times: list[float] = process.ask(_question(self._paths[0]))
@@ -190,12 +191,14 @@ class LatencySession:
         return times
 
     def _has_room(self, name: str) -> bool:
-        """Say whether a process can stay beside those that do; leave it out when not."""
+        """Return whether there is memory for one more process. If not, leave its configuration out."""
         available = available_memory_mib()
         needed = self._candidates[name].memory_mib["peak_mib"]
         if available is None or needed < _SHARE_OF_MEMORY * available:
             return True
-        self._leave_out(name, f"needs {needed:.0f} MiB beside the others, {available:.0f} MiB are available")
+        self._leave_out(
+            name, f"needs {needed:.0f} MiB of memory, {available:.0f} MiB are available beside the other files"
+        )
         return False
 
     def _ask(self, name: str, question: str) -> Any:
@@ -211,7 +214,7 @@ class LatencySession:
     def _refuse_nothing(self) -> None:
         if not self._candidates:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in self.left_out)
-            raise BenchmarkError(f"{self._folder}: nothing of the bundle runs here. {reasons}")
+            raise BenchmarkError(f"{self._folder}: no file of the bundle runs here. {reasons}")
 
     def _leave_out(self, name: str, reason: str) -> None:
         self.left_out.append((name, reason.replace(f"{self._folder}{os.sep}", "")))

@@ -1,4 +1,4 @@
-"""Memory of this process and of others, from the kernel's own count."""
+"""Read the memory of this process, or of a script, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.errors import BenchmarkError
 
 _STATUS = Path("/proc/self/status")
-# Counted by the process itself: what wait4 says includes the parent's memory before exec.
+# The process counts for itself, as the figure of wait4 includes the parent's memory before exec.
 _COUNTED = (
     "import atexit, os, runpy, sys\n"
     "def tell():\n"
@@ -23,7 +23,7 @@ _COUNTED = (
 
 
 def memory_mib(key: str = "VmRSS") -> float:
-    """Return a memory figure of this process in MiB: `VmRSS` now, `VmHWM` at its peak.
+    """Return the memory of this process in MiB: `VmRSS` is now, `VmHWM` is the peak.
 
     Raises:
         BenchmarkError: this system has no /proc.

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,12 @@ from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.picture.preprocessing import Preprocessing
 
 LABELS = ("blue", "red")
+GOLDEN = Path(__file__).with_name("golden") / "report-1.json"  # written by version 1, which said `runtime`
+
+
+def bench(*arguments):
+    """Run `catdog-bench` in this process."""
+    return CliRunner().invoke(main, [*map(str, arguments)])
 
 
 def write_bench_bundle(folder, contents):
@@ -70,8 +77,8 @@ def measured(tmp_path_factory, tflite_float32, tflite_int8):
     contents = {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8}
     bundle = write_bench_bundle(folder / "bundle", contents)
     add_keras_scores(bundle, write_pictures(folder / "pictures"))
-    arguments = ["--model", bundle, "--data", folder / "pictures", "--out", folder / "report", "--rounds", 12]
-    done = CliRunner().invoke(main, ["run", *map(str, arguments), "--threads", "1"])
+    arguments = ["--bundle", bundle, "--data", folder / "pictures", "--out", folder / "report", "--rounds", 12]
+    done = bench("run", *arguments, "--threads", 1)
     assert done.exit_code == 0, done.output
     return folder, done
 

@@ -94,7 +94,7 @@ def test_cold_start_of_another_environment(bench_bundle, pictures, tmp_path):
 
 
 def test_inference(bench_bundle):
-    """Every file that a runtime here loads is timed both ways as often."""
+    """Every file that a backend here loads is timed both ways as often."""
     result = edge("inference", "--model", bench_bundle, "--threads", 2, "--rounds", 3)
     assert f"{bench_bundle}/model.int8.tflite litert" in result
     assert all(set(ways) == {"paced", "steady"} for ways in result.values())

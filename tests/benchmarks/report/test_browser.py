@@ -31,7 +31,7 @@ def test_every_configuration_has_its_row(page):
     rows = page.execute_script(
         "return [...document.querySelectorAll('table')[0].rows].map(row => [...row.cells].map(c => c.innerText))"
     )
-    assert rows[0][:4] == ["file", "runtime", "threads", "median"]
+    assert rows[0][:4] == ["file", "backend", "threads", "median"]
     assert {row[0] for row in rows[1:]} == {"model.float32.tflite", "model.int8.tflite"}
     assert page.execute_script(
         "return document.querySelectorAll('table')[0].rows[1].cells[3].querySelector('strong')"

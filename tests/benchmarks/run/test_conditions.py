@@ -95,8 +95,8 @@ def test_processor_time_of_this_process_is_counted():
     after = observe()
     assert 0.29 <= after.own_s - before.own_s < 1
     whole, busy, stolen = (b - a for a, b in zip(before.processor_s, after.processor_s, strict=True))
-    assert 0.2 <= busy <= whole
-    assert 0 <= stolen <= whole
+    assert 0.2 <= busy <= whole + 0.01  # seconds of the kernel are in steps of 0.01
+    assert 0 <= stolen <= whole + 0.01
 
 
 @on_linux

@@ -216,7 +216,7 @@ def test_when_nothing_starts_every_reason_is_told(bench_bundle, paths):
         path.write_bytes(b"x")
     with (
         session_of(bench_bundle, paths) as session,
-        pytest.raises(BenchmarkError, match="nothing of the bundle") as error,
+        pytest.raises(BenchmarkError, match="no file of the bundle") as error,
     ):
         session.start(quiet)
     for name in ("model.int8.tflite", "model.float32.tflite"):
@@ -227,7 +227,7 @@ def test_a_bundle_that_nothing_here_can_run_is_an_error(bench_bundle, paths):
     """No configuration at all, as without any backend, is the same error and no empty report."""
     with (
         session_of(bench_bundle, paths, threads=()) as session,
-        pytest.raises(BenchmarkError, match="nothing of the"),
+        pytest.raises(BenchmarkError, match="no file of the"),
     ):
         session.start(quiet)
 

@@ -28,8 +28,8 @@ def test_a_quiet_run_is_valid():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"throttled_now": ("under-voltage",)}, "held back: under-voltage"),
-        ({"throttled_since_start": ("throttled",)}, "held back: throttled"),
+        ({"throttled_now": ("under-voltage",)}, ": under-voltage"),
+        ({"throttled_since_start": ("throttled",)}, ": throttled"),
         ({"throttle_count": 7}, "throttled 7 times"),
         ({"own_s": 30.0}, "other programs took 40%"),
         ({"processor_s": (1100.0, 350.0, 25.0)}, "other virtual machines took 20%"),
