@@ -66,6 +66,18 @@ class Pictures:
         )
 
 
+def list_paths(data: Path) -> list[Path]:
+    """Return a picture, or the pictures of a folder at any depth.
+
+    Raises:
+        BenchmarkError: there is no picture.
+    """
+    paths = [Path(path) for path in list_pictures([str(data)], recursive=True)]
+    if not paths or (data.is_dir() and paths == [data]) or not data.exists():
+        raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
+    return paths
+
+
 def find_pictures(
     data: Path, bundle_folder: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
 ) -> Pictures:
@@ -81,9 +93,7 @@ def find_pictures(
     Raises:
         BenchmarkError: there is no picture.
     """
-    paths = [Path(path) for path in list_pictures([str(data)], recursive=True)]
-    if not paths or (data.is_dir() and paths == [data]) or not data.exists():
-        raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
+    paths = list_paths(data)
     folder = data if data.is_dir() else data.parent
     hashes = []
     for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
