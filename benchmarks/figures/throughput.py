@@ -43,7 +43,7 @@ def measure_throughput(
     paths = [str(path) for path in list_paths(data)]
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
     memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory behind
-    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+    plain = PlainInterpreter(int8_tflite(classifier.bundle))
 
     auto = Classifier.open(folder, threads=1)
     tasks = {

@@ -79,14 +79,13 @@ def list_paths(data: Path) -> list[Path]:
 
 
 def find_pictures(
-    data: Path, bundle_folder: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
+    data: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
 ) -> Pictures:
     """Find the test pictures of a bundle below a folder, or else the pictures in folders named after its labels.
 
     Args:
         data: a picture, or a folder of pictures at any depth.
-        bundle_folder: the bundle's folder. Its `keras_scores.csv` has the hashes of its test pictures.
-        bundle: its manifest.
+        bundle: its `keras_scores.csv` has the hashes of its test pictures.
         most: the largest number of pictures to take, drawn from all; 0 takes all.
         report: called with the pictures that were read and the total.
 
@@ -99,7 +98,7 @@ def find_pictures(
     for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
         hashes.append(sha256)
         report(len(hashes), len(paths))
-    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle_folder, bundle) or _by_folder(
+    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle) or _by_folder(
         folder, paths, hashes, bundle.labels
     )
     order = np.random.default_rng(0).permutation(len(found))
@@ -127,8 +126,8 @@ def load_all(
     return pictures.keep(np.array(good))
 
 
-def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle_folder: Path, bundle: Bundle) -> Pictures | None:
-    scored = read_keras_scores(bundle_folder, bundle.labels)
+def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle: Bundle) -> Pictures | None:
+    scored = read_keras_scores(bundle.folder, bundle.labels)
     known = sorted(by_hash.keys() & scored.keys(), key=lambda sha256: by_hash[sha256])
     if not known:
         return None

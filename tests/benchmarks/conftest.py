@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.cli import main
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.bundle import MANIFEST, TFLITE, Manifest, ModelFile, Precision
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.picture.preprocessing import Preprocessing
 
@@ -34,11 +34,9 @@ def write_bench_bundle(folder, contents):
         (folder / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         model = open_model("litert", content, 1)
-        files.append(
-            ModelFile(name, ModelFormat.TFLITE, precision, len(content), digest, model.input, model.output, "", {})
-        )
-    bundle = Bundle("bundle", LABELS, Preprocessing(16, 16), tuple(files), {})
-    (folder / MANIFEST).write_text(json.dumps(bundle.to_dict()))
+        files.append(ModelFile(name, TFLITE, precision, len(content), digest, model.input, model.output, "", {}))
+    manifest = Manifest("bundle", LABELS, Preprocessing(16, 16), tuple(files), {})
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_dict()))
     return folder
 
 
