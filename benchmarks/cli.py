@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import click
 
-from benchmarks.commands.compare import compare
-from benchmarks.commands.conversion import conversion
-from benchmarks.commands.edge import edge
-from benchmarks.commands.peers import peers
-from benchmarks.commands.recommend import recommend
-from benchmarks.commands.robustness import robustness
-from benchmarks.commands.run import run
-from benchmarks.commands.training_speed import training_speed
+from edge_runtime.commands.group import CommandGroup
 
-# Each command imports its heavy libraries when it runs.
-COMMANDS = (run, recommend, compare, peers, robustness, conversion, training_speed, edge)
+COMMANDS = {
+    "run": "benchmarks.commands.run",
+    "recommend": "benchmarks.commands.recommend",
+    "compare": "benchmarks.commands.compare",
+    "peers": "benchmarks.commands.peers",
+    "robustness": "benchmarks.commands.robustness",
+    "conversion": "benchmarks.commands.conversion",
+    "training-speed": "benchmarks.commands.training_speed",
+    "edge": "benchmarks.commands.edge",
+}
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]}, commands={str(item.name): item for item in COMMANDS}
-)
+@click.group(cls=CommandGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
     """Measure a bundle on this machine."""

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_runtime.bundle import Bundle, ModelFile, read_bundle
+    from edge_runtime.bundle import Bundle, Manifest, ModelFile, read_bundle
     from edge_runtime.classifier import Classifier, Prediction
     from edge_runtime.errors import BackendError, BundleError, CameraError, CatdogError, PictureError
     from edge_runtime.picture.preprocessing import Preprocessing, load_picture
@@ -21,6 +21,7 @@ __all__ = [
     "CameraError",
     "CatdogError",
     "Classifier",
+    "Manifest",
     "ModelFile",
     "PictureError",
     "Prediction",
@@ -31,6 +32,7 @@ __all__ = [
 
 _MODULES = {"Classifier": "classifier", "Prediction": "classifier"} | {
     "Bundle": "bundle",
+    "Manifest": "bundle",
     "ModelFile": "bundle",
     "read_bundle": "bundle",
     "Preprocessing": "picture.preprocessing",
@@ -38,8 +40,10 @@ _MODULES = {"Classifier": "classifier", "Prediction": "classifier"} | {
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name on first use, so that `catdog-edge --help` loads neither NumPy nor Pillow."""
-    if name not in __all__:
-        raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
-    return getattr(import_module(f"edge_runtime.{_MODULES.get(name, 'errors')}"), name)
+if not TYPE_CHECKING:  # or a type checker would take any name for granted
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name on first use, so that `catdog-edge --help` loads neither NumPy nor Pillow."""
+        if name not in __all__:
+            raise AttributeError(f"module 'edge_runtime' has no attribute {name!r}")
+        return getattr(import_module(f"edge_runtime.{_MODULES.get(name, 'errors')}"), name)

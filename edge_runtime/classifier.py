@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_runtime import backends
 from edge_runtime.backends.selection import Selection, select
-from edge_runtime.bundle import Bundle, default_bundle, read_bundle
+from edge_runtime.bundle.folder import Bundle, default_bundle, read_bundle
 from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
@@ -61,12 +61,12 @@ class Classifier:
     """A bundle's model file, loaded and ready; safe to call from several threads.
 
     Attributes:
-        bundle: the manifest.
+        bundle: the bundle.
         file: the model file in use.
-        backend: name of the runtime in use.
-        passed_over: why preferred files of the bundle are not in use, one reason each.
+        backend: name of the backend in use.
+        passed_over: preferred files of the bundle that do not load, each with the reason.
         threads: inference threads of `classify`.
-        min_confidence: a prediction of less confidence is not confident, 0-1.
+        confidence_threshold: a prediction of less confidence is not confident, 0-1.
         max_pixels: larger pictures are refused before they are decoded.
     """
 
@@ -76,7 +76,7 @@ class Classifier:
         selection: Selection,
         *,
         threads: int,
-        min_confidence: float | None = None,
+        confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Keep an opened model; use `Classifier.open`, which explains the arguments."""
@@ -85,7 +85,9 @@ class Classifier:
         self.backend = selection.backend
         self.passed_over = selection.passed_over
         self.threads = threads
-        self.min_confidence = bundle.confidence_threshold if min_confidence is None else min_confidence
+        self.confidence_threshold = (
+            bundle.confidence_threshold if confidence_threshold is None else confidence_threshold
+        )
         self.max_pixels = max_pixels
         self._model = selection.model
         self._lock = Lock()  # an interpreter's buffers serve one call at a time
@@ -103,7 +105,7 @@ class Classifier:
         threads: int | None = None,
         *,
         precision: str = "auto",
-        min_confidence: float | None = None,
+        confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Classifier:
         """Open a bundle folder.
@@ -113,24 +115,29 @@ class Classifier:
             backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
             threads: inference threads of `classify`, 1 or more; default one per usable core, at most 4.
             precision: `auto` or a `Precision`.
-            min_confidence: a prediction of less confidence is not confident, 0-1; default the manifest's.
+            confidence_threshold: a prediction of less confidence is not confident, 0-1; default the manifest's.
             max_pixels: larger pictures are refused before they are decoded, 1-178,956,970.
 
         Raises:
             BundleError: the bundle is missing, damaged or of an unknown version.
-            BackendError: no installed runtime loads a file of the bundle that was asked for.
+            BackendError: no installed backend loads a file of the bundle that was asked for.
             ValueError: a number is out of its range.
         """
         threads = usable_cores() if threads is None else _whole("threads", threads)
         max_pixels = _whole("max_pixels", max_pixels, LARGEST_MAX_PIXELS)
-        if min_confidence is not None:
-            min_confidence = float(min_confidence)  # not NumPy's, which JSON does not take
-            if not 0 <= min_confidence <= 1:
-                raise ValueError(f"min_confidence: expected 0 to 1, received {min_confidence}")
-        folder = default_bundle() if bundle is None else Path(bundle)
-        manifest = read_bundle(folder)
-        selection = select(folder, manifest, backend, precision, threads)
-        return cls(manifest, selection, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
+        if confidence_threshold is not None:
+            confidence_threshold = float(confidence_threshold)  # not NumPy's, which JSON does not take
+            if not 0 <= confidence_threshold <= 1:
+                raise ValueError(f"confidence_threshold: expected 0 to 1, received {confidence_threshold}")
+        opened = read_bundle(default_bundle() if bundle is None else Path(bundle))
+        selection = select(opened, backend, precision, threads)
+        return cls(
+            opened,
+            selection,
+            threads=threads,
+            confidence_threshold=confidence_threshold,
+            max_pixels=max_pixels,
+        )
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run the model on `uint8 (height, width, 3) RGB 0-255` as `load_picture` returns it.
@@ -205,7 +212,7 @@ class Classifier:
         return Prediction(
             label=self.bundle.labels[best],
             confidence=confidence,
-            confident=confidence >= self.min_confidence,
+            confident=confidence >= self.confidence_threshold,
             scores=dict(zip(self.bundle.labels, scores.tolist(), strict=True)),
             decode_ms=(decoded - start) * 1e3,
             preprocess_ms=(resized - decoded) * 1e3,

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import NoReturn
 
 import click
@@ -19,14 +20,38 @@ def say(line: str, *, err: bool = False, newline: bool = True) -> None:
     click.echo(os.fsencode(line), err=err, nl=newline)
 
 
-def fail(message: str, code: int = 1) -> NoReturn:
-    """Print one line on standard error and leave with an exit code."""
-    say(f"error: {message}", err=True)
-    sys.exit(code)
+class ExitCode(IntEnum):
+    """What the four commands leave with; Click leaves with 2 when a command is used wrongly.
+
+    DONE: everything was done.
+    ERROR: something failed, or a picture could not be read.
+    FAILED: a file failed the gate, or a benchmark became worse.
+    UNDECIDED: the pictures or measurements are too few to tell.
+    STOPPED: Ctrl-C.
+    """
+
+    DONE = 0
+    ERROR = 1
+    FAILED = 3
+    UNDECIDED = 4
+    STOPPED = 130
 
 
 # What `catdog-bench run` needs beside a base install: the extra `bench`.
 MEASURING = ("markdown", "matplotlib", "scipy")
+# What brings the libraries of a base install, by the module that they are imported as; extras bring all others.
+BASE_PACKAGES = {
+    "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
+    "click": "click",
+    "numpy": "numpy",
+}
+
+
+def fail(message: str, code: ExitCode = ExitCode.ERROR) -> NoReturn:
+    """Print one line on standard error and leave with an exit code."""
+    say(f"error: {message}", err=True)
+    sys.exit(code)
 
 
 def next_command(command: str) -> None:
@@ -36,7 +61,7 @@ def next_command(command: str) -> None:
 
 @contextmanager
 def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
-    """Turn what can go wrong in a command into one line and an exit code: 1 error, 130 Ctrl-C.
+    """Turn what can go wrong in a command into one line and an exit code, `ERROR` or `STOPPED`.
 
     Args:
         extra: the extra of catdog-edge that brings the libraries this command needs.
@@ -49,7 +74,8 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     except CatdogError as error:
         fail(str(error))
     except ModuleNotFoundError as error:
-        fail(f"{error.name} is not installed. Install what this command needs: pip install 'catdog-edge[{extra}]'")
+        package = BASE_PACKAGES.get((error.name or "").partition(".")[0], f"'catdog-edge[{extra}]'")
+        fail(f"{error.name} is not installed. Install what this command needs: pip install {package}")
     except ImportError as error:
         fail(f"{error}. A library is installed and does not load; `catdog-edge doctor` looks at each.")
     except BrokenPipeError:
@@ -61,4 +87,4 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
         fail(f"not enough memory ({error or 'none left'}). Close other programs, or take a larger machine.")
     except KeyboardInterrupt:
         say(f"\n{stopped}", err=True)
-        sys.exit(130)
+        sys.exit(ExitCode.STOPPED)

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision
+from edge_runtime.bundle import MANIFEST, ONNX, Manifest, ModelFile, Precision
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
 from exporter.calibration import calibration_record
@@ -103,7 +103,7 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def write_bundle(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Bundle:
+def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Manifest:
     """Fill `folder`, rename it to `target`, and return the bundle with its self-test."""
     for file in record.files:
         (folder / file.name).write_bytes(file.converted.content)
@@ -133,7 +133,7 @@ def log_kept(log: Path, target: Path) -> Iterator[None]:
         raise ConversionError(f"{error} What the converters printed: {_failed(target) / log.name}") from error
 
 
-def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportRecord) -> Path:
+def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Path:
     """Write the report of an export that failed beside where the bundle would be; return its folder."""
     for file in record.files:
         if file.failed:
@@ -145,7 +145,7 @@ def write_failure(folder: Path, target: Path, bundle: Bundle, record: ExportReco
     return _failed(target)
 
 
-def _write_reports(folder: Path, bundle: Bundle, record: ExportRecord) -> None:
+def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None:
     """Write the report with all that it shows and names."""
     _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
     _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
@@ -160,8 +160,8 @@ def _failed(target: Path) -> Path:
     return target.with_name(f"{target.name}.failed")
 
 
-def _oldest_runtime(format_: ModelFormat, precision: Precision) -> str:
-    if format_ == ModelFormat.ONNX:
+def _oldest_runtime(format_: str, precision: Precision) -> str:
+    if format_ == ONNX:
         return _OLDEST_ONNX
     return _OLDEST_DYNAMIC if precision == Precision.DYNAMIC else _OLDEST_TFLITE
 

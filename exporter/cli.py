@@ -130,10 +130,10 @@ def _export(source: Source, target: Path, options: dict[str, Any]) -> Outcome:
 
 def wanted_targets(quantize: str, format_: str) -> tuple[ExportTarget, ...]:
     """Return the files that a choice of `--quantize` and `--format` asks for."""
-    from edge_runtime.bundle import ModelFormat, Precision
+    from edge_runtime.bundle import FORMATS, Precision
     from exporter.formats.conversion import plan_targets
 
-    formats = tuple(ModelFormat) if format_ == "all" else (ModelFormat(format_),)
+    formats = tuple(FORMATS) if format_ == "all" else (format_,)
     return plan_targets(formats, tuple(Precision(name) for name in _PRECISIONS[quantize]))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.atomic_folder import partial_folder
-from edge_runtime.bundle import Bundle, Precision
+from edge_runtime.bundle import Manifest, Precision
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Pixels
 from edge_runtime.proof.gate import DEFAULT_MAX_DROP, GateState, worst
@@ -71,7 +71,7 @@ class Outcome:
     """
 
     folder: Path
-    bundle: Bundle
+    bundle: Manifest
     state: GateState
 
 
@@ -123,7 +123,7 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
             file.name: _stability(work, file) for file in files if file.is_int8 and len(work.second_pixels)
         }
         record = _record(work, files, stability, layers)
-        bundle = Bundle(
+        bundle = Manifest(
             target.name,
             source.labels,
             source.preprocessing,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
 from edge_runtime.backends.selection import Selection
-from edge_runtime.bundle import Bundle, ModelFile, ModelFormat
+from edge_runtime.bundle import ONNX, TFLITE, Bundle, Manifest, ModelFile
 from edge_runtime.classifier import Classifier
 from edge_runtime.parallel import usable_cores
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
@@ -22,7 +23,7 @@ from edge_runtime.proof.drift import DriftReport, measure_drift, measure_drift_b
 from edge_runtime.proof.gate import Verdict, judge
 
 # The runtime that judges a file of each format.
-JUDGES = {ModelFormat.TFLITE: "litert", ModelFormat.ONNX: "onnxruntime"}
+JUDGES = {TFLITE: "litert", ONNX: "onnxruntime"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Stability:
 def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Classifier:
     """Open the bytes of a model file as the runtime opens those of a bundle, to run on one thread."""
     backend = JUDGES[file.format]
-    bundle = Bundle("", labels, Preprocessing(), (file,), {})
+    bundle = Bundle(Path(), Manifest("", labels, Preprocessing(), (file,), {}))
     return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
 
 

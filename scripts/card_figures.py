@@ -40,7 +40,7 @@ def main() -> None:
         for runtime, precision in FILES:
             classifier = Classifier.open(folder, runtime, precision=precision, threads=1)
             scores = np.array([classifier.scores(picture) for picture in pixels])
-            columns.append(_figures(scores, pictures.targets, classifier.min_confidence))
+            columns.append(_figures(scores, pictures.targets, classifier.confidence_threshold))
             print(
                 f"{precision} {runtime}", *(f"{name}: {value}" for name, value in columns[-1].items()), sep="\n  "
             )

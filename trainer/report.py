@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from edge_runtime.markdown import SAMPLE_WARNING, table
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset, Side
 from trainer.evaluation import Evaluation
-
-SAMPLE_WARNING = (
-    "> Trained on the generated sample set: drawings made by catdog itself. "
-    "No figure here says anything about accuracy on photographs.\n"
-)
 
 
 def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitState, evaluation: Evaluation) -> str:
@@ -47,17 +42,12 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
     return "\n".join(part for part in parts if part)
 
 
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def _class_table(evaluation: Evaluation) -> str:
     rows = [
         (name, *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1-score")), f"{row['support']:,.0f}")
         for name, row in evaluation.per_class.items()
     ]
-    return _table(("class", "precision", "recall", "F1", "support"), rows)
+    return table(("class", "precision", "recall", "F1", "support"), rows)
 
 
 def _confusion_table(evaluation: Evaluation, labels: tuple[str, ...]) -> str:
@@ -65,7 +55,7 @@ def _confusion_table(evaluation: Evaluation, labels: tuple[str, ...]) -> str:
         (f"true {label}", *(f"{count:,}" for count in counts))
         for label, counts in zip(labels, evaluation.confusion, strict=True)
     ]
-    return _table(("", *(f"predicted {label}" for label in labels)), rows)
+    return table(("", *(f"predicted {label}" for label in labels)), rows)
 
 
 def _epoch_table(state: FitState) -> str:
@@ -83,7 +73,7 @@ def _epoch_table(state: FitState) -> str:
     ]
     header = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "seconds", "waiting")
     seconds = median(epoch.seconds for epoch in state.history)
-    return _table(header, rows) + f"\nMedian {seconds:.1f} s an epoch; waiting is the share spent on input.\n"
+    return table(header, rows) + f"\nMedian {seconds:.1f} s an epoch; waiting is the share spent on input.\n"
 
 
 def _data_table(dataset: Dataset) -> str:
@@ -92,7 +82,7 @@ def _data_table(dataset: Dataset) -> str:
         pictures = dataset.sides[side]
         counts = [sum(picture.label == index for picture in pictures) for index in range(len(dataset.labels))]
         rows.append((side.value, *(f"{count:,}" for count in (*counts, len(pictures)))))
-    return f"`{dataset.folder}`\n\n" + _table(("side", *dataset.labels, "all"), rows)
+    return f"`{dataset.folder}`\n\n" + table(("side", *dataset.labels, "all"), rows)
 
 
 def _left_out_list(dataset: Dataset) -> str:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import AS_JSON, takes
+from benchmarks.commands.options import AS_JSON
 from edge_runtime.commands.options import NumberRange
-from edge_runtime.terminal import one_line_errors, say
+from edge_runtime.terminal import ExitCode, one_line_errors, say
 
 if TYPE_CHECKING:
     from benchmarks.report.comparison import Change
 
-REGRESSION = 3  # exit code
 
-
-@dataclass(frozen=True)
-class CompareOptions:
-    """The options of `catdog-bench compare`."""
+class CompareOptions(NamedTuple):
+    """What `catdog-bench compare` was asked for."""
 
     old: Path
     new: Path
@@ -36,12 +32,12 @@ class CompareOptions:
 @click.option("--tolerance", type=NumberRange(0), default=0.05, show_default=True,
               help="Share by which latency, memory and size may grow.")  # fmt: skip
 @AS_JSON
-@takes(CompareOptions)
-def compare(options: CompareOptions) -> None:
+def compare(**values: Any) -> None:
     """Show what changed from one report to another.
 
     OLD and NEW are report folders. Each change has its 95 % interval. Exit code 3 if there is a regression.
     """
+    options = CompareOptions(**values)
     with one_line_errors("bench"):
         from benchmarks.report.comparison import compare as compare_reports
         from benchmarks.run.record import read_report
@@ -58,7 +54,7 @@ def compare(options: CompareOptions) -> None:
         count = len(found.regressions)
         click.echo(f"{count} regression{'s' * (count != 1)} beyond {options.tolerance:.0%}")
     if found.regressions:
-        sys.exit(REGRESSION)
+        sys.exit(ExitCode.FAILED)
 
 
 def _change_line(change: Change) -> str:

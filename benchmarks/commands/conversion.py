@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import BUNDLE, takes
 from edge_runtime.bundle import default_bundle
+from edge_runtime.commands.options import BUNDLE
 from edge_runtime.terminal import one_line_errors
 
 
-@dataclass(frozen=True)
-class ConversionOptions:
-    """The options of `catdog-bench conversion`."""
+class ConversionOptions(NamedTuple):
+    """What `catdog-bench conversion` was asked for."""
 
     run: Path
     bundle: Path | None
@@ -29,12 +28,12 @@ class ConversionOptions:
 @click.option("--rounds", type=click.IntRange(10), default=300, show_default=True,
               help="Pictures to time with each file.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
-@takes(ConversionOptions)
-def conversion(options: ConversionOptions) -> None:
+def conversion(**values: Any) -> None:
     """Compare int8 files with those of the converters' defaults.
 
     Prints a JSON object with time and accuracy of both.
     """
+    options = ConversionOptions(**values)
     with one_line_errors("export"):
         from benchmarks.figures.conversion import compare_conversions
 

@@ -7,13 +7,11 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import takes
 from edge_runtime.commands.options import BACKEND
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import one_line_errors
@@ -34,9 +32,8 @@ def edge() -> None:
     """Measure catdog-edge itself. Each command prints a JSON object."""
 
 
-@dataclass(frozen=True)
-class ColdStartOptions:
-    """The options of `catdog-bench edge cold-start`."""
+class ColdStartOptions(NamedTuple):
+    """What `catdog-bench edge cold-start` was asked for."""
 
     bundle: Path
     picture: Path
@@ -50,12 +47,12 @@ class ColdStartOptions:
 @click.option("--python", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=sys.executable,
               help="Python of the environment to measure.  [default: this one]")  # fmt: skip
 @_rounds(20, "Processes of each kind.")
-@takes(ColdStartOptions)
-def cold_start(options: ColdStartOptions) -> None:
+def cold_start(**values: Any) -> None:
     """Compare whole processes with the shortest script.
 
     Both classify one picture. The help of catdog-edge is compared with the import of Click.
     """
+    options = ColdStartOptions(**values)
     with one_line_errors("bench"), _progress(options.rounds) as report:
         from benchmarks.figures.cold_start import measure_cold_start
 
@@ -65,9 +62,8 @@ def cold_start(options: ColdStartOptions) -> None:
     _print(found)
 
 
-@dataclass(frozen=True)
-class OverheadOptions:
-    """The options of `catdog-bench edge overhead`."""
+class OverheadOptions(NamedTuple):
+    """What `catdog-bench edge overhead` was asked for."""
 
     bundle: Path
     rounds: int
@@ -76,9 +72,9 @@ class OverheadOptions:
 @edge.command()
 @_BUNDLE
 @_rounds(500, "Calls of each kind.")
-@takes(OverheadOptions)
-def overhead(options: OverheadOptions) -> None:
+def overhead(**values: Any) -> None:
     """Compare a call of the library with the bare interpreter."""
+    options = OverheadOptions(**values)
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.overhead import measure_overhead
 
@@ -86,9 +82,8 @@ def overhead(options: OverheadOptions) -> None:
     _print(found)
 
 
-@dataclass(frozen=True)
-class InferenceOptions:
-    """The options of `catdog-bench edge inference`."""
+class InferenceOptions(NamedTuple):
+    """What `catdog-bench edge inference` was asked for."""
 
     bundles: tuple[Path, ...]
     threads: int
@@ -100,12 +95,12 @@ class InferenceOptions:
               help="Bundle folder. Repeat the option for several.")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Inference threads.")
 @_rounds(100, "Pairs of inferences with each file.")
-@takes(InferenceOptions)
-def inference(options: InferenceOptions) -> None:
+def inference(**values: Any) -> None:
     """Time the inference of every file of several bundles.
 
     Each file runs twice per round: after a pause, as for a frame of a camera, and at once after that.
     """
+    options = InferenceOptions(**values)
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.inference import measure_inference
 
@@ -113,9 +108,8 @@ def inference(options: InferenceOptions) -> None:
     _print(found)
 
 
-@dataclass(frozen=True)
-class ThroughputOptions:
-    """The options of `catdog-bench edge throughput`."""
+class ThroughputOptions(NamedTuple):
+    """What `catdog-bench edge throughput` was asked for."""
 
     bundle: Path
     data: Path
@@ -129,12 +123,12 @@ class ThroughputOptions:
 @_rounds(5, "Passes over the folder.")
 @click.option("--pictures", type=click.IntRange(1), default=40_000, show_default=True,
               help="Pictures of the long run whose memory is measured.")  # fmt: skip
-@takes(ThroughputOptions)
-def throughput(options: ThroughputOptions) -> None:
+def throughput(**values: Any) -> None:
     """Compare the time for a folder with that of a plain loop.
 
     The memory of a long run is measured too.
     """
+    options = ThroughputOptions(**values)
     with one_line_errors("bench"), _progress(options.rounds) as report, _quiet():
         from benchmarks.figures.throughput import measure_throughput
 
@@ -144,34 +138,39 @@ def throughput(options: ThroughputOptions) -> None:
     _print(found)
 
 
-@dataclass(frozen=True)
-class SoakOptions:
-    """The options of `catdog-bench edge soak`."""
+class SoakOptions(NamedTuple):
+    """What `catdog-bench edge soak` was asked for."""
 
     bundle: Path
     data: Path
     backend: str
-    count: int
+    classifications: int
 
 
 @edge.command("soak")
 @_BUNDLE
 @_DATA
 @BACKEND
-@click.option("--count", type=click.IntRange(1001), default=200_000, show_default=True, help="Classifications.")
-@takes(SoakOptions)
-def run_soak(options: SoakOptions) -> None:
+@click.option(
+    "--count",
+    "classifications",
+    type=click.IntRange(1001),
+    default=200_000,
+    show_default=True,
+    help="Classifications.",
+)
+def run_soak(**values: Any) -> None:
     """Measure whether the memory grows in a long run."""
-    with one_line_errors("bench"), _progress(options.count) as report, _quiet():
+    options = SoakOptions(**values)
+    with one_line_errors("bench"), _progress(options.classifications) as report, _quiet():
         from benchmarks.figures.soak import soak
 
-        found = soak(options.bundle, options.data, options.backend, count=options.count, report=report)
+        found = soak(options.bundle, options.data, options.backend, count=options.classifications, report=report)
     _print(found)
 
 
-@dataclass(frozen=True)
-class WatchOptions:
-    """The options of `catdog-bench edge watch`."""
+class WatchOptions(NamedTuple):
+    """What `catdog-bench edge watch` was asked for."""
 
     bundle: Path
     backend: str
@@ -184,12 +183,12 @@ class WatchOptions:
 @BACKEND
 @click.option("--seconds", type=click.IntRange(1), default=10, show_default=True, help="Length of the video.")
 @_rounds(5, "Passes of each decoder.")
-@takes(WatchOptions)
-def watch_video(options: WatchOptions) -> None:
+def watch_video(**values: Any) -> None:
     """Watch a video on one core, and time the decoders.
 
     The video has 640 x 480 pixels and 30 frames per second.
     """
+    options = WatchOptions(**values)
     with one_line_errors("camera"), _quiet():
         from benchmarks.figures.video import measure_decoders, measure_watch
 
@@ -200,9 +199,8 @@ def watch_video(options: WatchOptions) -> None:
     _print(found)
 
 
-@dataclass(frozen=True)
-class DecodersOptions:
-    """The options of `catdog-bench edge decoders`."""
+class DecodersOptions(NamedTuple):
+    """What `catdog-bench edge decoders` was asked for."""
 
     side: int
 
@@ -210,12 +208,12 @@ class DecodersOptions:
 @edge.command("decoders")
 @click.option("--side", type=click.IntRange(100, 12_000), default=5000, show_default=True,
               help="Width and height of the picture in pixels.")  # fmt: skip
-@takes(DecodersOptions)
-def weigh_decoders(options: DecodersOptions) -> None:
+def weigh_decoders(**values: Any) -> None:
     """Measure the peak memory of reading a large picture.
 
     Prints bytes per pixel for each picture format.
     """
+    options = DecodersOptions(**values)
     with one_line_errors("bench"):
         from benchmarks.figures.decoders import measure_decoders_memory
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import AS_JSON, BUNDLE, takes
+from benchmarks.commands.options import AS_JSON
 from edge_runtime.bundle import default_bundle
+from edge_runtime.commands.options import BUNDLE
 from edge_runtime.terminal import one_line_errors
 
 
-@dataclass(frozen=True)
-class PeersOptions:
-    """The options of `catdog-bench peers`."""
+class PeersOptions(NamedTuple):
+    """What `catdog-bench peers` was asked for."""
 
     bundle: Path | None
     data: Path
@@ -33,12 +33,12 @@ class PeersOptions:
 @click.option("--rounds", type=click.IntRange(10), default=100, show_default=True,
               help="Pictures to time with each peer.")  # fmt: skip
 @AS_JSON
-@takes(PeersOptions)
-def peers(options: PeersOptions) -> None:
+def peers(**values: Any) -> None:
     """Compare with scripts that a user would write instead.
 
     These are label_image, plain LiteRT, plain ONNX Runtime and, with --run, Keras.
     """
+    options = PeersOptions(**values)
     with one_line_errors("bench"):
         from benchmarks.peers.comparison import PHASE, compare_peers, describe_peers
         from benchmarks.run.progress import Progress

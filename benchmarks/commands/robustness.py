@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import AS_JSON, BUNDLE, TEST_DATA, takes
+from benchmarks.commands.options import AS_JSON, TEST_DATA
 from edge_runtime.bundle import default_bundle
-from edge_runtime.commands.options import BACKEND
+from edge_runtime.commands.options import BACKEND, BUNDLE
 from edge_runtime.terminal import one_line_errors
 
 
-@dataclass(frozen=True)
-class RobustnessOptions:
-    """The options of `catdog-bench robustness`."""
+class RobustnessOptions(NamedTuple):
+    """What `catdog-bench robustness` was asked for."""
 
     bundle: Path | None
     data: Path
@@ -33,12 +32,12 @@ class RobustnessOptions:
 @BACKEND
 @click.option("--pictures", type=click.IntRange(1), help="Pictures to use.  [default: all]")
 @AS_JSON
-@takes(RobustnessOptions)
-def robustness(options: RobustnessOptions) -> None:
+def robustness(**values: Any) -> None:
     """Count the right answers to distorted test pictures.
 
     The pictures are cropped, darkened, blurred, turned and more.
     """
+    options = RobustnessOptions(**values)
     with one_line_errors("bench"):
         from benchmarks.run.progress import Progress
         from benchmarks.run.robustness import PHASE, describe_answers, measure_robustness

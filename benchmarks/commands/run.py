@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import BUNDLE, TEST_DATA, takes
+from benchmarks.commands.options import TEST_DATA
 from edge_runtime.bundle import default_bundle
+from edge_runtime.commands.options import BUNDLE
 from edge_runtime.folders import REPORTS
-from edge_runtime.terminal import MEASURING, next_command, one_line_errors, say
+from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, say
 
 if TYPE_CHECKING:
     from benchmarks.run.record import BenchmarkReport
 
-STOPPED = 130  # exit code after Ctrl-C
 
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of `catdog-bench run`."""
+class RunOptions(NamedTuple):
+    """What `catdog-bench run` was asked for."""
 
     bundle: Path | None
     data: Path
@@ -45,20 +42,20 @@ class RunOptions:
               help="Inference threads. Repeat it to try several.  [default: 1, 2, 4 up to the cores]")  # fmt: skip
 @click.option("--pictures", type=click.IntRange(1), help="Pictures to score for the accuracy.  [default: all]")
 @click.option("--without-photographs", is_flag=True, help="Show no photographs, so that the page can be shared.")
-@takes(RunOptions)
-def run(options: RunOptions) -> None:
+def run(**values: Any) -> None:
     """Measure a bundle on this machine and write a report.
 
     Every file of the bundle runs with every installed backend. Ctrl-C ends the measurement. The report then holds
     what was measured so far, and is marked incomplete.
     """
+    options = RunOptions(**values)
     with one_line_errors("bench", stopped="stopped before anything was measured"):
         bundle = options.bundle or default_bundle()
         target = options.out or REPORTS / bundle.resolve().name
         report = _measure(bundle, target, options)
         _print_run(report, target)
     if not report.complete:
-        sys.exit(STOPPED)
+        sys.exit(ExitCode.STOPPED)
 
 
 def _measure(bundle: Path, target: Path, options: RunOptions) -> BenchmarkReport:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.commands.options import takes
 from edge_runtime.terminal import one_line_errors
 
 
-@dataclass(frozen=True)
-class TrainingSpeedOptions:
-    """The options of `catdog-bench training-speed`."""
+class TrainingSpeedOptions(NamedTuple):
+    """What `catdog-bench training-speed` was asked for."""
 
     data: Path
     limit_per_class: int
@@ -26,12 +24,12 @@ class TrainingSpeedOptions:
 @click.option("--limit-per-class", type=click.IntRange(100), default=800, show_default=True,
               help="Pictures of each class to use.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Trainings of each kind.")
-@takes(TrainingSpeedOptions)
-def training_speed(options: TrainingSpeedOptions) -> None:
+def training_speed(**values: Any) -> None:
     """Compare the time of an epoch with that of plain Keras fit.
 
     Prints a JSON object.
     """
+    options = TrainingSpeedOptions(**values)
     with one_line_errors("train"):
         from benchmarks.figures.training_speed import compare
 

@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import peak_of_script_mib
 from benchmarks.run.timing import describe, interleave
-from edge_runtime.bundle import Bundle, ModelFormat, Precision, read_bundle
+from edge_runtime.bundle import TFLITE, Bundle, Precision, read_bundle
 
 _SCRIPT = Path(__file__).parents[1] / "peers" / "plain_classify.py"
 _MEMORY_RUNS = 5
 
 
-def int8_tflite(folder: Path, bundle: Bundle) -> Path:
+def int8_tflite(bundle: Bundle) -> Path:
     """Return the path of a bundle's int8 TFLite file.
 
     Raises:
         BenchmarkError: there is none.
     """
     for file in bundle.files:
-        if (file.format, file.precision) == (ModelFormat.TFLITE, Precision.INT8):
-            return folder / file.path
-    raise BenchmarkError(f"{folder}: the bundle has no int8 TFLite file. Export it with --quantize int8.")
+        if (file.format, file.precision) == (TFLITE, Precision.INT8):
+            return bundle.path_of(file)
+    raise BenchmarkError(f"{bundle.folder}: the bundle has no int8 TFLite file. Export it with --quantize int8.")
 
 
 def measure_cold_start(
@@ -54,13 +54,13 @@ def measure_cold_start(
     Raises:
         BenchmarkError: a command failed, or `catdog-edge` is not installed beside `python`.
     """
-    model = int8_tflite(folder, read_bundle(folder))
+    model = int8_tflite(read_bundle(folder))
     command = python.with_name("catdog-edge")
     if not command.exists():
         raise BenchmarkError(
             f"{command}: not there. Install the project in this environment, or name another with --python."
         )
-    ours = [str(command), "classify", str(picture), "--model", str(folder), "--backend", "litert"]
+    ours = [str(command), "classify", str(picture), "--bundle", str(folder), "--backend", "litert"]
     tasks = {
         "plain script": _process([str(python), str(_SCRIPT), str(model), str(picture)]),
         "catdog-edge classify": _process([str(python), *ours]),

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import Backend, open_model
-from edge_runtime.bundle import Precision, read_bundle, read_model_file
+from edge_runtime.bundle import Precision, read_bundle
 from edge_runtime.picture.preprocessing import Pixels, load_pictures
 
 _RUNTIMES = {"tflite": "litert", "onnx": "onnxruntime"}
@@ -40,11 +40,11 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
         BundleError: the bundle cannot be used.
         BenchmarkError: the run or its pictures are missing, or a stock converter failed.
     """
-    manifest = read_bundle(bundle)
-    pixels, targets, calibration = _pictures(run, manifest.preprocessing)
+    opened = read_bundle(bundle)
+    pixels, targets, calibration = _pictures(run, opened.preprocessing)
     files = {
-        f"ours {file.format}": (str(file.format), read_model_file(bundle, file))
-        for file in manifest.files
+        f"ours {file.format}": (str(file.format), opened.read(file))
+        for file in opened.files
         if file.precision == Precision.INT8
     }
     with tempfile.TemporaryDirectory() as scratch:

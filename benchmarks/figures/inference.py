@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.timing import clock, describe, take_turns
 from edge_runtime.backends import BACKENDS, installed_backends, open_model
-from edge_runtime.bundle import read_bundle, read_model_file
+from edge_runtime.bundle import read_bundle
 from edge_runtime.picture.source import Pixels
 
 FRAME_S = 1 / 30
@@ -61,11 +61,11 @@ def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple
     size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     for file in bundle.files:
-        backend = next((name for name in installed if BACKENDS[name].format is file.format), None)
+        backend = next((name for name in installed if BACKENDS[name].format == file.format), None)
         if backend:
             yield (
-                f"{folder / file.path} {backend}",
-                _twice(backend, read_model_file(folder, file), threads, pixels),
+                f"{bundle.path_of(file)} {backend}",
+                _twice(backend, bundle.read(file), threads, pixels),
             )
 
 

@@ -28,7 +28,7 @@ def measure_overhead(
         A JSON object: times in ms, and the ratio of the medians.
     """
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
-    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+    plain = PlainInterpreter(int8_tflite(classifier.bundle))
     size = (classifier.bundle.preprocessing.height, classifier.bundle.preprocessing.width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     tasks = {"bare interpreter": lambda: plain.run(pixels), "classify": lambda: classifier.classify(pixels)}

@@ -11,12 +11,13 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import memory_mib
+from benchmarks.run.pictures import list_paths
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import PictureError
-from edge_runtime.picture.listing import list_pictures
 
 WARM_UP = 1000  # classifications, after which every buffer and cache exists
 SAMPLES = 20
+_MOST_PICTURES = 200  # their bytes stay in memory
 
 
 def soak(
@@ -42,9 +43,9 @@ def soak(
     Raises:
         BenchmarkError: there are no pictures, or `count` is too small.
     """
-    paths = list(list_pictures([str(data)], recursive=True))[:200]
-    if count <= WARM_UP or not paths or (paths == [str(data)] and data.is_dir()):
-        raise BenchmarkError(f"{data}: expected pictures, and more than {WARM_UP} classifications, got {count}")
+    if count <= WARM_UP:
+        raise BenchmarkError(f"{count} classifications are too few. Name more than {WARM_UP} with --count.")
+    paths = [str(path) for path in list_paths(data)[:_MOST_PICTURES]]
     classifier = Classifier.open(folder, backend, threads=1)
     sources: cycle[str | bytes] = cycle(
         [*paths, *(Path(path).read_bytes() for path in paths), b"broken", b"\xff\xd8\xff"]

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.report.report import table
 from benchmarks.run.pictures import Pictures, find_pictures
 from benchmarks.run.timing import SETTLE_S, Process, describe, interleave, paired_ratio
-from edge_runtime.bundle import Bundle, ModelFormat, Precision, read_bundle
+from edge_runtime.bundle import ONNX, TFLITE, Bundle, Precision, read_bundle
+from edge_runtime.markdown import table
 from edge_runtime.proof.shares import wilson_interval
 
 PHASE = "pictures and processes"
@@ -47,7 +47,7 @@ def list_peers(folder: Path, bundle: Bundle, run: Path | None) -> dict[str, Peer
     """
     files = {file.format: folder / file.path for file in bundle.files if file.precision == Precision.INT8}
     peers: dict[str, Peer] = {}
-    tflite, onnx = files.get(ModelFormat.TFLITE), files.get(ModelFormat.ONNX)
+    tflite, onnx = files.get(TFLITE), files.get(ONNX)
     if tflite and find_spec("ai_edge_litert"):
         ours = "catdog-edge, LiteRT"
         peers[ours] = Peer("ours", (str(folder), "litert", "int8"), ours)
@@ -92,7 +92,7 @@ def compare_peers(
     """
     bundle = read_bundle(folder)
     peers = list_peers(folder, bundle, run)
-    pictures = find_pictures(data, folder, bundle, most=rounds)
+    pictures = find_pictures(data, bundle, most=rounds)
     total = rounds + PROCESSES
     pictures_ms, answers = _pictures(peers, pictures, rounds, lambda done, _: report(done, total))
     whole_ms = _processes(peers, pictures.paths[0], lambda done, _: report(rounds + done, total))

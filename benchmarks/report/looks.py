@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from benchmarks.run.record import BenchmarkReport
 from edge_runtime.backends import BACKENDS
-from edge_runtime.bundle import ModelFormat, Precision
+from edge_runtime.bundle import FORMATS, Precision
 
 # A colour stands for a precision, a marker for a backend, and a line for a format.
 COLOURS: dict[str, str] = {
@@ -41,7 +41,7 @@ def list_looks(report: BenchmarkReport) -> dict[tuple[str, str], Look]:
     """
     whats = {item.configuration.file_and_backend: item.configuration for item in report.measured}
     markers = _one_each(_MARKERS, BACKENDS, (what.backend for what in whats.values()))
-    lines = _one_each(_LINES, map(str, ModelFormat), (what.format for what in whats.values()))
+    lines = _one_each(_LINES, FORMATS, (what.format for what in whats.values()))
     backends = Counter(file for file, _ in whats)
     return {
         key: Look(

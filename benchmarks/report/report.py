@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
@@ -13,6 +13,7 @@ from benchmarks.report.recommendation import Concern, gate_of, recommend
 from benchmarks.run.conditions import Conditions
 from benchmarks.run.record import STAGES, STARTS, Accuracy, BenchmarkReport, Measured
 from benchmarks.run.timing import LatencyStats, describe
+from edge_runtime.markdown import table
 
 SHOWN_DISAGREEMENTS = 24
 _SAID_ABOVE = (Concern.INVALID_RUN, Concern.INCOMPLETE_RUN)  # by the notes under the title
@@ -251,9 +252,3 @@ def _interval(ends: Sequence[float] | None, sign: str = "") -> str:
 
 def _plot(name: str) -> str:
     return f"![{PLOTS[name]}]({name}.png)\n"
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, the first column to the left and the others to the right."""
-    lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -65,10 +65,10 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
     progress.expect("starting", _START_S * STARTED * len(configurations))
     with tempfile.TemporaryDirectory() as scratch, _stopped_between_steps(progress) as step:
         pixels = Path(scratch, "pixels.npy")
-        found = find_pictures(data, folder, bundle, most=plan.pictures, report=step(PHASES[0]))
+        found = find_pictures(data, bundle, most=plan.pictures, report=step(PHASES[0]))
         pictures = load_all(found, bundle.preprocessing, pixels, report=step(PHASES[1]))
         before = observe()
-        session = LatencySession(folder, bundle, configurations, pictures.paths[: plan.rounds])
+        session = LatencySession(bundle, configurations, pictures.paths[: plan.rounds])
         with session:
             timed = _until_stopped(lambda: _time(session, plan, pictures, progress, step))
         measured = session.measured()

@@ -54,8 +54,7 @@ class LatencySession:
     """Measures step by step, so that a stopped run keeps its samples.
 
     Args:
-        folder: the bundle's folder.
-        bundle: its manifest.
+        bundle: the bundle.
         configurations: what to measure.
         paths: pictures to classify. Each round takes the next one, the same for all configurations.
 
@@ -63,11 +62,9 @@ class LatencySession:
         left_out: the name of each configuration that could not be measured, and why.
     """
 
-    def __init__(
-        self, folder: Path, bundle: Bundle, configurations: tuple[Configuration, ...], paths: tuple[Path, ...]
-    ) -> None:
+    def __init__(self, bundle: Bundle, configurations: tuple[Configuration, ...], paths: tuple[Path, ...]) -> None:
         """Start with nothing measured."""
-        self._folder = folder
+        self._folder = bundle.folder
         self._sizes = {file.path: file.size_bytes for file in bundle.files}
         self._paths = paths
         self._candidates = {

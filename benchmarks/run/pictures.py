@@ -66,17 +66,8 @@ class Pictures:
         )
 
 
-def find_pictures(
-    data: Path, bundle_folder: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
-) -> Pictures:
-    """Find the test pictures of a bundle below a folder, or else the pictures in folders named after its labels.
-
-    Args:
-        data: a picture, or a folder of pictures at any depth.
-        bundle_folder: the bundle's folder. Its `keras_scores.csv` has the hashes of its test pictures.
-        bundle: its manifest.
-        most: the largest number of pictures to take, drawn from all; 0 takes all.
-        report: called with the pictures that were read and the total.
+def list_paths(data: Path) -> list[Path]:
+    """Return a picture, or the pictures of a folder at any depth.
 
     Raises:
         BenchmarkError: there is no picture.
@@ -84,12 +75,30 @@ def find_pictures(
     paths = [Path(path) for path in list_pictures([str(data)], recursive=True)]
     if not paths or (data.is_dir() and paths == [data]) or not data.exists():
         raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
+    return paths
+
+
+def find_pictures(
+    data: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
+) -> Pictures:
+    """Find the test pictures of a bundle below a folder, or else the pictures in folders named after its labels.
+
+    Args:
+        data: a picture, or a folder of pictures at any depth.
+        bundle: its `keras_scores.csv` has the hashes of its test pictures.
+        most: the largest number of pictures to take, drawn from all; 0 takes all.
+        report: called with the pictures that were read and the total.
+
+    Raises:
+        BenchmarkError: there is no picture.
+    """
+    paths = list_paths(data)
     folder = data if data.is_dir() else data.parent
     hashes = []
     for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
         hashes.append(sha256)
         report(len(hashes), len(paths))
-    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle_folder, bundle) or _by_folder(
+    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle) or _by_folder(
         folder, paths, hashes, bundle.labels
     )
     order = np.random.default_rng(0).permutation(len(found))
@@ -117,8 +126,8 @@ def load_all(
     return pictures.keep(np.array(good))
 
 
-def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle_folder: Path, bundle: Bundle) -> Pictures | None:
-    scored = read_keras_scores(bundle_folder, bundle.labels)
+def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle: Bundle) -> Pictures | None:
+    scored = read_keras_scores(bundle.folder, bundle.labels)
     known = sorted(by_hash.keys() & scored.keys(), key=lambda sha256: by_hash[sha256])
     if not known:
         return None

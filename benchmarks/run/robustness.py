@@ -76,7 +76,7 @@ def measure_robustness(
     """
     with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
         classifier = Classifier.open(folder, backend)
-    found = find_pictures(data, folder, classifier.bundle, most=pictures)
+    found = find_pictures(data, classifier.bundle, most=pictures)
     if found.targets is None:
         raise BenchmarkError(
             f"{data}: expected test pictures of the bundle, or folders named after its labels. Found neither. "

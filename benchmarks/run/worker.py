@@ -22,7 +22,7 @@ def main(bundle: str, precision: str, backend: str, threads: str, picture: str) 
     from edge_runtime.errors import CatdogError
 
     try:
-        import_module(f"edge_runtime.backends.{BACKENDS[backend].module}")
+        import_module(BACKENDS[backend].module)
         start = time.perf_counter()
         classifier = Classifier.open(Path(bundle), backend, precision=precision, threads=int(threads))
         load_ms = (time.perf_counter() - start) * 1e3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import TensorInfo
+from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import Pixels
 

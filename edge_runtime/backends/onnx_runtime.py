@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import TensorInfo
+from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import Pixels
 

@@ -1,64 +1,76 @@
-"""Choose the file of a bundle to run, and the runtime to run it with."""
+"""Choose the file of a bundle to run, and the backend to run it with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
 from edge_runtime import backends
-from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, read_model_file
+from edge_runtime.bundle.folder import Bundle
+from edge_runtime.bundle.formats import Precision
+from edge_runtime.bundle.manifest import ModelFile
 from edge_runtime.errors import BackendError, BundleError
 
-# Tried in this order: int8 is fastest, and of those that are as fast as each other the smaller file comes first.
-PRECISIONS = (Precision.INT8, Precision.MIXED, Precision.DYNAMIC, Precision.FLOAT16, Precision.FLOAT32)
 _CPUINFO = Path("/proc/cpuinfo")
 
 
+class PassedOver(NamedTuple):
+    """A preferred file that does not load: its path in the bundle, the backend, and why."""
+
+    path: str
+    backend: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return it for people."""
+        return f"{self.path}: {self.reason}"
+
+
 class Selection(NamedTuple):
-    """A file that runs: record, content, name of the backend, loaded model, why preferred files do not run."""
+    """A file that runs: record, content, name of the backend, loaded model, preferred files that do not run."""
 
     file: ModelFile
     content: bytes
     backend: str
     model: backends.Backend
-    passed_over: tuple[str, ...]
+    passed_over: tuple[PassedOver, ...]
 
 
-def select(folder: Path, bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
-    """Load the fastest file that the user's choice allows and an installed runtime loads.
+def select(bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
+    """Load the fastest file that the user's choice allows and an installed backend loads.
 
     Args:
-        folder: the bundle's folder.
-        bundle: its manifest.
+        bundle: where to choose from.
         backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         precision: `auto` or a `Precision`.
         threads: inference threads, 1 or more.
 
     Raises:
         BundleError: a file is not the one that was exported, or does not fit the manifest.
-        BackendError: no installed runtime loads a file of the bundle that was asked for.
+        BackendError: no installed backend loads a file of the bundle that was asked for.
     """
-    reasons: list[str] = []
+    passed_over: list[PassedOver] = []
     for file, name in candidates(bundle, backend, precision):
-        content = _read_and_import(folder, file, name)
+        content = _read_and_import(bundle, file, name)
         try:
             model = backends.open_model(name, content, threads)
         except BackendError as error:
-            reasons.append(f"{file.path}: {error}")
+            passed_over.append(PassedOver(file.path, name, str(error)))
         else:
-            _refuse_misfit(model, bundle, folder / file.path)
-            return Selection(file, content, name, model, tuple(reasons))
-    raise BackendError(_nothing_loads(folder, backend, precision, reasons))
+            _refuse_misfit(model, bundle, bundle.path_of(file))
+            return Selection(file, content, name, model, tuple(passed_over))
+    raise BackendError(_nothing_loads(bundle.folder, backend, precision, passed_over))
 
 
-def _read_and_import(folder: Path, file: ModelFile, backend: str) -> bytes:
-    """Read and hash a model file in a thread while its runtime is imported: only one of them needs Python."""
+def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
+    """Read and hash a model file in a thread while its backend is imported: only one of them needs Python."""
     results: list[bytes | Exception] = []
 
     def read() -> None:
         try:
-            results.append(read_model_file(folder, file))
+            results.append(bundle.read(file))
         except Exception as error:
             results.append(error)
 
@@ -72,7 +84,9 @@ def _read_and_import(folder: Path, file: ModelFile, backend: str) -> bytes:
 
 
 def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
-    """Return every (file, backend) the user's choice and the installed runtimes allow, fastest first.
+    """Return every (file, backend) that the user's choice and the installed backends allow, fastest first.
+
+    Int8 comes before float. Files of one precision come in the order of their backends.
 
     Raises:
         BackendError: the backend or the precision is unknown.
@@ -81,25 +95,22 @@ def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -
         raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
     if precision != "auto" and precision not in list(Precision):
         raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
-    names = backends.installed_backends() if backend == "auto" else (backend,)
-    formats = fastest_formats()
+    names = fastest_first(backends.installed_backends()) if backend == "auto" else (backend,)
     return [
         (file, name)
-        for wanted in PRECISIONS
-        for form in formats
-        for file in bundle.files
+        for wanted in Precision
         for name in names
-        if (file.precision, file.format) == (wanted, form)
-        and backends.BACKENDS[name].format == form
+        for file in bundle.files
+        if (file.precision, file.format) == (wanted, backends.BACKENDS[name].format)
         and precision in ("auto", file.precision)
     ]
 
 
-def fastest_formats() -> tuple[ModelFormat, ModelFormat]:
-    """Return the formats, first the one whose runtime infers faster on this processor.
+def fastest_first(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of backends, first the one that is expected to infer fastest on this processor.
 
-    On x86-64 with AVX2 and without VNNI, instructions that multiply bytes, that is ONNX Runtime's; elsewhere it is
-    expected to be LiteRT's. What was measured: docs/decisions/0014-fastest-file.md.
+    The order is that of the table. On x86-64 with AVX2 and without VNNI (instructions that multiply bytes), those
+    that the table marks come first. What was measured: docs/decisions/0014-fastest-file.md.
     """
     try:
         with _CPUINFO.open(errors="replace") as file:
@@ -107,9 +118,9 @@ def fastest_formats() -> tuple[ModelFormat, ModelFormat]:
     except OSError:
         words = set()
     without_vnni = "avx2" in words and not words & {"avx_vnni", "avx512_vnni"}
-    if without_vnni:
-        return ModelFormat.ONNX, ModelFormat.TFLITE
-    return ModelFormat.TFLITE, ModelFormat.ONNX
+    ahead = {name for name, backend in backends.BACKENDS.items() if without_vnni and backend.first_without_vnni}
+    order = list(backends.BACKENDS)
+    return tuple(sorted(names, key=lambda name: (name not in ahead, order.index(name))))
 
 
 def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
@@ -133,15 +144,15 @@ def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
         )
 
 
-def _nothing_loads(folder: Path, backend: str, precision: str, reasons: list[str]) -> str:
-    if reasons:
-        tried = "; ".join(reasons)
+def _nothing_loads(folder: Path, backend: str, precision: str, passed_over: list[PassedOver]) -> str:
+    if passed_over:
+        tried = "; ".join(map(str, passed_over))
         return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."
     installed = ", ".join(backends.installed_backends()) or "none"
     installs = "; ".join(library.install for library in backends.BACKENDS.values())
     wanted = "" if precision == "auto" else f"{precision} "
-    reader = "an installed runtime" if backend == "auto" else f"backend {backend}"
+    reader = "an installed backend" if backend == "auto" else f"backend {backend}"
     return (
-        f"{folder}: the bundle has no {wanted}file for {reader}; installed runtimes: {installed}. "
-        f"Choose another --precision or --backend, export more formats, or install a runtime: {installs}"
+        f"{folder}: the bundle has no {wanted}file for {reader}; installed backends: {installed}. "
+        f"Choose another --precision or --backend, export more formats, or install a backend: {installs}"
     )

@@ -1,42 +1,28 @@
-"""What `manifest.json` says: the model files, their tensors, and the pictures a device checks itself with."""
+"""What `manifest.json` says: the model files, their tensors, and the pictures a device checks itself with.
+
+A reader of schema version n reads the versions 1 to n. For every key that a later version added, `ADDED_KEYS`
+states what older manifests mean by leaving it out. What only some readers need goes into `extra` and needs no new
+version: every reader keeps it and ignores what it does not know. Any other unknown key is a mistake and is refused.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
 import re
-from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
 
+from edge_runtime.bundle.formats import Precision, require_format
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
 
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the one sub-folder of a bundle: its self-test pictures
-SCHEMA_VERSION = 1
-
-
-class ModelFormat(StrEnum):
-    """File formats a bundle can hold."""
-
-    TFLITE = "tflite"
-    ONNX = "onnx"
-
-
-class Precision(StrEnum):
-    """Number formats of a model file.
-
-    `float32`: weights and arithmetic in single precision. `float16`: weights stored in half precision.
-    `dynamic`: int8 weights, float activations. `int8`: integer arithmetic throughout. `mixed`: int8, but for
-    layers that had to stay in float, which the bundle's report names.
-    """
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    DYNAMIC = "dynamic"
-    INT8 = "int8"
-    MIXED = "mixed"
+SCHEMA_VERSION = 2
+# Keys of the manifest by the version that added them, with what older manifests mean by leaving them out.
+ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}
 
 
 @dataclass(frozen=True)
@@ -94,7 +80,7 @@ class ModelFile:
 
     Args:
         path: file name inside the bundle folder.
-        format: file format.
+        format: a key of `FORMATS`.
         precision: number format of weights and arithmetic.
         size_bytes: exact size.
         sha256: hash of the file in hex.
@@ -105,7 +91,7 @@ class ModelFile:
     """
 
     path: str
-    format: ModelFormat
+    format: str
     precision: Precision
     size_bytes: int
     sha256: str
@@ -134,7 +120,7 @@ class ModelFile:
         """Read back `to_dict`; raises what `TensorInfo.from_dict` does, and ValueError for an unknown format."""
         known = _every_field(cls, values)
         tensors = {key: TensorInfo.from_dict(known[key]) for key in ("input", "output")}
-        typed = {"format": ModelFormat(known["format"]), "precision": Precision(known["precision"])}
+        typed = {"format": require_format(known["format"]), "precision": Precision(known["precision"])}
         return cls(**known | tensors | typed)
 
 
@@ -179,7 +165,7 @@ class SelfTestPicture:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Manifest:
     """What `manifest.json` says.
 
     Args:
@@ -190,7 +176,7 @@ class Bundle:
         training: where the model comes from (run name, data, seed, versions).
         selftest: pictures with the scores that each file gives them.
         confidence_threshold: a prediction of less confidence is unsure, 0-1; 0 means that none is.
-        schema_version: version of the manifest's layout.
+        extra: whatever else its maker or a later version wants to say; kept, and otherwise ignored.
     """
 
     name: str
@@ -200,17 +186,16 @@ class Bundle:
     training: dict[str, Any]
     selftest: tuple[SelfTestPicture, ...] = ()
     confidence_threshold: float = 0.0
-    schema_version: int = SCHEMA_VERSION
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check what every reader relies on.
 
         Raises:
-            BundleError: unknown schema version, fewer than two labels, labels that repeat, scores that do not fit
-                files and labels, a threshold that is not 0-1, or a wrong type.
+            BundleError: fewer than two labels, labels that repeat, scores that do not fit files and labels, a
+                threshold that is not 0-1, or a wrong type.
         """
-        _refuse_unknown_schema(self.schema_version)
-        plain: dict[str, type] = {"name": str, "training": dict}
+        plain: dict[str, type] = {"name": str, "training": dict, "extra": dict}
         _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
         texts = all(isinstance(label, str) and label for label in self.labels)
         if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
@@ -227,18 +212,19 @@ class Bundle:
             "files": [file.to_dict() for file in self.files],
             "preprocessing": self.preprocessing.to_dict(),
             "selftest": [picture.to_dict() for picture in self.selftest],
+            "schema_version": SCHEMA_VERSION,
         }
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Bundle:
-        """Read back `to_dict`.
+    def from_dict(cls, values: dict[str, Any]) -> Manifest:
+        """Read what `to_dict` of this or an earlier version wrote.
 
         Raises:
-            BundleError: unknown schema version, a key is missing or unknown, or a value is out of range.
+            BundleError: the schema version is newer than this reader's, a key is missing or unknown, or a value is
+                out of range.
         """
         try:
-            _refuse_unknown_schema(values["schema_version"])
-            known = _every_field(cls, values)
+            known = _every_field(cls, _in_this_version(values))
             known["labels"] = _tuple(known, "labels")
             known["preprocessing"] = Preprocessing.from_dict(known["preprocessing"])
             known["files"] = tuple(map(ModelFile.from_dict, _tuple(known, "files")))
@@ -293,9 +279,18 @@ def _unexpected(key: str, expected: str, received: object) -> BundleError:
     )
 
 
-def _refuse_unknown_schema(version: object) -> None:
-    if type(version) is not int or version != SCHEMA_VERSION:
+def _in_this_version(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values without their version, with the keys that were added since it."""
+    values = dict(values)
+    version = values.pop("schema_version")
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise BundleError(
-            f"{MANIFEST}: schema version {version!r} is unknown, this catdog-edge reads version "
+            f"{MANIFEST}: schema version {version!r} is unknown, this catdog-edge reads the versions 1 to "
             f"{SCHEMA_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
         )
+    for number, added in ADDED_KEYS.items():
+        if number > version:
+            if known := added.keys() & values.keys():
+                raise TypeError(f"version {version} has no key {', '.join(sorted(known))}")
+            values |= copy.deepcopy(added)
+    return values

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
 from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import say
@@ -24,10 +25,11 @@ class Sighting:
     Args:
         time: when, ISO 8601 in UTC.
         frame: number of the frame since the start, from 0.
-        label: the smoothed label, or `unsure`.
+        label: the smoothed label.
+        confident: whether it is in force; if not, people are shown `unsure`.
         confidence: its average score, 0-1.
         scores: average score of each label, 0-1.
-        changed: whether the label is another than before.
+        changed: whether what people are shown is another than before.
         inference_ms: the model on this frame, milliseconds.
         fps: frames classified a second, over the last seconds.
         dropped: frames that newer ones replaced before they were looked at, since the start.
@@ -37,6 +39,7 @@ class Sighting:
     time: str
     frame: int
     label: str
+    confident: bool
     confidence: float
     scores: dict[str, float]
     changed: bool
@@ -44,6 +47,11 @@ class Sighting:
     fps: float
     dropped: int
     saved: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The label, or `unsure`."""
+        return shown(self.label, self.confident)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON object with rounded numbers."""
@@ -104,7 +112,7 @@ def _text(sighting: Sighting) -> str:
 
 def _state(sighting: Sighting) -> str:
     return (
-        f"{sighting.label:8} {sighting.confidence:6.1%}  {sighting.fps:5.1f} fps  {sighting.dropped} dropped  "
+        f"{sighting.shown:8} {sighting.confidence:6.1%}  {sighting.fps:5.1f} fps  {sighting.dropped} dropped  "
         f"{sighting.inference_ms:.1f} ms"
     )
 
@@ -123,7 +131,7 @@ def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter if letter.isalnum() else "_" for letter in sighting.label)
+    name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown)
     moment = sighting.time[:23].replace(":", "-")
     path = folder / f"{moment}_{shot.number}_{name}.jpg"
     partial = path.with_suffix(".partial")

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from edge_runtime.commands.results import UNSURE
+from edge_runtime.bundle.labels import shown
 
 
 class Smoothed(NamedTuple):
-    """The state after a frame: label or `unsure`, its average score, all averages, whether the label is new."""
+    """The state after a frame.
+
+    Attributes:
+        label: the label in force; while none is, the one with the highest average.
+        confident: whether a label is in force.
+        confidence: the label's average score, 0-1.
+        scores: average score of each label, 0-1.
+        changed: whether what people are shown, the label or `unsure`, is another than before.
+    """
 
     label: str
+    confident: bool
     confidence: float
     scores: dict[str, float]
     changed: bool
@@ -20,23 +29,24 @@ class Smoothed(NamedTuple):
 class Smoother:
     """An exponential average of scores, and a label with hysteresis.
 
-    Another label must lead by `margin` to take over, and the label becomes `unsure` when its average falls
-    `margin` below the confidence that it needed to be shown.
+    Another label must lead by `margin` to take over. The answer becomes unsure when the average of the label in
+    force falls `margin` below the confidence threshold.
     """
 
-    def __init__(self, *, half_life_s: float = 0.5, margin: float = 0.1, min_confidence: float = 0.0) -> None:
+    def __init__(self, *, half_life_s: float = 0.5, margin: float = 0.1, confidence_threshold: float = 0.0) -> None:
         """Start without a label.
 
         Args:
             half_life_s: age at which a score counts half, seconds; 0 for no smoothing.
             margin: lead that a change needs, 0-1.
-            min_confidence: average below which no label is shown, 0-1.
+            confidence_threshold: average that a label needs to come into force, 0-1.
         """
         self._half_life_s = half_life_s
         self._margin = margin
-        self._min_confidence = min_confidence
+        self._confidence_threshold = confidence_threshold
         self._averages: dict[str, float] = {}
-        self._label = ""
+        self._label = ""  # in force; empty while the answer is unsure
+        self._shown = ""
         self._time_s = 0.0
 
     def update(self, scores: Mapping[str, float], time_s: float) -> Smoothed:
@@ -50,10 +60,11 @@ class Smoother:
         old = self._averages or scores
         self._averages = {label: kept * old[label] + (1 - kept) * score for label, score in scores.items()}
         self._time_s = time_s
-        before, self._label = self._label, self._next_label()
-        best = max(self._averages.values())
-        confidence = best if self._label == UNSURE else self._averages[self._label]
-        return Smoothed(self._label, confidence, dict(self._averages), self._label != before)
+        self._label = self._next_label()
+        confident = bool(self._label)
+        label = self._label or self._best()
+        before, self._shown = self._shown, shown(label, confident)
+        return Smoothed(label, confident, self._averages[label], dict(self._averages), self._shown != before)
 
     def _kept(self, time_s: float) -> float:
         """Return the share of the old averages that is kept after the time since the last frame."""
@@ -62,12 +73,15 @@ class Smoother:
         kept: float = 0.5 ** (max(0.0, time_s - self._time_s) / self._half_life_s)
         return kept
 
+    def _best(self) -> str:
+        return max(self._averages, key=lambda label: self._averages[label])
+
     def _next_label(self) -> str:
-        best = max(self._averages, key=lambda label: self._averages[label])
-        shown = best if self._averages[best] >= self._min_confidence else UNSURE
-        if self._label in ("", UNSURE):
-            return shown
+        best = self._best()
+        candidate = best if self._averages[best] >= self._confidence_threshold else ""
+        if not self._label:
+            return candidate
         current = self._averages[self._label]
         if self._averages[best] - current > self._margin:
-            return shown
-        return UNSURE if current < self._min_confidence - self._margin else self._label
+            return candidate
+        return "" if current < self._confidence_threshold - self._margin else self._label

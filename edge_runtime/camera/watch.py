@@ -84,6 +84,7 @@ def watch(
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             frame=shot.number,
             label=smoothed.label,
+            confident=smoothed.confident,
             confidence=smoothed.confidence,
             scores=smoothed.scores,
             changed=smoothed.changed,

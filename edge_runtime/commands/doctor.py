@@ -1,4 +1,4 @@
-"""Look at the machine: what `catdog-edge` needs, what is there, and the line that brings what is missing."""
+"""The command `catdog-edge doctor`: what this machine has, what is missing, and the command that brings it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import platform
 import struct
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, replace
 from glob import glob
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import click
 
 from edge_runtime.backends import BACKENDS
+from edge_runtime.commands.options import JSON
+from edge_runtime.terminal import ExitCode, one_line_errors, say
 
 # What int8 arithmetic gains from, by the names of /proc/cpuinfo.
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
@@ -25,11 +27,10 @@ NO_CAMERAS = ("bcm2835-isp", "pispbe", "rp1-cfe", "unicam")
 LEAST_MEMORY_MIB = 128  # of a classification with a 13 MB model, twice what it takes
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing about the machine.
 
-    Args:
+    Attributes:
         name: what was looked at.
         state: `ok`, `missing` for what can be done without, or `bad` when nothing runs for it.
         value: what was found.
@@ -43,22 +44,29 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON object."""
-        return asdict(self)
+        return self._asdict()
+
+
+@click.command()
+@JSON
+def doctor(as_json: bool) -> None:
+    """Look at this machine and name the command that brings what is missing.
+
+    The exit code is 1 when nothing can run.
+    """
+    with one_line_errors("onnx"):
+        import json
+
+        findings = examine()
+    for finding in findings:
+        fix = f"\n{'':8}fix: {finding.fix}" if finding.fix else ""
+        line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
+        say(json.dumps(finding.to_dict()) if as_json else line)
+    sys.exit(ExitCode.ERROR if any(finding.state == "bad" for finding in findings) else ExitCode.DONE)
 
 
 def examine() -> tuple[Finding, ...]:
     """Return what there is to say about this machine; nothing in it raises."""
-    runtimes = [_runtime(name) for name in BACKENDS]
-    if runtimes[0].state == "ok" and runtimes[1].state == "missing":  # both run TFLite files, the first better
-        value = f"{runtimes[1].value}, not needed beside {runtimes[0].name}"
-        runtimes[1] = Finding(runtimes[1].name, "ok", value)
-    if any(finding.state == "ok" for finding in runtimes):  # one that works is enough
-        runtimes = [
-            replace(finding, state="missing") if finding.state == "bad" else finding for finding in runtimes
-        ]
-    else:
-        fix = next(library.install for library in BACKENDS.values())
-        runtimes.append(Finding("runtimes", "bad", "none can be imported", fix))
     return (
         _python(),
         Finding("system", "ok", f"{platform.system()} {platform.release()} {platform.machine()}"),
@@ -67,7 +75,7 @@ def examine() -> tuple[Finding, ...]:
         _memory(),
         _loaded(_package("numpy", "bad"), "import numpy", "numpy"),
         _loaded(_package("pillow", "bad"), "from PIL import Image; Image.core.new", "pillow"),
-        *runtimes,
+        *_backends(),
         _loaded(
             _importable("PyAV, for catdog-edge watch", "av", "pip install 'catdog-edge[camera]'"), "import av", "av"
         ),
@@ -104,6 +112,8 @@ def _memory() -> Finding:
 
 
 def _package(name: str, state: str) -> Finding:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return Finding(name, "ok", version(name))
     except PackageNotFoundError:
@@ -117,18 +127,36 @@ def _loaded(finding: Finding, script: str, package: str) -> Finding:
         return finding
     fixes = [f"sudo apt install {lacking}" for library, lacking in SYSTEM_LIBRARIES.items() if library in words]
     fix = fixes[0] if fixes else f"pip install --force-reinstall {package}"
-    return replace(finding, state="bad", value=f"{finding.value}, does not load: {words}", fix=fix)
+    return finding._replace(state="bad", value=f"{finding.value}, does not load: {words}", fix=fix)
 
 
-def _runtime(name: str) -> Finding:
-    library = BACKENDS[name]
-    package = library.library.replace("_", "-")
-    if find_spec(library.library) is None:
-        return Finding(name, "missing", "not installed", library.install)
-    words = _failure(f"import edge_runtime.backends.{library.module}")
+def _backends() -> list[Finding]:
+    """Look at every backend. One that works is enough, and one for each format is all that is of use."""
+    findings = {name: _backend(name) for name in BACKENDS}
+    working = [name for name, finding in findings.items() if finding.state == "ok"]
+    if not working:
+        fix = next(backend.install for backend in BACKENDS.values())
+        return [*findings.values(), Finding("backends", "bad", "none can be imported", fix)]
+    return [finding if finding.state == "ok" else _beside(finding, working) for finding in findings.values()]
+
+
+def _beside(finding: Finding, working: list[str]) -> Finding:
+    """Return the finding on a backend that does not work, beside others that do."""
+    format_ = BACKENDS[finding.name].format
+    twin = next((name for name in working if BACKENDS[name].format == format_), None)
+    if twin and finding.state == "missing":
+        return Finding(finding.name, "ok", f"{finding.value}, not needed beside {twin}")
+    return finding._replace(state="missing")
+
+
+def _backend(name: str) -> Finding:
+    backend = BACKENDS[name]
+    if find_spec(backend.library) is None:
+        return Finding(name, "missing", "not installed", backend.install)
+    words = _failure(f"import {backend.module}")
     if not words:
-        return _old_numpy(name) or Finding(name, "ok", _package(package, "ok").value)
-    return Finding(name, "bad", f"cannot be imported: {words}", f"{library.install} --force-reinstall")
+        return _old_numpy(name) or Finding(name, "ok", _package(backend.library.replace("_", "-"), "ok").value)
+    return Finding(name, "bad", f"cannot be imported: {words}", f"{backend.install} --force-reinstall")
 
 
 def _old_numpy(name: str) -> Finding | None:
@@ -165,7 +193,7 @@ def _picamera() -> Finding:
     if loaded.state != "bad":
         return loaded
     fix = "pip install 'numpy<2'" if "numpy" in loaded.value else fix
-    return replace(loaded, state="missing", fix=fix)
+    return loaded._replace(state="missing", fix=fix)
 
 
 def _cameras() -> list[Finding]:

@@ -1,19 +1,42 @@
-"""Say what is in a bundle, which file would be used on this machine, and why."""
+"""The command `catdog-edge info`: what is in a bundle, which file would be used on this machine, and why."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from edge_runtime import backends
-from edge_runtime.backends.selection import Selection, candidates, fastest_formats, select
-from edge_runtime.bundle import ModelFile, ModelFormat, read_bundle
+from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError
+from edge_runtime.native_output import native_output_to
+from edge_runtime.terminal import one_line_errors, say
 
-_RUNTIMES = {ModelFormat.TFLITE: "LiteRT", ModelFormat.ONNX: "ONNX Runtime"}
+if TYPE_CHECKING:
+    from edge_runtime.backends.selection import Selection
+    from edge_runtime.bundle.manifest import ModelFile
 
 
-def describe_bundle(folder: Path, backend: str = "auto", precision: str = "auto") -> dict[str, Any]:
+@click.command()
+@BUNDLE
+@BACKEND
+@PRECISION
+@JSON
+def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Say what is in a bundle, which file would be used here, and why."""
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle.folder import default_bundle
+
+        with native_output_to(Path(os.devnull)):
+            values = describe_bundle(bundle or default_bundle(), backend, precision)
+    say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
+
+
+def describe_bundle(folder: Path, backend: str = AUTO, precision: str = AUTO) -> dict[str, Any]:
     """Return a JSON object: the manifest without self-test scores, each file's status, and the choice.
 
     Args:
@@ -25,14 +48,17 @@ def describe_bundle(folder: Path, backend: str = "auto", precision: str = "auto"
         BundleError: the bundle is missing, damaged or of an unknown version.
         BackendError: the backend or precision is unknown.
     """
+    from edge_runtime.backends.selection import candidates, select
+    from edge_runtime.bundle.folder import read_bundle
+
     bundle = read_bundle(folder)
     pairs = candidates(bundle, backend, precision)
     selection, reason = None, ""
     try:
-        selection = select(folder, bundle, backend, precision, 1)
+        selection = select(bundle, backend, precision, 1)
     except BackendError as error:
         reason = str(error)
-    values = bundle.to_dict()
+    values = bundle.manifest.to_dict()
     values["selftest"] = [picture["path"] for picture in values["selftest"]]
     for record, file in zip(values["files"], bundle.files, strict=True):
         record["status"] = _status(file, pairs, selection)
@@ -83,12 +109,13 @@ def _use(selection: Selection | None) -> dict[str, str] | None:
 def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> str:
     if selection is None:
         return ""
-    failed = "".join(f" Passed over: {reason}." for reason in selection.passed_over)
+    failed = "".join(f" Passed over: {file}." for file in selection.passed_over)
     if len(pairs) == 1:
         return f"Nothing else can be run here, or was asked for.{failed}"
     order = "int8 before float"
-    if len({file.format for file, _ in pairs}) > 1:
-        order += ", " + " before ".join(_RUNTIMES[form] for form in fastest_formats()) + " on this processor"
+    titles = [backends.BACKENDS[name].title for name in dict.fromkeys(name for _, name in pairs)]
+    if len(titles) > 1:
+        order += f", {' before '.join(titles)} on this processor"
     return (
         f"It comes first of the {len(pairs)} that can be run here: {order}. "
         f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
@@ -102,8 +129,7 @@ def _status(file: ModelFile, pairs: list[tuple[ModelFile, str]], selection: Sele
     if not names:
         fitting = [library.install for library in backends.BACKENDS.values() if library.format == file.format]
         installed = {backends.BACKENDS[name].format for name in backends.installed_backends()}
-        return "not asked for" if file.format in installed else f"no runtime: {'; or '.join(fitting)}"
-    reasons = selection.passed_over if selection else ()
-    if any(reason.startswith(f"{file.path}:") for reason in reasons):
+        return "not asked for" if file.format in installed else f"no backend: {'; or '.join(fitting)}"
+    if selection and any(passed.path == file.path for passed in selection.passed_over):
         return "does not load"
     return f"runs with {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""Options that the commands of `catdog-edge` share, and the classifier that they describe."""
+"""The options that commands of `catdog-edge` share, and the classifier that they describe."""
 
 from __future__ import annotations
 
@@ -12,29 +12,35 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.backends import BACKENDS
+from edge_runtime.bundle.formats import Precision
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import say
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
 
-MODEL = click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    help="Bundle folder.  [default: newest in bundles/, else the shipped one]",
-)
-# Written out, as the modules that define them take too long to import for a help page; a test compares.
-BACKENDS = ("auto", "litert", "tflite-runtime", "onnxruntime")
-PRECISIONS = ("auto", "int8", "mixed", "dynamic", "float16", "float32")
-BACKEND = click.option("--backend", type=click.Choice(BACKENDS), default="auto", show_default=True, help="Runtime.")
-PRECISION = click.option(
-    "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True,
-    help="Number format of the file; mixed is int8 with some layers in float.",
+AUTO = "auto"
+BUNDLE = click.option(
+    "--bundle", "--model", "bundle", type=click.Path(path_type=Path),
+    help="Bundle folder.  [default: the newest in bundles/, or else the one that comes with the package]",
 )  # fmt: skip
+BACKEND = click.option(
+    "--backend", type=click.Choice((AUTO, *BACKENDS)), default=AUTO, show_default=True,
+    help="What runs the model file.",
+)  # fmt: skip
+PRECISION = click.option(
+    "--precision", type=click.Choice((AUTO, *map(str, Precision))), default=AUTO, show_default=True,
+    help="Number format of the model file. mixed is int8 with some layers in float.",
+)  # fmt: skip
+THREADS = click.option(
+    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one for each core, at most 4]"
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 
 class NumberRange(click.FloatRange):
-    """A range without the number that is none: it passes every comparison with a bound."""
+    """A range of numbers that refuses `nan`, which Click's own range lets through."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
         """Return the number, or refuse it as Click does."""
@@ -44,37 +50,46 @@ class NumberRange(click.FloatRange):
         return number
 
 
-THREADS = click.option(
-    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core, at most 4]"
-)
-JSON = click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
-MIN_CONFIDENCE = click.option(
-    "--min-confidence", type=NumberRange(0, 1), help="Below it the answer is unsure.  [default: the bundle's]"
-)
+CONFIDENCE_THRESHOLD = click.option(
+    "--confidence-threshold", "--min-confidence", "confidence_threshold", type=NumberRange(0, 1),
+    help="An answer of less confidence is unsure.  [default: the bundle's]",
+)  # fmt: skip
 
 
-def open_classifier(folder: Path, options: dict[str, Any], *, threads: int) -> Classifier:
-    """Open a bundle as the command's options say, and say which file is in use."""
+def open_classifier(
+    bundle: Path,
+    backend: str,
+    precision: str,
+    *,
+    threads: int,
+    confidence_threshold: float | None,
+    max_pixels: int | None = None,
+) -> Classifier:
+    """Open a bundle as `Classifier.open` does, start quickly, and say which file is in use.
+
+    Args:
+        bundle: its folder.
+        backend: `auto` or a key of `BACKENDS`.
+        precision: `auto` or a `Precision`.
+        threads: inference threads, 1 or more.
+        confidence_threshold: 0-1; None for the bundle's.
+        max_pixels: larger pictures are refused; None for the default.
+    """
     # NumPy's OpenBLAS keeps every core busy while it starts; nothing here multiplies matrices with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with uncollected_start(), native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
-        from edge_runtime.backends.selection import select
-        from edge_runtime.bundle import read_bundle
-
-        bundle = read_bundle(folder)
-        selection = select(folder, bundle, options["backend"], options["precision"], threads)
-
         from edge_runtime.classifier import Classifier
         from edge_runtime.picture.decoding import MAX_PIXELS
 
-    classifier = Classifier(
-        bundle,
-        selection,
-        threads=threads,
-        min_confidence=options["min_confidence"],
-        max_pixels=options.get("max_pixels", MAX_PIXELS),
-    )
-    say(f"{folder / classifier.file.path} with {classifier.backend}", err=True)
+        classifier = Classifier.open(
+            bundle,
+            backend,
+            threads,
+            precision=precision,
+            confidence_threshold=confidence_threshold,
+            max_pixels=max_pixels or MAX_PIXELS,
+        )
+    say(f"{classifier.bundle.path_of(classifier.file)} with {classifier.backend}", err=True)
     return classifier
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from edge_runtime.bundle.labels import UNSURE
 from edge_runtime.errors import PictureError
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Prediction
 
-UNSURE = "unsure"  # shown for a label that is not confident
 TIMES = ("decode_ms", "preprocess_ms", "inference_ms")
 
 

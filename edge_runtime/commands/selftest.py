@@ -1,19 +1,28 @@
-"""Prove on this machine that a bundle is whole and gives the scores that it was exported with."""
+"""The command `catdog-edge selftest`: a bundle is whole and gives the scores of its export on this machine."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+import os
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_runtime import backends
-from edge_runtime.backends.selection import candidates
-from edge_runtime.bundle import Bundle, ModelFile, Precision, SelfTestPicture, read_bundle, read_model_file
-from edge_runtime.classifier import Classifier
+import click
+
+from edge_runtime.backends import BACKENDS
+from edge_runtime.bundle.formats import Precision
+from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError, BundleError, CatdogError
-from edge_runtime.picture.preprocessing import Pixels, load_picture
+from edge_runtime.native_output import native_output_to
+from edge_runtime.terminal import ExitCode, one_line_errors, say
+
+if TYPE_CHECKING:
+    from edge_runtime.bundle.folder import Bundle
+    from edge_runtime.bundle.manifest import ModelFile, SelfTestPicture
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.picture.source import Pixels
 
 # The largest difference of a score that another processor may bring: rounding of float sums; a few steps of 1/256.
 TOLERANCE = {
@@ -25,11 +34,10 @@ TOLERANCE = {
 }
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One thing that was looked at.
 
-    Args:
+    Attributes:
         name: what.
         passed: whether it is as it should be.
         detail: what was found; when it failed, what was expected and what to do.
@@ -41,10 +49,35 @@ class Check:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON object."""
-        return asdict(self)
+        return self._asdict()
 
 
-def run_selftest(folder: Path, backend: str = "auto", *, precision: str = "auto") -> tuple[Check, ...]:
+@click.command()
+@BUNDLE
+@BACKEND
+@PRECISION
+@JSON
+def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
+    """Prove that a bundle is whole and gives the scores of its export on this machine.
+
+    The exit code is 1 when a check fails.
+    """
+    with one_line_errors("onnx"):
+        import json
+
+        from edge_runtime.bundle.folder import default_bundle
+
+        with native_output_to(Path(os.devnull)):
+            checks = run_selftest(bundle or default_bundle(), backend, precision=precision)
+    for check in checks:
+        line = f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}"
+        say(json.dumps(check.to_dict()) if as_json else line)
+    failed = sum(not check.passed for check in checks)
+    say(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed", err=True)
+    sys.exit(ExitCode.ERROR if failed else ExitCode.DONE)
+
+
+def run_selftest(folder: Path, backend: str = AUTO, *, precision: str = AUTO) -> tuple[Check, ...]:
     """Check hashes, preprocessing and scores of a bundle.
 
     Args:
@@ -59,32 +92,37 @@ def run_selftest(folder: Path, backend: str = "auto", *, precision: str = "auto"
         BundleError: the manifest cannot be read.
         BackendError: the backend or precision is unknown.
     """
+    from edge_runtime.backends.selection import candidates
+    from edge_runtime.bundle.folder import read_bundle
+
     bundle = read_bundle(folder)
     pairs = candidates(bundle, backend, precision)
-    checks = [_check_hash(folder, file) for file in bundle.files]
+    checks = [_check_hash(bundle, file) for file in bundle.files]
     pixels = {}
     for picture in bundle.selftest:
-        check, loaded = _check_picture(folder, bundle, picture)
+        check, loaded = _check_picture(bundle, picture)
         checks.append(check)
         if loaded is not None:
             pixels[picture.path] = loaded
-    checks += [_check_scores(folder, file, name, pixels) for file, name in pairs]
+    checks += [_check_scores(bundle, file, name, pixels) for file, name in pairs]
     if not pairs:
-        checks.append(Check("runtime", False, _no_runtime(bundle)))
+        checks.append(Check("backend", False, _no_backend(bundle)))
     return tuple(checks)
 
 
-def _check_hash(folder: Path, file: ModelFile) -> Check:
+def _check_hash(bundle: Bundle, file: ModelFile) -> Check:
     try:
-        content = read_model_file(folder, file)
+        content = bundle.read(file)
     except BundleError as error:
         return Check(file.path, False, str(error))
     return Check(file.path, True, f"{len(content):,} bytes, SHA-256 as exported")
 
 
-def _check_picture(folder: Path, bundle: Bundle, picture: SelfTestPicture) -> tuple[Check, Pixels | None]:
+def _check_picture(bundle: Bundle, picture: SelfTestPicture) -> tuple[Check, Pixels | None]:
+    from edge_runtime.picture.preprocessing import load_picture
+
     try:
-        pixels = load_picture(folder / picture.path, bundle.preprocessing)
+        pixels = load_picture(bundle.folder / picture.path, bundle.preprocessing)
     except CatdogError as error:
         return Check(picture.path, False, f"{error}. Copy or export the bundle again."), None
     received = hashlib.sha256(pixels.tobytes()).hexdigest()
@@ -95,10 +133,12 @@ def _check_picture(folder: Path, bundle: Bundle, picture: SelfTestPicture) -> tu
     return Check(picture.path, False, f"preprocessed to other pixels: {wanted} {advice}"), pixels
 
 
-def _check_scores(folder: Path, file: ModelFile, backend: str, pixels: dict[str, Pixels]) -> Check:
+def _check_scores(bundle: Bundle, file: ModelFile, backend: str, pixels: dict[str, Pixels]) -> Check:
+    from edge_runtime.classifier import Classifier
+
     name = f"{file.path} with {backend}"
     try:
-        classifier = Classifier.open(folder, backend, precision=file.precision, threads=1)
+        classifier = Classifier.open(bundle.folder, backend, precision=file.precision, threads=1)
         difference = _largest_difference(classifier, pixels)
     except (BackendError, BundleError) as error:
         return Check(name, False, str(error))
@@ -120,7 +160,7 @@ def _largest_difference(classifier: Classifier, pixels: dict[str, Pixels]) -> fl
     return max(differences, key=lambda difference: math.inf if math.isnan(difference) else difference)
 
 
-def _no_runtime(bundle: Bundle) -> str:
+def _no_backend(bundle: Bundle) -> str:
     formats = sorted({file.format for file in bundle.files})
-    installs = [library.install for library in backends.BACKENDS.values() if library.format in formats]
+    installs = [backend.install for backend in BACKENDS.values() if backend.format in formats]
     return f"none installed that runs {', '.join(formats) or 'anything'}. Install one: {'; or '.join(installs)}"

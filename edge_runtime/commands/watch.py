@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from edge_runtime.commands.options import BACKEND, MIN_CONFIDENCE, MODEL, PRECISION, NumberRange, open_classifier
+from edge_runtime.commands.options import (
+    BACKEND,
+    BUNDLE,
+    CONFIDENCE_THRESHOLD,
+    PRECISION,
+    NumberRange,
+    open_classifier,
+)
 from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import one_line_errors, say
 
@@ -20,64 +27,95 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
 
 
+class WatchOptions(NamedTuple):
+    """What `catdog-edge watch` was asked for."""
+
+    bundle: Path | None
+    backend: str
+    precision: str
+    threads: int | None
+    confidence_threshold: float | None
+    every: int
+    max_fps: float
+    all_frames: bool
+    half_life: float
+    margin: float
+    each_frame: bool
+    as_json: bool
+    output: Path | None
+    save: Path | None
+
+
 @click.command()
 @click.argument("source", required=False)
-@click.option("--source", "named", help="The same, as an option.")
-@MODEL
+@click.option("--source", "named", help="The same as the argument.")
+@BUNDLE
 @BACKEND
 @PRECISION
-@click.option("--threads", type=click.IntRange(1), help="Inference threads.  [default: one per core but one]")
-@MIN_CONFIDENCE
 @click.option(
-    "--every", type=click.IntRange(1), default=1, show_default=True, help="Each how many frames one counts."
+    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one for each core but one, at most 3]"
 )
-@click.option("--max-fps", type=NumberRange(0), default=0, help="Frames a second at most.  [default: no limit]")
-@click.option("--all-frames", is_flag=True, help="Of a video file: every frame, as fast as it goes.")
+@CONFIDENCE_THRESHOLD
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True,
+              help="Classify one frame of so many and skip the others.")  # fmt: skip
+@click.option("--max-fps", type=NumberRange(0), default=0, help="Most frames a second.  [default: no limit]")
+@click.option("--all-frames", is_flag=True, help="Classify every frame of a video file, as fast as possible.")
 @click.option("--half-life", type=NumberRange(0), default=0.5, show_default=True,
-              help="Age at which a frame's scores count half, seconds.")  # fmt: skip
+              help="Age in seconds at which a frame counts half as much as the newest.")  # fmt: skip
 @click.option("--margin", type=NumberRange(0, 1), default=0.1, show_default=True,
-              help="Lead that another label needs to take over.")  # fmt: skip
-@click.option("--each-frame", is_flag=True, help="A line for each frame, not only for each change.")
-@click.option("--json", "as_json", is_flag=True, help="Lines as JSON objects.")
-@click.option("--output", type=click.Path(path_type=Path), help="File to append JSON lines to.")
-@click.option("--save", type=click.Path(path_type=Path), help="Folder for the frame of each change.")
-def watch(source: str | None, named: str | None, model: Path | None, **options: Any) -> None:
-    """Say what a camera sees: 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2.
+              help="Another label takes over when its score is higher by this much.")  # fmt: skip
+@click.option("--each-frame", is_flag=True, help="Print a line for each frame, not only for each change.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
+@click.option("--output", type=click.Path(path_type=Path), help="Also append the JSON lines to this file.")
+@click.option("--save", type=click.Path(path_type=Path), help="Keep the frame of each change in this folder.")
+def watch(source: str | None, named: str | None, **values: Any) -> None:
+    """Say what a camera sees.
 
-    The newest frame counts, older ones are dropped. Ctrl-C ends it.
+    SOURCE is a camera such as 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2. The newest
+    frame is classified, and older ones are dropped. Ctrl-C ends it.
     """
+    options = WatchOptions(**values)
     if (source is None) == (named is None):
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
-    if options["all_frames"] and options["max_fps"]:
-        raise click.UsageError("--all-frames and --max-fps exclude each other; --every thins a file out")
-    source = source or named or ""
+    if options.all_frames and options.max_fps:
+        raise click.UsageError("--all-frames and --max-fps exclude each other; --every skips frames of a file")
     with one_line_errors("camera"):
-        from edge_runtime.bundle import default_bundle
-        from edge_runtime.camera.video import check_source, is_file
-        from edge_runtime.parallel import usable_cores
-
-        check_source(source)
-        if options["all_frames"] and not is_file(source):
-            raise click.UsageError("--all-frames is for a video file: a camera does not wait")
-        folder = model or default_bundle()
-        # One core is left to decode on.
-        classifier = open_classifier(folder, options, threads=options["threads"] or max(1, usable_cores() - 1))
-        summary = _watch(classifier, source, options)
+        summary = _watch(source or named or "", options)
     say(summary.line(), err=True)
 
 
-def _watch(classifier: Classifier, source: str, options: dict[str, Any]) -> WatchSummary:
+def _watch(source: str, options: WatchOptions) -> WatchSummary:
+    from edge_runtime.bundle.folder import default_bundle
+    from edge_runtime.camera.video import check_source, is_file
+    from edge_runtime.parallel import usable_cores
+
+    check_source(source)
+    if options.all_frames and not is_file(source):
+        raise click.UsageError("--all-frames is for a video file: a camera does not wait")
+    classifier = open_classifier(
+        options.bundle or default_bundle(),
+        options.backend,
+        options.precision,
+        threads=options.threads or max(1, usable_cores() - 1),  # one core is left to decode on
+        confidence_threshold=options.confidence_threshold,
+    )
+    return _classify_frames(classifier, source, options)
+
+
+def _classify_frames(classifier: Classifier, source: str, options: WatchOptions) -> WatchSummary:
     from edge_runtime.camera.camera import Camera, Pace
     from edge_runtime.camera.sighting import Teller
     from edge_runtime.camera.smoothing import Smoother
     from edge_runtime.camera.watch import watch as run
 
     smoother = Smoother(
-        half_life_s=options["half_life"], margin=options["margin"], min_confidence=classifier.min_confidence
+        half_life_s=options.half_life,
+        margin=options.margin,
+        confidence_threshold=classifier.confidence_threshold,
     )
-    pace = Pace(options["every"], options["max_fps"], drop=not options["all_frames"])
-    with _stopped_by_signals() as stop, _appended(options["output"]) as output:
-        teller = Teller(options["each_frame"], options["as_json"], output, options["save"])
+    pace = Pace(options.every, options.max_fps, drop=not options.all_frames)
+    with _stopped_by_signals() as stop, _appended(options.output) as output:
+        teller = Teller(options.each_frame, options.as_json, output, options.save)
 
         def report(line: str) -> None:
             teller.clear()

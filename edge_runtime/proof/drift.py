@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.labels import NEITHER, index_of_neither
 from edge_runtime.proof.shares import Interval, mcnemar_p, paired_interval, wilson_interval
 
 Scores = NDArray[np.float64]
 Labels = NDArray[np.intp]
 _BINS = 15  # of the calibration error
-
-NEITHER = "neither"  # the label of pictures of none of the classes
 
 
 @dataclass(frozen=True)
@@ -135,5 +134,6 @@ def answer_groups(labels: tuple[str, ...], targets: NDArray[np.intp]) -> Iterato
     """
     for index, label in enumerate(labels):
         yield label, targets == index
-    if NEITHER in labels:
-        yield f"all but {NEITHER}", targets != labels.index(NEITHER)
+    neither = index_of_neither(labels)
+    if neither is not None:
+        yield f"all but {NEITHER}", targets != neither

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from edge_runtime.bundle import ModelFormat, Precision
+from edge_runtime.bundle import ONNX, TFLITE, Precision
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.formats.onnx import conversion as onnx_conversion
@@ -26,7 +26,7 @@ class ExportTarget:
         precision: number format.
     """
 
-    format: ModelFormat
+    format: str
     precision: Precision
 
     @property
@@ -60,14 +60,14 @@ class ExportObserver(Protocol):
         """Called within a stage that can be counted."""
 
 
-def plan_targets(formats: tuple[ModelFormat, ...], precisions: tuple[Precision, ...]) -> tuple[ExportTarget, ...]:
+def plan_targets(formats: tuple[str, ...], precisions: tuple[Precision, ...]) -> tuple[ExportTarget, ...]:
     """Return every combination that exists: ONNX has no dynamic-range file.
 
     ONNX Runtime's dynamic quantisation has convolutions take their ranges anew from every picture, which is slower
     than float32 and loses accuracy; see docs/decisions/0006.
     """
     targets = (ExportTarget(format, precision) for format in formats for precision in precisions)
-    return tuple(target for target in targets if target != ExportTarget(ModelFormat.ONNX, Precision.DYNAMIC))
+    return tuple(target for target in targets if target != ExportTarget(ONNX, Precision.DYNAMIC))
 
 
 class Converter:
@@ -82,7 +82,7 @@ class Converter:
         """Begin with nothing converted."""
         self._model = model
         self._calibration = calibration
-        self._float32: dict[ModelFormat, bytes] = {}
+        self._float32: dict[str, bytes] = {}
 
     def convert(
         self, target: ExportTarget, *, calibration: Pixels | None = None, keep_float: tuple[str, ...] = ()
@@ -104,10 +104,10 @@ class Converter:
             _require_integer(graph, target.file_name)
         return Converted(target, content, graph)
 
-    def float32(self, format_: ModelFormat) -> bytes:
+    def float32(self, format_: str) -> bytes:
         """Return the float32 file of a format."""
         if format_ not in self._float32:
-            convert = tflite_conversion if format_ == ModelFormat.TFLITE else onnx_conversion
+            convert = tflite_conversion if format_ == TFLITE else onnx_conversion
             self._float32[format_] = convert.convert_float32(self._model)
         return self._float32[format_]
 
@@ -115,7 +115,7 @@ class Converter:
         float32 = self.float32(target.format)
         if target.precision == Precision.FLOAT32:
             return float32
-        if target.format == ModelFormat.ONNX:
+        if target.format == ONNX:
             if target.precision == Precision.FLOAT16:
                 return onnx_conversion.convert_float16(float32)
             return onnx_conversion.quantize_int8(float32, pictures, keep_float=keep_float)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import ModelFormat
+from edge_runtime.bundle import TFLITE
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.formats.onnx.conversion import PictureFeed
 from exporter.formats.operators import read_graph
@@ -38,9 +38,7 @@ class LayerError:
         return asdict(self)
 
 
-def measure_layer_errors(
-    float32: bytes, int8: bytes, format_: ModelFormat, pixels: Pixels
-) -> tuple[LayerError, ...]:
+def measure_layer_errors(float32: bytes, int8: bytes, format_: str, pixels: Pixels) -> tuple[LayerError, ...]:
     """Return the error of every convolution and dense layer over some pictures, worst first.
 
     Args:
@@ -49,14 +47,12 @@ def measure_layer_errors(
         format_: the format of both.
         pixels: `uint8 (N, H, W, 3) RGB 0-255`.
     """
-    measure = _tflite_errors if format_ == ModelFormat.TFLITE else _onnx_errors
+    measure = _tflite_errors if format_ == TFLITE else _onnx_errors
     return tuple(sorted(measure(float32, int8, pixels), key=lambda error: error.signal_to_noise_db))
 
 
 def _tflite_errors(float32: bytes, int8: bytes, pixels: Pixels) -> list[LayerError]:
-    layers = [
-        operator for operator in read_graph(float32, ModelFormat.TFLITE).operators if operator.kind in _WEIGHTED
-    ]
+    layers = [operator for operator in read_graph(float32, TFLITE).operators if operator.kind in _WEIGHTED]
     names = [layer.name for layer in layers]
     powers = np.zeros((len(layers), 2))
     for exact, rough in zip(tensors_of(float32, pixels, names), tensors_of(int8, pixels, names), strict=True):

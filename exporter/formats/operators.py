@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.bundle import ModelFormat
+from edge_runtime.bundle import TFLITE
 from exporter.errors import ConversionError
 
 FLOATS = ("float16", "float32", "float64")
@@ -70,9 +70,9 @@ class Graph:
         return {"operators": rows, "tensors": self.tensors, "weight_bytes": self.weight_bytes}
 
 
-def read_graph(content: bytes, format_: ModelFormat) -> Graph:
+def read_graph(content: bytes, format_: str) -> Graph:
     """Return what a model file computes."""
-    if format_ == ModelFormat.TFLITE:
+    if format_ == TFLITE:
         return _read_tflite(content)
     import onnx
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from edge_runtime.bundle import Bundle, Precision
-from edge_runtime.proof.drift import NEITHER
+from edge_runtime.bundle import Manifest, Precision
+from edge_runtime.bundle.labels import NEITHER
+from edge_runtime.markdown import SAMPLE_WARNING, table
 from exporter.report.record import ExportRecord
-from exporter.report.report import SAMPLE_WARNING, table
 
 
-def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
+def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
     """Return the card as Markdown. Source: M. Mitchell et al., "Model Cards for Model Reporting", 2019."""
     int8 = [file for file in record.files if file.entry.precision is Precision.INT8]
     best = min(int8 or record.files, key=lambda file: file.entry.size_bytes)
@@ -48,7 +48,7 @@ def write_model_card(bundle: Bundle, record: ExportRecord) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _anything_else(bundle: Bundle) -> str:
+def _anything_else(bundle: Manifest) -> str:
     unsure = f"An answer of less than {bundle.confidence_threshold:.3f} confidence is `unsure`."
     other = (
         f"`{NEITHER}` was learnt from some kinds of pictures and tested on others; report.md says how well."

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import Bundle, ModelFile, ModelFormat, Precision, TensorInfo
+from edge_runtime.bundle import ONNX, Manifest, ModelFile, Precision, TensorInfo
+from edge_runtime.markdown import SAMPLE_WARNING, table
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.network.confidence import temper
@@ -18,10 +18,6 @@ from exporter.report.answers import KEPT, answer_rows
 from exporter.report.plots import flips_name
 from exporter.report.record import ExportRecord, FileRecord
 
-SAMPLE_WARNING = (
-    "> Trained and checked on the generated sample set: drawings made by catdog itself. "
-    "No figure here says anything about accuracy on photographs.\n"
-)
 _UNITS = "Expected calibration error 0-1, Brier score 0-2; less is better."
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem;
@@ -34,7 +30,7 @@ blockquote { border-left: 4px solid #b7791f; margin: 0; padding-left: 1rem; }
 """
 
 
-def write_report(bundle: Bundle, record: ExportRecord) -> str:
+def write_report(bundle: Manifest, record: ExportRecord) -> str:
     """Return the report as Markdown; it shows the plots beside it."""
     parts = [
         f"# Export of {bundle.name}: {record.state}\n",
@@ -94,12 +90,6 @@ def write_html(markdown_text: str, folder: Path) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n{body}\n</html>\n"
     )
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, the first column to the left and the others to the right."""
-    lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _verdicts(record: ExportRecord) -> str:
@@ -306,7 +296,7 @@ def _origin(record: ExportRecord) -> str:
     return str(record.calibration_folder or "the training split")
 
 
-def _provenance(bundle: Bundle) -> str:
+def _provenance(bundle: Manifest) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in bundle.training["export_versions"].items())
     files = table(
         ("file", "SHA-256", "input", "output"),
@@ -328,7 +318,7 @@ def _tensor(info: TensorInfo, file: ModelFile) -> str:
     if info.scale:
         quantised = f", scale {info.scale:.6g}, zero point {info.zero_point}"
     else:
-        inside = file.format == ModelFormat.ONNX and file.precision in (Precision.INT8, Precision.MIXED)
+        inside = file.format == ONNX and file.precision in (Precision.INT8, Precision.MIXED)
         quantised = ", scale inside the file" if inside else ""
     return f"{info.name} {info.dtype} {list(info.shape)}{quantised}"
 

@@ -14,7 +14,7 @@ from benchmarks.cli import main
 from benchmarks.run.latency import LatencySession, list_configurations
 from benchmarks.run.pictures import find_pictures
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, read_bundle
+from edge_runtime.bundle import MANIFEST, TFLITE, Manifest, ModelFile, Precision, read_bundle
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.picture.preprocessing import Preprocessing
 
@@ -36,11 +36,9 @@ def write_bench_bundle(folder, contents):
         (folder / name).write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         model = open_model("litert", content, 1)
-        files.append(
-            ModelFile(name, ModelFormat.TFLITE, precision, len(content), digest, model.input, model.output, "", {})
-        )
-    bundle = Bundle("bundle", LABELS, Preprocessing(16, 16), tuple(files), {})
-    (folder / MANIFEST).write_text(json.dumps(bundle.to_dict()))
+        files.append(ModelFile(name, TFLITE, precision, len(content), digest, model.input, model.output, "", {}))
+    manifest = Manifest("bundle", LABELS, Preprocessing(16, 16), tuple(files), {})
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_dict()))
     return folder
 
 
@@ -91,13 +89,13 @@ def read_csv(path):
 
 def pictures_of(data, bundle, **options):
     """Return what `find_pictures` finds for the bundle of a folder."""
-    return find_pictures(data, bundle, read_bundle(bundle), **options)
+    return find_pictures(data, read_bundle(bundle), **options)
 
 
 def session_of(bundle, paths, *, threads=(1,)):
     """Return a session that would measure every configuration of the bundle of a folder."""
     found = read_bundle(bundle)
-    return LatencySession(bundle, found, list_configurations(found, threads), tuple(paths))
+    return LatencySession(found, list_configurations(found, threads), tuple(paths))
 
 
 @pytest.fixture

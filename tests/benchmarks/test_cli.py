@@ -17,7 +17,9 @@ HEAVY = {"numpy", "PIL", "scipy", "matplotlib", "ai_edge_litert", "onnxruntime",
 
 def every_command(group=main, path=()):
     """Yield each command of the group and of its groups, with the words that call it."""
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         yield (*path, name), command
         if isinstance(command, click.Group):
             yield from every_command(command, (*path, name))
@@ -33,11 +35,10 @@ def ids(value):
 def test_each_command_has_one_file_and_one_line_in_the_table():
     """Proves that a command is added by a file in commands/ and a line in `COMMANDS`, and by nothing else."""
     files = {path.stem for path in (ROOT / "benchmarks/commands").glob("*.py")} - {"__init__", "options"}
-    assert {command.callback.__module__ for command in COMMANDS} == {
-        f"benchmarks.commands.{name}" for name in files
-    }
-    assert {command.name.replace("-", "_") for command in COMMANDS} == files
-    assert list(main.commands) == [command.name for command in COMMANDS]
+    assert set(COMMANDS.values()) == {f"benchmarks.commands.{name}" for name in files}
+    for name, module in COMMANDS.items():
+        assert EVERY[(name,)].name == name
+        assert EVERY[(name,)].callback.__module__ == module
 
 
 def test_version_is_that_of_the_package():

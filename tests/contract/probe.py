@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_runtime.backends import open_model
 from edge_runtime.backends.selection import Selection, candidates
-from edge_runtime.bundle import read_bundle, read_model_file
+from edge_runtime.bundle import read_bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import load_picture
@@ -46,7 +46,7 @@ def scores_of(folder: Path, pixels: list[Pixels], float_pictures: int = 10_000) 
     for file, backend in candidates(bundle):
         key = f"{file.path} {backend}"
         try:
-            model = open_model(backend, read_model_file(folder, file), 1)
+            model = open_model(backend, bundle.read(file), 1)
         except BackendError as error:
             found["errors"][key] = str(error)
             continue

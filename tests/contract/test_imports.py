@@ -154,9 +154,7 @@ def test_help_of_catdog_edge_loads_no_library(tmp_path: Path) -> None:
 def test_importing_any_module_does_nothing(tmp_path: Path) -> None:
     """Proves that importing every module of the device side and every command prints and writes nothing."""
     modules = [".".join(path.with_suffix("").parts) for path in SOURCES if path.parts[0] == "edge_runtime"]
-    missing = {
-        f"edge_runtime.backends.{BACKENDS[name].module}" for name in BACKENDS.keys() - set(installed_backends())
-    }
+    missing = {BACKENDS[name].module for name in BACKENDS.keys() - set(installed_backends())}
     modules = [name.removesuffix(".__init__") for name in modules if name not in missing]
     modules += [f"{package}.{name}" for package in PACKAGES for name in ("errors", "cli")]
     existing = [name for name in modules if Path(ROOT, *name.split(".")).is_dir() or module_file(name).exists()]

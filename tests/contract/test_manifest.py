@@ -1,6 +1,7 @@
 """The manifest's promise: page, schema, writer and reader say the same, and the bytes written are pinned."""
 
 import copy
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ import jsonschema
 import pytest
 
 from edge_runtime.bundle import (
+    FORMATS,
     MANIFEST,
     SELFTEST,
-    Bundle,
+    TFLITE,
+    Manifest,
     ModelFile,
-    ModelFormat,
     Precision,
     SelfTestPicture,
     TensorInfo,
@@ -28,7 +30,8 @@ from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.decoding import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
 from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
-from edge_runtime.picture.source import FORMATS, MAX_FILE_BYTES
+from edge_runtime.picture.source import FORMATS as PICTURE_FORMATS
+from edge_runtime.picture.source import MAX_FILE_BYTES
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.bundle_folder import _write_json
@@ -44,7 +47,7 @@ from trainer.run_folder import start_run
 from trainer.training import train
 
 ROOT = Path(__file__).parents[2]
-GOLDEN_PATH = Path(__file__).with_name("golden_manifest.json")
+GOLDEN_PATH = Path(__file__).with_name("golden_manifest_2.json")
 PAGE = (ROOT / "docs/manifest.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((ROOT / "docs/manifest.schema.json").read_text(encoding="utf-8"))
 DEFINED = SCHEMA["$defs"]
@@ -70,7 +73,7 @@ def drift_report(pictures: int, right: tuple[int, int], flips: tuple[int, int], 
     )
 
 
-def golden_bundle() -> Bundle:
+def golden_manifest() -> Manifest:
     """Return an invented bundle, from the exporter's own records wherever it has one."""
     whole = drift_report(
         1000, (905, 904), (3, 2), keras_interval=(0.8852, 0.9217), interval=(0.8842, 0.9207),
@@ -91,7 +94,7 @@ def golden_bundle() -> Bundle:
     drift = whole.to_dict() | {"by_class": by_class, "gate": Verdict(GateState.PASSED, 0.01).to_dict()}
     file = ModelFile(
         path=INT8,
-        format=ModelFormat.TFLITE,
+        format=TFLITE,
         precision=Precision.INT8,
         size_bytes=219432,
         sha256="9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4",
@@ -105,7 +108,7 @@ def golden_bundle() -> Bundle:
         pixels_sha256="989536ec174adcf83de720f16b7173cb8ed7a1f01103a67da130ce40995a35da",
         scores={INT8: (0.171875, 0.828125)},
     )
-    return Bundle(
+    return Manifest(
         name="pets",
         labels=("cat", "dog"),
         preprocessing=Preprocessing(64, 64),
@@ -139,10 +142,10 @@ def as_json(values: Any) -> Any:
     return json.loads(json.dumps(values))
 
 
-GOLDEN = golden_bundle()
+GOLDEN = golden_manifest()
 VALUES = GOLDEN.to_dict()
-OPEN_KEYS = {"versions", "export_versions"}  # maps of any keys
-FREE = {"drift", "training"}  # where the reader does not look
+OPEN_KEYS = {"versions", "export_versions", "extra"}  # maps of any keys
+FREE = {"drift", "training", "extra"}  # where the reader does not look
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +156,7 @@ def exported(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = TrainConfig(data=str(data), image_size=32, epochs=1, batch_size=8, test_fraction=0.3)
     start_run(root / "runs", "small", config)
     run, _ = train(config, "small", runs=root / "runs", observer=Silent(), cache=root / "cache")
-    targets = plan_targets(tuple(ModelFormat), (Precision.INT8,))
+    targets = plan_targets(tuple(FORMATS), (Precision.INT8,))
     plan = ExportPlan(targets, calibration_count=16, max_drop=1.0)
     return export(read_source(run), root / "bundles" / "small", plan, observer=Stages([])).folder
 
@@ -213,7 +216,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_bytes_written_are_pinned(tmp_path: Path) -> None:
-    """Proves that a manifest is written to the byte as version 1 was: a change here needs a new version."""
+    """Proves that a manifest is written to the byte as version 2 was: a change here needs a new version."""
     _write_json(tmp_path / MANIFEST, GOLDEN.to_dict())
     assert (tmp_path / MANIFEST).read_bytes() == GOLDEN_PATH.read_bytes()
 
@@ -221,15 +224,21 @@ def test_the_bytes_written_are_pinned(tmp_path: Path) -> None:
 def test_the_golden_manifest_reads_back_equal(tmp_path: Path) -> None:
     """Proves that bundles written today stay readable, with nothing lost or turned into another type."""
     (tmp_path / MANIFEST).write_bytes(GOLDEN_PATH.read_bytes())
-    read = read_bundle(tmp_path)
+    read = read_bundle(tmp_path).manifest
     assert read == GOLDEN
-    assert read == Bundle.from_dict(json.loads(GOLDEN_PATH.read_bytes()))
+    assert read == Manifest.from_dict(json.loads(GOLDEN_PATH.read_bytes()))
     assert read.to_dict() == VALUES
 
 
-def test_the_golden_manifest_follows_the_schema() -> None:
-    """Proves that what is written is what the schema promises."""
-    assert errors(json.loads(GOLDEN_PATH.read_bytes())) == []
+def test_every_version_stays_readable(tmp_path: Path) -> None:
+    """Proves for ever that bundles of each version are read: these files are never changed, only added to."""
+    paths = [ROOT / f"tests/contract/golden_manifest_{number}.json" for number in range(1, SCHEMA_VERSION + 1)]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
+    assert digests == ["fe1ff028c8cdecea", "d7744bd59327e15a"]
+    for path in paths:
+        (tmp_path / MANIFEST).write_bytes(path.read_bytes())
+        assert read_bundle(tmp_path).manifest == GOLDEN
+        assert errors(json.loads(path.read_bytes())) == []
 
 
 def test_a_real_manifest_follows_the_schema(exported: Path) -> None:
@@ -237,7 +246,7 @@ def test_a_real_manifest_follows_the_schema(exported: Path) -> None:
     text = (exported / MANIFEST).read_text(encoding="utf-8")
     values = json.loads(text)
     assert errors(values) == []
-    assert text == json.dumps(Bundle.from_dict(values).to_dict(), indent=1) + "\n"
+    assert text == json.dumps(Manifest.from_dict(values).to_dict(), indent=1) + "\n"
     assert [file["format"] for file in values["files"]] == ["tflite", "onnx"]
     assert set(values["training"]["stability"]) == {INT8, "model.int8.onnx"}
 
@@ -264,7 +273,7 @@ def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
 # The schema and the reader agree
 
 BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
-    "unknown schema version": (("schema_version",), 2),
+    "unknown schema version": (("schema_version",), 3),
     "schema version 0": (("schema_version",), 0),
     "schema version as text": (("schema_version",), "1"),
     "schema version true": (("schema_version",), True),
@@ -322,7 +331,7 @@ BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
 }
 
 READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
-    "version 1.0, an integer to JSON Schema": (("schema_version",), 1.0),
+    "version 2.0, an integer to JSON Schema": (("schema_version",), 2.0),
     "width 64.0, an integer to JSON Schema": (("preprocessing", "width"), 64.0),
     "size 219432.0, an integer to JSON Schema": (("files", 0, "size_bytes"), 219432.0),
     "scores of another file": (("selftest", 0, "scores"), {"other.tflite": [0.5, 0.5]}),
@@ -479,11 +488,11 @@ def test_schema_and_reader_take_the_same(change: tuple[Place, Any], tmp_path: Pa
 def test_closed_sets_are_those_of_the_code() -> None:
     """Proves that a new format, precision, filter, state or version cannot be forgotten in the schema."""
     file, preprocessing = DEFINED["file"]["properties"], DEFINED["preprocessing"]["properties"]
-    assert file["format"]["enum"] == list(ModelFormat)
+    assert file["format"]["enum"] == list(FORMATS)
     assert file["precision"]["enum"] == list(Precision)
     assert preprocessing["resize_filter"]["enum"] == list(ResizeFilter)
     assert preprocessing["version"]["const"] == CONTRACT_VERSION
-    assert SCHEMA["properties"]["schema_version"]["const"] == SCHEMA_VERSION
+    assert SCHEMA["properties"]["schema_version"]["maximum"] == SCHEMA_VERSION
     assert DEFINED["gateState"]["enum"] == [state for state in GateState if state is not GateState.FAILED]
 
 
@@ -547,13 +556,13 @@ def test_the_page_states_the_limits_of_the_code() -> None:
     contract = section("## preprocessing")
     for cost in {PLAIN_BYTES, *SCANS_BYTES.values(), *DECODER_BYTES.values()}:
         assert f"{MAX_PIXELS * PLAIN_BYTES // cost:,}" in contract
-    for kind in FORMATS:
+    for kind in PICTURE_FORMATS:
         assert re.search(rf"\b{kind}\b", contract)
     assert f"{MAX_FILE_BYTES:,} bytes" in contract
     assert f"{MAX_MANIFEST_BYTES:,} bytes" in section("## Rules")
     for allowed in TOLERANCE.values():
         assert f"{allowed:g} in" in section("## selftest")
-    for closed in (ResizeFilter, ModelFormat, Precision):
+    for closed in (ResizeFilter, FORMATS, Precision):
         for member in closed:
             assert f"`{member}`" in PAGE
 

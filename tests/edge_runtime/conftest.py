@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime import backends
-from edge_runtime.bundle import MANIFEST, Bundle, ModelFile, ModelFormat, Precision, TensorInfo
+from edge_runtime.bundle import MANIFEST, Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.picture.preprocessing import Preprocessing
 
 SIDE = 16
@@ -78,8 +78,8 @@ def write_bundle(tmp_path: Path) -> Callable[..., Path]:
             (folder / path).write_bytes(content)
         model_files = tuple(_model_file(path, content) for path, content in files.items())
         preprocessing = Preprocessing(side, side)
-        bundle = Bundle(name, labels, preprocessing, model_files, {}, confidence_threshold=confidence_threshold)
-        (folder / MANIFEST).write_text(json.dumps(bundle.to_dict(), indent=2))
+        manifest = Manifest(name, labels, preprocessing, model_files, {}, confidence_threshold=confidence_threshold)
+        (folder / MANIFEST).write_text(json.dumps(manifest.to_dict(), indent=2))
         return folder
 
     return write
@@ -91,7 +91,7 @@ def _model_file(path: str, content: bytes) -> ModelFile:
     dtype = "uint8" if (precision, suffix) == ("int8", "tflite") else "float32"
     return ModelFile(
         path=path,
-        format=ModelFormat(suffix),
+        format=suffix,
         precision=Precision(precision),
         size_bytes=len(content),
         sha256=digest,

@@ -143,10 +143,10 @@ def test_all_files_of_a_bundle_agree(both_bundle: Path, pictures: dict[str, Path
         ({"backend": ""}, "is unknown: expected auto"),
         (
             {"precision": "float64"},
-            "precision 'float64' is unknown: expected auto, float32, float16, dynamic, int8",
+            "precision 'float64' is unknown: expected auto, int8, mixed, dynamic, float16, float32",
         ),
-        ({"precision": "INT8"}, "is unknown: expected auto, float32, float16, dynamic, int8"),
-        ({"precision": "int8"}, "the bundle has no int8 file for an installed runtime"),
+        ({"precision": "INT8"}, "is unknown: expected auto, int8, mixed, dynamic, float16, float32"),
+        ({"precision": "int8"}, "the bundle has no int8 file for an installed backend"),
         ({"backend": "litert"}, "the bundle has no file for backend litert"),
     ],
     ids=str,
@@ -164,8 +164,8 @@ def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: 
         ({"threads": -3}, "threads: expected a whole number, 1 or more, received -3"),
         ({"threads": True}, "threads: expected a whole number, 1 or more, received True"),
         ({"threads": 2.5}, "threads: expected a whole number, 1 or more, received 2.5"),
-        ({"min_confidence": 1.5}, "min_confidence: expected 0 to 1, received 1.5"),
-        ({"min_confidence": float("nan")}, "min_confidence: expected 0 to 1, received nan"),
+        ({"confidence_threshold": 1.5}, "confidence_threshold: expected 0 to 1, received 1.5"),
+        ({"confidence_threshold": float("nan")}, "confidence_threshold: expected 0 to 1, received nan"),
         ({"max_pixels": 10**9}, "max_pixels: expected a whole number from 1 to 178,956,970, received 1000000000"),
     ],
     ids=str,
@@ -178,9 +178,9 @@ def test_number_out_of_its_range_is_refused(onnx_bundle: Path, numbers: dict[str
 
 def test_threads_and_workers(onnx_bundle: Path, threads_asked: list[int]) -> None:
     """Proves that threads may be given by place, and that workers are one or more."""
-    classifier = Classifier.open(onnx_bundle, "auto", np.int64(2), min_confidence=np.float32(0.5))  # type: ignore[arg-type]
+    classifier = Classifier.open(onnx_bundle, "auto", np.int64(2), confidence_threshold=np.float32(0.5))  # type: ignore[arg-type]
     assert (threads_asked, type(threads_asked[0])) == ([2], int)
-    assert type(classifier.min_confidence) is float
+    assert type(classifier.confidence_threshold) is float
     with pytest.raises(ValueError, match="workers: expected a whole number, 1 or more"):
         classifier.classify_many([], workers=-1)
 
@@ -273,7 +273,7 @@ def test_manifest_of_the_bundle_is_at_hand(onnx_bundle: Path) -> None:
     """Proves that labels and preprocessing can be asked of an open classifier."""
     classifier = Classifier.open(str(onnx_bundle))
     assert classifier.bundle.labels == ("blue", "red")
-    assert classifier.bundle.to_dict() == json.loads((onnx_bundle / MANIFEST).read_text())
+    assert classifier.bundle.manifest.to_dict() == json.loads((onnx_bundle / MANIFEST).read_text())
 
 
 def test_prediction_below_the_threshold_is_not_confident(
@@ -283,8 +283,8 @@ def test_prediction_below_the_threshold_is_not_confident(
     files = {"float32.onnx": onnx_file("sigmoid")}
     strict = write_bundle(files, name="strict", confidence_threshold=0.9)
     free = write_bundle(files, name="free")
-    for folder, min_confidence, white in ((strict, None, False), (strict, 0.4, True), (free, None, True)):
-        classifier = Classifier.open(folder, min_confidence=min_confidence)
+    for folder, threshold, white in ((strict, None, False), (strict, 0.4, True), (free, None, True)):
+        classifier = Classifier.open(folder, confidence_threshold=threshold)
         assert classifier.classify(pictures["red"]).confident
         assert classifier.classify(pictures["white"]).confident is white
 
@@ -298,8 +298,9 @@ def test_picture_limit_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]
 def test_reasons_for_passing_over_a_file_are_kept(write_bundle: WriteBundle, onnx_file: OnnxFile) -> None:
     """Proves that a classifier can say why it does not run the file it would prefer."""
     folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
-    [reason] = Classifier.open(folder).passed_over
-    assert reason.startswith("int8.onnx: onnxruntime does not load this file")
+    [passed] = Classifier.open(folder).passed_over
+    assert (passed.path, passed.backend) == ("int8.onnx", "onnxruntime")
+    assert str(passed).startswith("int8.onnx: onnxruntime does not load this file")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

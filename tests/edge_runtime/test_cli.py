@@ -13,10 +13,11 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_runtime import cli
 from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import main
+from edge_runtime.commands import classify as command
+from edge_runtime.terminal import ExitCode, one_line_errors
 
 MAIN = "from edge_runtime.cli import run; run()"
 
@@ -28,14 +29,14 @@ def classify(*arguments: str | Path) -> Result:
 
 def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run `catdog-edge classify` as its own process in a folder."""
-    command = [sys.executable, "-c", MAIN, "classify", *map(str, arguments)]
+    line = [sys.executable, "-c", MAIN, "classify", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    return subprocess.run(line, capture_output=True, text=True, cwd=folder, env=environment)
 
 
 def test_one_line_a_picture(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves the table: path, label, confidence and time on stdout, and the rest on stderr."""
-    result = classify(pictures["red"], pictures["blue"], "--model", onnx_bundle)
+    result = classify(pictures["red"], pictures["blue"], "--bundle", onnx_bundle)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert len(lines) == 2
@@ -43,13 +44,13 @@ def test_one_line_a_picture(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
         assert re.fullmatch(re.escape(str(pictures[colour])) + rf" +{colour} +100\.0% +\d+\.\d ms", line)
     assert result.stderr.splitlines() == [
         f"{onnx_bundle}/float32.onnx with onnxruntime",
-        f"next: catdog-bench run --model {onnx_bundle} --data {pictures['red'].parent}",
+        f"next: catdog-bench run --bundle {onnx_bundle} --data {pictures['red'].parent}",
     ]
 
 
 def test_json_lines(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
     """Proves that with --json each picture is one object on stdout, those with an error too."""
-    result = classify("--json", pictures["red"], tmp_path / "none.jpg", pictures["blue"], "--model", onnx_bundle)
+    result = classify("--json", pictures["red"], tmp_path / "none.jpg", pictures["blue"], "--bundle", onnx_bundle)
     red, none, blue = (json.loads(line) for line in result.stdout.splitlines())
     assert (red["path"], red["label"], blue["label"]) == (str(pictures["red"]), "red", "blue")
     assert list(red["scores"]) == ["blue", "red"]
@@ -63,7 +64,7 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     text, empty = tmp_path / "text.jpg", tmp_path / "empty"
     text.write_text("no picture")
     empty.mkdir()
-    result = classify(text, pictures["red"], empty, pictures["blue"], "--model", onnx_bundle)
+    result = classify(text, pictures["red"], empty, pictures["blue"], "--bundle", onnx_bundle)
     assert result.exit_code == 1
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
     assert result.stderr.splitlines()[1:] == [
@@ -76,14 +77,14 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--model", "none"], "error: none: no manifest.json there. Make a bundle with: catdog-export"),
-        (["--model", "bundles"], "error: bundles: no manifest.json there. The bundle is bundles/pets"),
+        (["--bundle", "none"], "error: none: no manifest.json there. Make a bundle with: catdog-export"),
+        (["--bundle", "bundles"], "error: bundles: no manifest.json there. The bundle is bundles/pets"),
         (
-            ["--model", "bundles/pets/a.tflite"],
+            ["--bundle", "bundles/pets/a.tflite"],
             "error: bundles/pets/a.tflite: no manifest.json there. The bundle is bundles/pets",
         ),
         (
-            ["--model", "runs/pets"],
+            ["--bundle", "runs/pets"],
             "error: runs/pets: no manifest.json there. Make a bundle with: catdog-export --run runs/pets",
         ),
     ],
@@ -114,8 +115,8 @@ def test_full_disk_is_one_line(arguments: list[str], pictures: dict[str, Path]) 
 
 @pytest.mark.parametrize("option", ["--backend", "--precision"])
 def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
-    """Proves that an unknown runtime or precision is answered with the known ones, which are all there are."""
-    result = classify("x.png", "--model", onnx_bundle, option, "fast")
+    """Proves that an unknown backend or precision is answered with the known ones, which are all there are."""
+    result = classify("x.png", "--bundle", onnx_bundle, option, "fast")
     assert result.exit_code == 2
     known = ("auto", *(BACKENDS if option == "--backend" else Precision))
     received = re.findall(r"'([\w-]+)'", result.stderr.splitlines()[-1])
@@ -125,14 +126,14 @@ def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
 def test_choice_is_passed_on(both_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that --backend and --precision reach the classifier."""
     options = ["--backend", "litert", "--precision", "float32"]
-    result = classify(pictures["red"], "--model", both_bundle, *options)
+    result = classify(pictures["red"], "--bundle", both_bundle, *options)
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines()[0].endswith("float32.tflite with litert")
 
 
 def test_threads_are_passed_on(onnx_bundle: Path, pictures: dict[str, Path], threads_asked: list[int]) -> None:
     """Proves that --threads 3 is one model of three threads for one picture, and one model of one each for two."""
-    options = ("--model", onnx_bundle, "--threads", "3")
+    options = ("--bundle", onnx_bundle, "--threads", "3")
     assert classify(pictures["red"], *options).exit_code == 0
     assert threads_asked == [3]
     assert classify(pictures["red"], pictures["blue"], *options).exit_code == 0
@@ -143,7 +144,7 @@ def test_top_k_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
     """Proves that --top-k chooses how many labels are shown, best first, and what is shown without it."""
 
     def shown(*options: str) -> list[str]:
-        text = classify(pictures["red"], "--model", onnx_bundle, *options).stdout
+        text = classify(pictures["red"], "--bundle", onnx_bundle, *options).stdout
         return list(json.loads(text)["scores"]) if "--json" in options else re.findall(r"  (red|blue) ", text)
 
     assert shown() == ["red"]
@@ -155,7 +156,7 @@ def test_top_k_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
 def test_newest_bundle_is_the_default(
     write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], pictures: dict[str, Path]
 ) -> None:
-    """Proves that without --model the bundle written last is taken, and named in the next command."""
+    """Proves that without --bundle the bundle written last is taken, and named in the next command."""
     for age_s, name in ((10, "old"), (0, "new one"), (20, "oldest")):
         folder = write_bundle({"float32.onnx": onnx_file("sigmoid")}, name=name)
         os.utime(folder / MANIFEST, (1_700_000_000 - age_s,) * 2)
@@ -163,24 +164,24 @@ def test_newest_bundle_is_the_default(
     assert done.returncode == 0, done.stderr
     first, *_, last = done.stderr.splitlines()
     assert first == "bundles/new one/float32.onnx with onnxruntime"
-    assert last.startswith("next: catdog-bench run --model 'bundles/new one' --data ")
+    assert last.startswith("next: catdog-bench run --bundle 'bundles/new one' --data ")
 
 
 def test_next_command_is_one_that_runs(monkeypatch, capsys, tmp_path: Path) -> None:
     """Proves that without the libraries of catdog-bench the self-test is named, which a base install has."""
-    monkeypatch.setattr(cli, "MEASURING", ("json", "no_such_library"))
-    cli._say_next(tmp_path / "new one", "a.jpg")
-    assert capsys.readouterr().err == f"next: catdog-edge selftest --model '{tmp_path / 'new one'}'\n"
+    monkeypatch.setattr(command, "MEASURING", ("json", "no_such_library"))
+    command._say_next(tmp_path / "new one", "a.jpg")
+    assert capsys.readouterr().err == f"next: catdog-edge selftest --bundle '{tmp_path / 'new one'}'\n"
 
 
 def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that what LiteRT prints when it opens a model reaches neither stream."""
-    done = run(pictures["red"], "--model", both_bundle, "--backend", "litert", folder=both_bundle)
+    done = run(pictures["red"], "--bundle", both_bundle, "--backend", "litert", folder=both_bundle)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr.splitlines() == [
         f"{both_bundle}/int8.tflite with litert",
-        f"next: catdog-bench run --model {both_bundle} --data {pictures['red'].parent}",
+        f"next: catdog-bench run --bundle {both_bundle} --data {pictures['red'].parent}",
     ]
 
 
@@ -190,7 +191,7 @@ def test_no_warnings_about_odd_metadata(onnx_bundle: Path, tmp_path: Path) -> No
 
     path = tmp_path / "odd.jpg"
     Image.new("RGB", (30, 20), "red").save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05damaged")
-    done = run(path, "--model", onnx_bundle, folder=tmp_path)
+    done = run(path, "--bundle", onnx_bundle, folder=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (0, 2), done.stderr
 
 
@@ -202,7 +203,7 @@ def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path]
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     for options in ([], ["--json"]):
-        command = [sys.executable, "-c", MAIN, "classify", good, bad, "--model", onnx_bundle, *options]
+        command = [sys.executable, "-c", MAIN, "classify", good, bad, "--bundle", onnx_bundle, *options]
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
         done = subprocess.run(command, capture_output=True, env=environment)
         assert done.returncode == 1, done.stderr
@@ -213,7 +214,7 @@ def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path]
 
 def test_reader_that_stops_early_gets_no_traceback(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that `catdog-edge classify ... | head -1` ends quietly."""
-    script = f"{MAIN!r} classify {' '.join([str(pictures['red'])] * 50)} --model {onnx_bundle}"
+    script = f"{MAIN!r} classify {' '.join([str(pictures['red'])] * 50)} --bundle {onnx_bundle}"
     done = subprocess.run(
         f"{sys.executable} -u -c {script} | head -1", shell=True, capture_output=True, text=True, cwd=onnx_bundle
     )
@@ -229,18 +230,38 @@ def test_help_names_every_option() -> None:
     names = main.list_commands(context)
     assert names == ["classify", "doctor", "info", "selftest", "watch"]
     for name in names:
-        command = main.get_command(context, name)
-        assert command is not None
+        found = main.get_command(context, name)
+        assert found is not None
         text = runner.invoke(main, [name, "--help"]).output
-        assert command.help
-        for parameter in command.params:
+        assert found.help
+        for parameter in found.params:
             assert parameter.param_type_name == "argument" or parameter.opts[-1] in text
             assert parameter.param_type_name == "argument" or getattr(parameter, "help", None)
 
 
+def test_names_of_before_are_taken(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
+    """Proves that scripts with --model and --min-confidence go on."""
+    result = classify(pictures["red"], "--model", onnx_bundle, "--min-confidence", "1")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.startswith(f"{onnx_bundle}/float32.onnx")
+
+
+@pytest.mark.parametrize(
+    ("missing", "brings"), [("numpy", "numpy"), ("PIL", "pillow"), ("onnxruntime", "'catdog-edge[onnx]'")]
+)
+def test_missing_package_names_what_brings_it(
+    missing: str, brings: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Proves that what a base install has is not said to come with an extra."""
+    with pytest.raises(SystemExit) as left, one_line_errors("onnx"):
+        raise ModuleNotFoundError(f"No module named {missing!r}", name=f"{missing}.core")
+    assert left.value.code == ExitCode.ERROR
+    assert capsys.readouterr().err.endswith(f"Install what this command needs: pip install {brings}\n")
+
+
 def test_no_pictures_is_a_usage_error(onnx_bundle: Path) -> None:
     """Proves that a call without pictures explains the usage, with Click's exit code 2."""
-    result = classify("--model", onnx_bundle)
+    result = classify("--bundle", onnx_bundle)
     assert result.exit_code == 2
     assert "Usage:" in result.stderr
 
@@ -250,7 +271,7 @@ def test_closed_streams_are_no_hindrance(
     onnx_bundle: Path, pictures: dict[str, Path], closed: str, lines: int
 ) -> None:
     """Proves that a service without a terminal can classify: closed streams bring no crash."""
-    command = f"{sys.executable} -c '{MAIN}' classify {pictures['red']} --model {onnx_bundle} {closed}"
+    command = f"{sys.executable} -c '{MAIN}' classify {pictures['red']} --bundle {onnx_bundle} {closed}"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stdout.count("  red  ") == lines

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.bundle import ModelFormat, Precision, TensorInfo
+from edge_runtime.bundle import FORMATS, Precision, TensorInfo
 from edge_runtime.bundle.manifest import ModelFile
 from exporter.formats.conversion import Converted, Converter, ExportTarget, plan_targets
 from exporter.network.confidence import divide_logits
@@ -110,7 +110,7 @@ def converter(keras_model, train_pixels) -> Converter:
 def files(converter) -> dict[str, Converted]:
     """Every file that an export can write of the trained network, by file name."""
     precisions = (Precision.FLOAT32, Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
-    targets = plan_targets(tuple(ModelFormat), precisions)
+    targets = plan_targets(tuple(FORMATS), precisions)
     return {target.file_name: converter.convert(target) for target in targets}
 
 
@@ -187,11 +187,11 @@ def spoiled_network(*, layers_spoiled: int = 1):
     return model
 
 
-@pytest.fixture(params=list(ModelFormat), ids=str)
-def format_(request) -> ModelFormat:
+@pytest.fixture(params=list(FORMATS), ids=str)
+def format_(request) -> str:
     return request.param
 
 
 def target(format_: str, precision: str) -> ExportTarget:
     """Return a kind of file."""
-    return ExportTarget(ModelFormat(format_), Precision(precision))
+    return ExportTarget(format_, Precision(precision))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from edge_runtime.bundle.labels import NEITHER
 from edge_runtime.picture.preprocessing import Preprocessing
-from edge_runtime.proof.drift import NEITHER
 from trainer.data.cache import DEFAULT_CACHE, cache_pictures
 from trainer.data.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
 from trainer.data.matching import match_files

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.bundle import ModelFormat
+from edge_runtime.bundle import TFLITE
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.formats.operators import read_graph
@@ -37,7 +37,7 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         float32: a float32 TFLite file.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
-    graph = read_graph(float32, ModelFormat.TFLITE)
+    graph = read_graph(float32, TFLITE)
     names = [operator.name for operator in graph.operators]
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for tensors in tensors_of(float32, calibration, names):

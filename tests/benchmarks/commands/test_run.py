@@ -160,7 +160,7 @@ def test_pictures_in_folders_named_for_labels_give_an_accuracy_without_drift(tmp
 
 
 def test_a_picture_of_unknown_label_replaces_an_older_report(tmp_path, bench_bundle):
-    """Proves that one picture is enough, that its accuracy is unknown, and that nothing of an older report stays."""
+    """Proves that one picture is enough, that its accuracy is unknown, and that no older report stays."""
     pictures = write_pictures(tmp_path / "pictures", 2)
     (pictures / "red" / "1.png").rename(tmp_path / "x.png")
     out = tmp_path / "out"

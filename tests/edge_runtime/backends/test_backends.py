@@ -147,7 +147,7 @@ def bare_site(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "installed runtimes: none"),
+        ([], "installed backends: none"),
         (["--backend", "onnxruntime"], "Install it: pip install 'catdog-edge[onnx]'"),
     ],
 )
@@ -158,7 +158,7 @@ def test_missing_library_names_its_install_line(
     site = tmp_path / "site"
     site.mkdir()
     script = "from edge_runtime.cli import run; run()"
-    command = [sys.executable, "-S", "-c", script, "classify", "x.png", "--model", str(onnx_bundle), *options]
+    command = [sys.executable, "-S", "-c", script, "classify", "x.png", "--bundle", str(onnx_bundle), *options]
     done = subprocess.run(command, capture_output=True, text=True, env=bare_site(site), cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     assert done.stdout == ""

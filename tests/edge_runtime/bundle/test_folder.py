@@ -12,14 +12,14 @@ import pytest
 
 from edge_runtime.bundle import (
     MANIFEST,
+    TFLITE,
     Bundle,
+    Manifest,
     ModelFile,
-    ModelFormat,
     Precision,
     SelfTestPicture,
     TensorInfo,
     read_bundle,
-    read_model_file,
 )
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.preprocessing import Preprocessing
@@ -27,7 +27,7 @@ from edge_runtime.picture.preprocessing import Preprocessing
 CONTENT = b"weights"
 FILE = ModelFile(
     path="model_int8.tflite",
-    format=ModelFormat.TFLITE,
+    format=TFLITE,
     precision=Precision.INT8,
     size_bytes=7,
     sha256="9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c",
@@ -41,7 +41,7 @@ PICTURE = SelfTestPicture(
     pixels_sha256="ad95131bc0b799c0b1af477fb14fcf26a6a9f76079e48bf090acb7e8367bfd0e",
     scores={FILE.path: (0.75, 0.25)},
 )
-BUNDLE = Bundle(
+PETS = Manifest(
     name="pets",
     labels=("cat", "dog"),
     preprocessing=Preprocessing(64, 32),
@@ -121,7 +121,8 @@ GOLDEN = """\
     }
   ],
   "confidence_threshold": 0.7,
-  "schema_version": 1
+  "extra": {},
+  "schema_version": 2
 }"""
 
 WRONG = (None, True, False, 0, -1, 1.5, "", "text", "\0", [], [1], {}, {"a": 1}, [None], [[]], float("nan"), 10**30)
@@ -143,7 +144,7 @@ def places(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 def changed(path: tuple[Any, ...], *value: Any) -> str:
     """Return the manifest as JSON with the value at `path` replaced, or dropped when none is given."""
-    values = copy.deepcopy(BUNDLE.to_dict())
+    values = copy.deepcopy(PETS.to_dict())
     parent = values
     for key in path[:-1]:
         parent = parent[key]
@@ -156,14 +157,15 @@ def changed(path: tuple[Any, ...], *value: Any) -> str:
 
 def test_manifest_is_pinned_by_its_bytes() -> None:
     """Proves that bundles already written keep their layout: a change here needs a new schema version."""
-    assert json.dumps(BUNDLE.to_dict(), indent=2) == GOLDEN
+    assert json.dumps(PETS.to_dict(), indent=2) == GOLDEN
 
 
 def test_round_trip(tmp_path: Path) -> None:
     """Proves that what is written comes back equal, with its types."""
-    read = read_bundle(write_manifest(tmp_path, GOLDEN))
-    assert read == BUNDLE
-    assert isinstance(read.files[0].format, ModelFormat)
+    bundle = read_bundle(write_manifest(tmp_path, GOLDEN))
+    read = bundle.manifest
+    assert (bundle.folder, read) == (tmp_path, PETS)
+    assert isinstance(read.files[0].precision, Precision)
     assert isinstance(read.labels, tuple)
     assert isinstance(read.files[0].input.shape, tuple)
     assert isinstance(read.selftest[0].scores[FILE.path], tuple)
@@ -171,24 +173,25 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_names_are_kept_in_any_script(tmp_path: Path) -> None:
     """Proves that labels survive outside ASCII."""
-    bundle = replace(BUNDLE, labels=("貓", "pes œ"))
+    bundle = replace(PETS, labels=("貓", "pes œ"))
     text = json.dumps(bundle.to_dict(), ensure_ascii=False)
     assert read_bundle(write_manifest(tmp_path, text)).labels == ("貓", "pes œ")
 
 
-@pytest.mark.parametrize("path", list(places(BUNDLE.to_dict())), ids=str)
+@pytest.mark.parametrize("path", list(places(PETS.to_dict())), ids=str)
 def test_any_other_value_anywhere_is_a_bundle_error(tmp_path: Path, path: tuple[Any, ...]) -> None:
     """Proves that wrong types bring a BundleError or a usable bundle, now and when its files are read."""
     for value in WRONG:
         folder = write_manifest(tmp_path, changed(path, value))
         try:
-            for file in read_bundle(folder).files:
-                read_model_file(folder, file)
+            bundle = read_bundle(folder)
+            for file in bundle.files:
+                bundle.read(file)
         except BundleError as error:
             assert str(folder) in str(error)  # noqa: PT017
 
 
-@pytest.mark.parametrize("path", [path for path in places(BUNDLE.to_dict()) if isinstance(path[-1], str)], ids=str)
+@pytest.mark.parametrize("path", [path for path in places(PETS.to_dict()) if isinstance(path[-1], str)], ids=str)
 def test_missing_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
     """Proves that no key of the layout silently takes a default; `training` and `drift` are free inside."""
     folder = write_manifest(tmp_path, changed(path))
@@ -199,14 +202,50 @@ def test_missing_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
             read_bundle(folder)
 
 
-@pytest.mark.parametrize("path", [("extra",), ("files", 0, "extra"), ("preprocessing", "extra")], ids=str)
+@pytest.mark.parametrize("path", [("new",), ("files", 0, "new"), ("preprocessing", "new")], ids=str)
 def test_unknown_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
-    """Proves that what this version would ignore is not ignored."""
-    with pytest.raises(BundleError, match="extra"):
+    """Proves that a mistyped key outside `extra` is not ignored."""
+    with pytest.raises(BundleError, match="new"):
         read_bundle(write_manifest(tmp_path, changed(path, 1)))
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None], ids=repr)
+def test_extra_is_kept_and_ignored(tmp_path: Path) -> None:
+    """Proves that whatever stands in `extra` is read, written again and changes nothing else."""
+    extra = {"metadata": {"licence": "Apache-2.0"}, "targets": ["browser", 1, None]}
+    read = read_bundle(write_manifest(tmp_path, changed(("extra",), extra)))
+    assert read.manifest == replace(PETS, extra=extra)
+    assert read.manifest.to_dict()["extra"] == extra
+
+
+def as_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a manifest as version 1 wrote it."""
+    older = {key: value for key, value in values.items() if key != "extra"}
+    return older | {"schema_version": 1}
+
+
+def test_version_1_is_read_with_the_stated_defaults(tmp_path: Path) -> None:
+    """Proves that a bundle of version 1 is the same bundle with an empty `extra`."""
+    text = json.dumps(as_version_1(PETS.to_dict()))
+    assert read_bundle(write_manifest(tmp_path, text)).manifest == PETS
+
+
+def test_version_1_has_no_key_of_version_2(tmp_path: Path) -> None:
+    """Proves that a manifest which claims version 1 and has a later key is a mistake that is named."""
+    text = json.dumps(as_version_1(PETS.to_dict()) | {"extra": {}})
+    with pytest.raises(BundleError, match="version 1 has no key extra"):
+        read_bundle(write_manifest(tmp_path, text))
+
+
+def test_bundles_share_no_extra(tmp_path: Path) -> None:
+    """Proves that the default of an added key is made anew for each bundle."""
+    folder = write_manifest(tmp_path, json.dumps(as_version_1(PETS.to_dict())))
+    first, second = read_bundle(folder).manifest, read_bundle(folder).manifest
+    first.extra["mine"] = 1
+    assert second.extra == {}
+    assert read_bundle(folder).manifest.extra == {}
+
+
+@pytest.mark.parametrize("version", [3, 0, -1, "1", 1.0, True, None], ids=repr)
 def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None:
     """Proves that another layout is named as such, with what to do, before its unknown keys are judged."""
     folder = write_manifest(tmp_path, json.dumps({"schema_version": version, "new_key": 1}))
@@ -310,27 +349,27 @@ def test_value_out_of_range_is_named(tmp_path: Path, path: tuple[Any, ...], valu
 def test_whole_numbers_count_as_numbers(tmp_path: Path) -> None:
     """Proves that a manifest rewritten by a tool that drops `.0` still reads as the same bundle."""
     read = read_bundle(write_manifest(tmp_path, changed(("files", 0, "input", "scale"), 1)))
-    assert read == BUNDLE
+    assert read.manifest == PETS
 
 
 def test_open_sizes_and_no_threshold_are_allowed(tmp_path: Path) -> None:
     """Proves that a free batch, a bundle without self-test pictures and one without threshold are valid."""
     free = replace(FILE, input=replace(FILE.input, shape=(-1, 32, 64, 3)))
-    bundle = replace(BUNDLE, files=(free,), selftest=(), confidence_threshold=0.0)
-    assert read_bundle(write_manifest(tmp_path, json.dumps(bundle.to_dict()))) == bundle
+    bundle = replace(PETS, files=(free,), selftest=(), confidence_threshold=0.0)
+    assert read_bundle(write_manifest(tmp_path, json.dumps(bundle.to_dict()))).manifest == bundle
 
 
 @pytest.mark.parametrize("labels", [(), ("cat",), ("cat", "cat"), ("cat", ""), ("cat", 5), "ab"], ids=str)
 def test_labels_must_be_two_or_more_different_words(labels: Any) -> None:
     """Proves that labels which cannot tell outputs apart are refused."""
     with pytest.raises(BundleError, match="labels"):
-        replace(BUNDLE, labels=labels)
+        replace(PETS, labels=labels)
 
 
 def test_model_file_is_read_when_its_hash_fits(tmp_path: Path) -> None:
     """Proves that the bytes on disk are returned whole."""
     (tmp_path / FILE.path).write_bytes(CONTENT)
-    assert read_model_file(tmp_path, FILE) == CONTENT
+    assert Bundle(tmp_path, PETS).read(FILE) == CONTENT
 
 
 @pytest.mark.parametrize("content", [b"weightz", b"", b"weights and more"], ids=["changed", "empty", "longer"])
@@ -343,7 +382,7 @@ def test_changed_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
         else f"expected 7 bytes, received {len(content)}"
     )
     with pytest.raises(BundleError, match=rf"model_int8.tflite: not the file that was exported: {words}"):
-        read_model_file(tmp_path, FILE)
+        Bundle(tmp_path, PETS).read(FILE)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
@@ -351,7 +390,7 @@ def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     """Proves that neither a manifest nor a model file that is a pipe is waited for."""
     os.mkfifo(tmp_path / FILE.path)
     with pytest.raises(BundleError, match="not a regular file"):
-        read_model_file(tmp_path, FILE)
+        Bundle(tmp_path, PETS).read(FILE)
     os.mkfifo(tmp_path / MANIFEST)
     with pytest.raises(BundleError, match="not a regular file"):
         read_bundle(tmp_path)
@@ -368,7 +407,7 @@ def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
 def test_missing_model_file_is_refused(tmp_path: Path) -> None:
     """Proves that a missing model file, or a folder in its place, is a BundleError with its path."""
     with pytest.raises(BundleError, match=FILE.path):
-        read_model_file(tmp_path, FILE)
+        Bundle(tmp_path, PETS).read(FILE)
     (tmp_path / FILE.path).mkdir()
     with pytest.raises(BundleError, match=FILE.path):
-        read_model_file(tmp_path, FILE)
+        Bundle(tmp_path, PETS).read(FILE)

@@ -2,13 +2,14 @@
 
 import pytest
 
+from edge_runtime.bundle.labels import UNSURE, shown
 from edge_runtime.camera.smoothing import Smoother
-from edge_runtime.commands.results import UNSURE
 
 
 def labels(smoother: Smoother, dogs: list[float], step_s: float = 0.1) -> list[str]:
-    """Return the label after each frame, from the score of the dog."""
-    return [smoother.update({"cat": 1 - dog, "dog": dog}, index * step_s).label for index, dog in enumerate(dogs)]
+    """Return what is shown after each frame, from the score of the dog."""
+    states = [smoother.update({"cat": 1 - dog, "dog": dog}, index * step_s) for index, dog in enumerate(dogs)]
+    return [shown(state.label, state.confident) for state in states]
 
 
 def test_first_frame_gives_a_label_at_once() -> None:
@@ -57,7 +58,7 @@ def test_lasting_change_is_followed_once() -> None:
 
 def test_unsure_has_a_band_of_its_own() -> None:
     """Proves that a label appears at the threshold and goes a margin below it."""
-    smoother = Smoother(half_life_s=0, margin=0.1, min_confidence=0.8)
+    smoother = Smoother(half_life_s=0, margin=0.1, confidence_threshold=0.8)
     assert labels(smoother, [0.7, 0.81, 0.75, 0.71, 0.69, 0.75, 0.8]) == [
         UNSURE, "dog", "dog", "dog", UNSURE, UNSURE, "dog",
     ]  # fmt: skip
@@ -65,10 +66,10 @@ def test_unsure_has_a_band_of_its_own() -> None:
 
 def test_change_to_a_weak_label_is_unsure() -> None:
     """Proves that another label must reach the threshold too, and that unsure tells the best average."""
-    smoother = Smoother(half_life_s=0, margin=0.05, min_confidence=0.8)
+    smoother = Smoother(half_life_s=0, margin=0.05, confidence_threshold=0.8)
     smoother.update({"cat": 0.9, "dog": 0.05, "hamster": 0.05}, 0)
     state = smoother.update({"cat": 0.3, "dog": 0.6, "hamster": 0.1}, 1)
-    assert (state.label, state.confidence) == (UNSURE, 0.6)
+    assert (state.label, state.confident, state.confidence) == ("dog", False, 0.6)
 
 
 def test_clock_that_stands_still_does_no_harm() -> None:

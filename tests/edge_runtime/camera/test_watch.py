@@ -49,7 +49,7 @@ def video(tmp_path: Path) -> Path:
 
 def test_changes_are_told_once(onnx_bundle: Path, video: Path) -> None:
     """Proves that a file gives one line for each change, in text for people, and a summary."""
-    result = watch(video, "--all-frames", "--model", onnx_bundle)
+    result = watch(video, "--all-frames", "--bundle", onnx_bundle)
     assert result.exit_code == 0, result.output
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
     assert result.stderr.splitlines()[-1].startswith("120 frames in ")
@@ -60,7 +60,7 @@ def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -
     """Proves that --each-frame gives a JSON object for every frame, on stdout and in a file that is added to."""
     log = tmp_path / "log.jsonl"
     log.write_text("{}\n")
-    options = ("--all-frames", "--each-frame", "--json", "--output", log, "--model", onnx_bundle)
+    options = ("--all-frames", "--each-frame", "--json", "--output", log, "--bundle", onnx_bundle)
     result = watch("--source", video, *options)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["frame"] for row in rows] == list(range(120))
@@ -78,7 +78,7 @@ def test_chosen_frames_are_classified(
     onnx_bundle: Path, video: Path, options: tuple[str, ...], frames: list[int]
 ) -> None:
     """Proves that --every and --max-fps choose the frames that are classified."""
-    result = watch(video, "--each-frame", "--json", "--model", onnx_bundle, *options)
+    result = watch(video, "--each-frame", "--json", "--bundle", onnx_bundle, *options)
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == frames
 
 
@@ -88,30 +88,31 @@ def test_chosen_frames_are_classified(
         (["--half-life", "0"], {0: "red", 60: "blue"}),
         (["--half-life", "1000"], {0: "red"}),
         (["--half-life", "0", "--margin", "1"], {0: "red"}),
-        (["--half-life", "0", "--min-confidence", "1"], {0: "unsure"}),
+        (["--half-life", "0", "--confidence-threshold", "1"], {0: "red unsure"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_smoothing_is_passed_on(
     onnx_bundle: Path, video: Path, options: list[str], changes: dict[int, str]
 ) -> None:
-    """Proves that --half-life, --margin and --min-confidence decide when a change is told."""
-    result = watch(video, "--all-frames", "--json", "--model", onnx_bundle, *options)
+    """Proves that --half-life, --margin and --confidence-threshold decide when a change is told."""
+    result = watch(video, "--all-frames", "--json", "--bundle", onnx_bundle, *options)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert {row["frame"]: row["label"] for row in rows} == changes
+    told = {row["frame"]: row["label"] + " unsure" * (not row["confident"]) for row in rows}
+    assert told == changes
 
 
 def test_threads_are_passed_on(onnx_bundle: Path, tmp_path: Path, threads_asked: list[int]) -> None:
     """Proves that --threads is the number of inference threads."""
     video = write_video(tmp_path / "video.mp4", ["red"])
-    assert watch(video, "--threads", "3", "--model", onnx_bundle).exit_code == 0
+    assert watch(video, "--threads", "3", "--bundle", onnx_bundle).exit_code == 0
     assert threads_asked == [3]
 
 
 def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
     """Proves that --save writes one picture a change, under a name that sorts by time, and says where."""
     folder = tmp_path / "new" / "kept"
-    result = watch(video, "--all-frames", "--json", "--save", folder, "--model", onnx_bundle)
+    result = watch(video, "--all-frames", "--json", "--save", folder, "--bundle", onnx_bundle)
     saved = [Path(json.loads(line)["saved"]) for line in result.stdout.splitlines()]
     assert saved == sorted(folder.iterdir())
     assert [path.stem.rsplit("_")[-1] for path in saved] == ["red", "blue"]
@@ -123,7 +124,10 @@ def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Pa
 def test_stream_that_dies_and_comes_back(onnx_bundle: Path, tmp_path: Path) -> None:
     """Proves on a real process that a stream may go and come: both colours are told, and SIGTERM ends it well."""
     output = tmp_path / "output"
-    with on_air() as station, watching(station.address, "--json", "--model", onnx_bundle, output=output) as process:
+    with (
+        on_air() as station,
+        watching(station.address, "--json", "--bundle", onnx_bundle, output=output) as process,
+    ):
         wait_until(lambda: '"red"' in output.read_text())
         station.switch_off()
         station.colour = "blue"
@@ -141,7 +145,7 @@ def test_stream_that_dies_and_comes_back(onnx_bundle: Path, tmp_path: Path) -> N
 
 def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
     """Proves that Ctrl-C while a camera is away ends with a summary and exit code 0."""
-    with watching("/dev/video987", "--model", onnx_bundle, output=tmp_path / "output") as process:
+    with watching("/dev/video987", "--bundle", onnx_bundle, output=tmp_path / "output") as process:
         assert process.stderr is not None
         while "trying again" not in process.stderr.readline():
             assert process.poll() is None
@@ -166,7 +170,7 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
 )
 def test_wrong_use_is_one_clear_line(onnx_bundle: Path, arguments: list[str], code: int, words: str) -> None:
     """Proves that a source which can never be, and options that contradict it, are refused at once."""
-    result = watch(*arguments, "--model", onnx_bundle)
+    result = watch(*arguments, "--bundle", onnx_bundle)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
 
@@ -175,7 +179,7 @@ def test_missing_library_names_its_extra(onnx_bundle: Path, video: Path, tmp_pat
     """Proves that without PyAV one line says what to install."""
     (tmp_path / "av.py").write_text("raise ModuleNotFoundError(\"No module named 'av'\", name='av')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    command = [*COMMAND, str(video), "--model", str(onnx_bundle)]
+    command = [*COMMAND, str(video), "--bundle", str(onnx_bundle)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: av is not installed")
@@ -185,10 +189,10 @@ def test_missing_library_names_its_extra(onnx_bundle: Path, video: Path, tmp_pat
 def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
     """Proves that a log that cannot be opened is one line, and a frame that cannot be kept stops nothing."""
     (tmp_path / "file").touch()
-    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", tmp_path / "file" / "log")
+    result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--output", tmp_path / "file" / "log")
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
-    result = watch(video, "--all-frames", "--model", onnx_bundle, "--save", tmp_path / "file")
+    result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--save", tmp_path / "file")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
     assert result.stderr.count("the frame cannot be kept") == 2
 
@@ -196,7 +200,7 @@ def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Pa
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
     """Proves that a log that cannot be written on ends with one line, for a service manager to start it again."""
-    result = watch(video, "--all-frames", "--model", onnx_bundle, "--output", "/dev/full")
+    result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--output", "/dev/full")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
 
@@ -204,7 +208,7 @@ def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
 def test_status_line_on_a_terminal(onnx_bundle: Path, video: Path) -> None:
     """Proves that a terminal shows label, frames a second and dropped frames in one line that is written over."""
     ours, theirs = pty.openpty()
-    command = [*COMMAND, str(video), "--model", str(onnx_bundle)]
+    command = [*COMMAND, str(video), "--bundle", str(onnx_bundle)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
     os.close(theirs)
     text = read_all(ours)

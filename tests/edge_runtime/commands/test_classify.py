@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_folder_gives_every_picture_in_order(onnx_bundle: Path, folder: Path) -> None:
     """Proves that a folder is classified in parallel and printed in the order of the names."""
-    result = classify(folder, "--recursive", "--json", "--model", onnx_bundle)
+    result = classify(folder, "--recursive", "--json", "--bundle", onnx_bundle)
     assert result.exit_code == 0, result.output
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row["path"] for row in rows] == sorted(str(path) for path in folder.rglob("*.png"))
@@ -51,7 +51,7 @@ def test_number_of_threads_changes_nothing(both_bundle: Path, folder: Path) -> N
     """Proves that labels and scores do not depend on --threads."""
     outputs = set()
     for threads in (1, 2, 5):
-        result = classify(folder / "0", "--csv", "--model", both_bundle, "--threads", threads)
+        result = classify(folder / "0", "--csv", "--bundle", both_bundle, "--threads", threads)
         rows = csv.DictReader(io.StringIO(result.stdout))
         outputs.add(tuple((row["path"], row["label"], row["red"]) for row in rows))
     assert len(outputs) == 1
@@ -61,15 +61,15 @@ def test_number_of_threads_changes_nothing(both_bundle: Path, folder: Path) -> N
 def test_picture_on_standard_input(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that `-` reads one picture from standard input, between others too, and reports what is none."""
     content = pictures["blue"].read_bytes()
-    result = classify("-", pictures["red"], "--json", "--model", onnx_bundle, stdin=content)
+    result = classify("-", pictures["red"], "--json", "--bundle", onnx_bundle, stdin=content)
     piped, red = (json.loads(line) for line in result.stdout.splitlines())
     assert (piped["path"], piped["label"], red["label"]) == ("-", "blue", "red")
-    assert classify("-", "--model", onnx_bundle, stdin=content).stderr.endswith("--data PICTURES\n")
+    assert classify("-", "--bundle", onnx_bundle, stdin=content).stderr.endswith("--data PICTURES\n")
 
 
 def test_nothing_on_standard_input_is_one_line(onnx_bundle: Path) -> None:
     """Proves that an empty standard input and a closed one are an error that names it."""
-    command = [*COMMAND, "-", "--model", str(onnx_bundle)]
+    command = [*COMMAND, "-", "--bundle", str(onnx_bundle)]
     for script in ('"$@" </dev/null', '"$@" <&-'):
         done = subprocess.run(["sh", "-c", script, "sh", *command], capture_output=True, text=True)
         assert done.returncode == 1
@@ -77,29 +77,29 @@ def test_nothing_on_standard_input_is_one_line(onnx_bundle: Path) -> None:
 
 
 def test_unsure_answers_are_called_so(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that --min-confidence prints unsure in a table and keeps the label, marked, in JSON."""
-    options = (pictures["white"], "--model", onnx_bundle, "--min-confidence", "0.8")
+    """Proves that --confidence-threshold prints unsure in a table and keeps the label, marked, in JSON."""
+    options = (pictures["white"], "--bundle", onnx_bundle, "--confidence-threshold", "0.8")
     assert classify(*options).stdout.split()[1] == "unsure"
     assert json.loads(classify(*options, "--json").stdout)["confident"] is False
 
 
 def test_json_and_csv_exclude_each_other(onnx_bundle: Path) -> None:
     """Proves that two formats at once are a usage error."""
-    result = classify("x.png", "--json", "--csv", "--model", onnx_bundle)
+    result = classify("x.png", "--json", "--csv", "--bundle", onnx_bundle)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "exclude each other" in result.stderr
 
 
 def test_limit_on_pixels(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
     """Proves that --max-pixels refuses larger pictures with the limit in the message."""
-    result = classify(pictures["red"], "--model", onnx_bundle, "--max-pixels", "100")
+    result = classify(pictures["red"], "--bundle", onnx_bundle, "--max-pixels", "100")
     assert result.exit_code == 1
     assert "too large: 40 x 30, at most 100 pixels" in result.stderr
 
 
 def test_control_c_ends_with_what_is_done(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
     """Proves that Ctrl-C in the middle leaves whole lines, says how far it came, and exits with 130."""
-    command = [*COMMAND, *[str(pictures["red"])] * 20000, "--json", "--model", str(onnx_bundle)]
+    command = [*COMMAND, *[str(pictures["red"])] * 20000, "--json", "--bundle", str(onnx_bundle)]
     output = tmp_path / "output"
     with (
         output.open("wb") as file,
@@ -122,7 +122,7 @@ def test_control_c_does_not_wait_for_pictures_in_work(onnx_bundle: Path, tmp_pat
     """Proves that Ctrl-C ends at once though large pictures are being decoded, which takes seconds each."""
     path = tmp_path / "large.png"
     Image.new("RGB", (8000, 8000)).save(path, compress_level=1)
-    command = [*COMMAND, *[str(path)] * 40, "--json", "--model", str(onnx_bundle)]
+    command = [*COMMAND, *[str(path)] * 40, "--json", "--bundle", str(onnx_bundle)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         process.stderr.readline()  # which file is in use; then the work begins
@@ -136,7 +136,7 @@ def test_control_c_does_not_wait_for_pictures_in_work(onnx_bundle: Path, tmp_pat
 
 def test_progress_bar_only_where_it_helps(onnx_bundle: Path, folder: Path, tmp_path: Path) -> None:
     """Proves that a terminal shows a bar for many pictures written elsewhere, and never among the results."""
-    command = [*COMMAND, str(folder), "--recursive", "--model", str(onnx_bundle)]
+    command = [*COMMAND, str(folder), "--recursive", "--bundle", str(onnx_bundle)]
     for output, shown in ((tmp_path / "out", True), (None, False)):
         ours, theirs = pty.openpty()
         with open(output or os.devnull, "wb") as file:
@@ -174,7 +174,7 @@ def test_odd_files_give_a_line_each(onnx_bundle: Path) -> None:
         "    print(int(peak) // 1024, file=sys.stderr)"
     )
     paths = sorted(str(path) for path in ODD.iterdir())
-    command = [sys.executable, "-c", script, "classify", *paths, "--json", "--model", str(onnx_bundle)]
+    command = [sys.executable, "-c", script, "classify", *paths, "--json", "--bundle", str(onnx_bundle)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["path"] for row in rows] == paths
@@ -192,7 +192,7 @@ def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> No
     content = buffer.getvalue()
     path = tmp_path / "damaged.tif"
     path.write_bytes(content[:8] + b"\xff" * 20 + content[28:])
-    done = subprocess.run([*COMMAND, str(path), "--model", str(onnx_bundle)], capture_output=True, text=True)
+    done = subprocess.run([*COMMAND, str(path), "--bundle", str(onnx_bundle)], capture_output=True, text=True)
     assert done.returncode == 1
     _, error, summary = done.stderr.splitlines()
     assert error.startswith(f"error: {path}: cannot be decoded")

@@ -67,9 +67,9 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", [["onnxruntime"], ["ai_edge_litert", "tflite_runtime", "onnxruntime"]])
-def test_broken_runtime_is_bad_only_when_none_works(tmp_path: Path, broken: list[str]) -> None:
-    """Proves that a runtime which cannot be imported is told with its fix, and ends with 1 if it was the last."""
-    pytest.importorskip("ai_edge_litert", reason="one runtime has to work beside the broken one")
+def test_broken_backend_is_bad_only_when_none_works(tmp_path: Path, broken: list[str]) -> None:
+    """Proves that a backend which cannot be imported is told with its fix, and ends with 1 if it was the last."""
+    pytest.importorskip("ai_edge_litert", reason="one backend has to work beside the broken one")
     for name in broken:
         (tmp_path / f"{name}.py").write_text("raise ImportError('built for something else')")
     script = "from edge_runtime.cli import run; run()"
@@ -82,7 +82,7 @@ def test_broken_runtime_is_bad_only_when_none_works(tmp_path: Path, broken: list
     assert found["onnxruntime"]["state"] == ("bad" if last else "missing")
     assert found["onnxruntime"]["value"] == "cannot be imported: ImportError: built for something else"
     assert found["onnxruntime"]["fix"] == "pip install 'catdog-edge[onnx]' --force-reinstall"
-    assert ("runtimes" in found) is last
+    assert ("backends" in found) is last
 
 
 @pytest.mark.parametrize(

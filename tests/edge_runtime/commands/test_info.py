@@ -12,7 +12,7 @@ from edge_runtime.cli import main
 
 def info(folder: Path, *options: str) -> Result:
     """Run `catdog-edge info` in this process."""
-    return CliRunner().invoke(main, ["info", "--model", str(folder), *options])
+    return CliRunner().invoke(main, ["info", "--bundle", str(folder), *options])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from edge_runtime.picture.preprocessing import load_picture
 
 def selftest(folder: Path, *options: str) -> Result:
     """Run `catdog-edge selftest` in this process."""
-    return CliRunner().invoke(main, ["selftest", "--model", str(folder), *options])
+    return CliRunner().invoke(main, ["selftest", "--bundle", str(folder), *options])
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:

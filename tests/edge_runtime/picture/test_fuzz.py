@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.bundle import MANIFEST, read_bundle, read_model_file
+from edge_runtime.bundle import MANIFEST, read_bundle
 from edge_runtime.commands.info import bundle_lines, describe_bundle
 from edge_runtime.errors import BundleError, PictureError
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
-from tests.edge_runtime.bundle.test_folder import BUNDLE, CONTENT, FILE, places
+from tests.edge_runtime.bundle.test_folder import CONTENT, FILE, PETS, places
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis makes the cases of these tests")
 st = hypothesis.strategies
@@ -115,7 +115,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=4,
 )
-PLACES = list(places(BUNDLE.to_dict()))
+PLACES = list(places(PETS.to_dict()))
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +137,14 @@ def test_damaged_manifests(
     folder: Path, edits: list[tuple[tuple[Any, ...], Any]], changes: list[tuple[str, float, int]]
 ) -> None:
     """Proves on 3,000 cases that a damaged manifest is a bundle or one BundleError, and leads nowhere else."""
-    values = copy.deepcopy(BUNDLE.to_dict())
+    values = copy.deepcopy(PETS.to_dict())
     for path, value in edits:
         replace_at(values, path, value)
     (folder / MANIFEST).write_bytes(damaged(json.dumps(values).encode(), changes))
     try:
         bundle = read_bundle(folder)
         for file in bundle.files:
-            assert read_model_file(folder, file) == CONTENT
+            assert bundle.read(file) == CONTENT
             assert (folder / file.path).parent == folder
         for picture in bundle.selftest:
             assert (folder / picture.path).parent == folder / "selftest"

@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto
 
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import ModelFormat
+from edge_runtime.bundle import FORMATS
 from exporter.formats.conversion import Converter, left_in_float
 from exporter.formats.layer_error import measure_layer_errors
 from exporter.formats.onnx.conversion import OPSET
@@ -45,7 +45,7 @@ def test_int8_scores_are_near_keras(files, baseline, test_pixels):
     assert np.abs(file_scores(files["model.int8.onnx"], test_pixels) - baseline).mean() < 0.08
 
 
-@pytest.mark.parametrize("format_", list(ModelFormat), ids=str)
+@pytest.mark.parametrize("format_", list(FORMATS), ids=str)
 def test_int8_scores_of_three_answers_add_up(format_):
     """Proves that a softmax loses nothing to its steps: over pictures, sums of scores are 1 within 0.001."""
     keras.utils.set_random_seed(2)

@@ -1,0 +1,142 @@
+"""A backend and a format are added by one entry in a table each; every command then sees them."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from edge_runtime import Classifier
+from edge_runtime.backends import BACKENDS, BackendLibrary, installed_backends
+from edge_runtime.backends.selection import candidates, fastest_first
+from edge_runtime.bundle import (
+    FORMATS,
+    MANIFEST,
+    Manifest,
+    ModelFile,
+    ModelFormat,
+    Precision,
+    TensorInfo,
+    read_bundle,
+)
+from edge_runtime.commands.doctor import examine
+from edge_runtime.commands.info import bundle_lines, describe_bundle
+from edge_runtime.commands.selftest import run_selftest
+from edge_runtime.errors import BundleError
+from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+
+MODULE = "tests_of_a_new_backend"
+CONTENT = b"0.25 0.75"
+TENSOR = TensorInfo("image", "uint8", (1, 16, 16, 3))
+SCORES = TensorInfo("scores", "float32", (1, 2))
+
+
+class Spelled:
+    """A model whose file spells out the scores that it gives every picture."""
+
+    input, output = TENSOR, SCORES
+
+    def __init__(self, content: bytes) -> None:
+        self._scores = np.array(content.split(), np.float32)
+
+    def predict(self, pixels: Pixels) -> np.ndarray:
+        assert pixels.shape == (16, 16, 3)
+        return self._scores
+
+
+@pytest.fixture
+def new_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a backend for a format that this project does not know; its library is the standard `json`."""
+    module = ModuleType(MODULE)
+    module.open_model = lambda content, threads: Spelled(content)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, MODULE, module)
+    monkeypatch.setitem(FORMATS, "spelled", ModelFormat("Spelled", ".spelled"))
+    monkeypatch.setitem(
+        BACKENDS, "speller", BackendLibrary("Speller", MODULE, "json", "spelled", "pip install speller")
+    )
+    return "speller"
+
+
+@pytest.fixture
+def spelled_bundle(new_backend: str, tmp_path: Path) -> Path:
+    """A bundle with one file of the new format."""
+    return write_spelled(tmp_path / "spelled")
+
+
+def write_spelled(folder: Path) -> Path:
+    """Write the bundle."""
+    folder.mkdir()
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    file = ModelFile(
+        "model.spelled", "spelled", Precision.FLOAT32, len(CONTENT), digest, TENSOR, SCORES, "speller 1.0", {}
+    )
+    manifest = Manifest("spelled", ("blue", "red"), Preprocessing(16, 16), (file,), {})
+    (folder / "model.spelled").write_bytes(CONTENT)
+    (folder / MANIFEST).write_text(json.dumps(manifest.to_dict()))
+    return folder
+
+
+def test_it_is_selected_and_classifies(spelled_bundle: Path) -> None:
+    """Proves that `auto` finds the one backend that loads the file, and that its scores are the answer."""
+    assert "speller" in installed_backends()
+    classifier = Classifier.open(spelled_bundle)
+    assert (classifier.backend, classifier.file.path) == ("speller", "model.spelled")
+    prediction = classifier.classify(np.zeros((20, 20, 3), np.uint8))
+    assert (prediction.label, prediction.scores) == ("red", {"blue": 0.25, "red": 0.75})
+
+
+def test_it_takes_its_place_in_the_order(spelled_bundle: Path, processor: Callable[[str], None]) -> None:
+    """Proves that an order of three or more comes from the table, and that no installed backend is left out."""
+    processor("avx2 avx512_vnni")
+    assert fastest_first(reversed(BACKENDS)) == tuple(BACKENDS)
+    processor("avx2")
+    assert fastest_first(BACKENDS) == ("onnxruntime", "litert", "tflite-runtime", "speller")
+    assert [name for _, name in candidates(read_bundle(spelled_bundle))] == ["speller"]
+
+
+def test_info_shows_it(spelled_bundle: Path) -> None:
+    """Proves that info names file and backend, without knowing either."""
+    text = "\n".join(bundle_lines(describe_bundle(spelled_bundle)))
+    assert "in use with speller" in text
+    assert "in use: model.spelled with speller" in text
+
+
+def test_info_orders_by_title(
+    new_backend: str, write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes]
+) -> None:
+    """Proves that the reason names the backends of the files that can be run, each once, by its title."""
+    folder = write_bundle({"float32.onnx": onnx_file("sigmoid")})
+    values = json.loads((folder / MANIFEST).read_text())
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    spelled = ModelFile("a.spelled", "spelled", Precision.FLOAT32, len(CONTENT), digest, TENSOR, SCORES, "", {})
+    values["files"].append(spelled.to_dict())
+    (folder / MANIFEST).write_text(json.dumps(values))
+    (folder / "a.spelled").write_bytes(CONTENT)
+    assert "int8 before float, ONNX Runtime before Speller on this processor" in describe_bundle(folder)["reason"]
+
+
+def test_selftest_runs_it(spelled_bundle: Path) -> None:
+    """Proves that the self-test runs the file with the new backend."""
+    checks = {check.name: check for check in run_selftest(spelled_bundle)}
+    assert checks["model.spelled with speller"].passed
+
+
+def test_doctor_looks_at_it(new_backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that doctor looks at each backend of the table, and gives the command that installs a missing one."""
+    found = {finding.name: finding for finding in examine()}
+    assert found["speller"].state == "missing"  # its module is in this process alone, and doctor asks a new one
+    assert found["speller"].fix == "pip install speller --force-reinstall"
+    monkeypatch.setitem(BACKENDS, "speller", BACKENDS["speller"]._replace(library="no_such_library"))
+    found = {finding.name: finding for finding in examine()}
+    assert (found["speller"].value, found["speller"].fix) == ("not installed", "pip install speller")
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    """Proves that a file of a format that no table has is never taken for another, and that the known are named."""
+    folder = write_spelled(tmp_path / "spelled")
+    with pytest.raises(BundleError, match="the format 'spelled' is unknown, expected tflite or onnx"):
+        read_bundle(folder)
