@@ -13,7 +13,7 @@ from benchmarks.report.recommendation import Concern, gate_of, recommend
 from benchmarks.run.conditions import Conditions
 from benchmarks.run.record import STAGES, STARTS, Accuracy, BenchmarkReport, Measured
 from benchmarks.run.timing import LatencyStats, describe
-from edge_runtime.markdown import table
+from edge_runtime.markdown import code, literal, table
 
 SHOWN_DISAGREEMENTS = 24
 _SAID_ABOVE = (Concern.INVALID_RUN, Concern.INCOMPLETE_RUN)  # by the notes under the title
@@ -33,7 +33,7 @@ _METHOD = """- Each configuration runs in its own process, which imports only wh
 def write_report(report: BenchmarkReport) -> str:
     """Return the report as Markdown. It shows the plots, which lie beside it."""
     parts = [
-        f"# Benchmark of {report.bundle}\n",
+        f"# {title_of(report)}\n",
         *(f"> **Invalid:** {reason}.\n" for reason in report.invalid),
         "" if report.complete else "> **Incomplete:** the run was stopped before everything was measured.\n",
         _answer(report),
@@ -57,6 +57,11 @@ def write_report(report: BenchmarkReport) -> str:
         _METHOD,
     ]
     return "\n".join(part for part in parts if part)
+
+
+def title_of(report: BenchmarkReport) -> str:
+    """Return the title of the report as Markdown."""
+    return f"Benchmark of {literal(report.bundle)}"
 
 
 def write_csv(report: BenchmarkReport) -> str:
@@ -91,7 +96,7 @@ def _answer(report: BenchmarkReport) -> str:
     try:
         found = recommend(report)
     except BenchmarkError as error:
-        return f"**{error}**\n"
+        return f"**{literal(str(error))}**\n"
     notes = "".join(f"\n- {item.text}" for item in found.warnings if item.concern not in _SAID_ABOVE)
     return f"**{found.reason}**\n{notes}\n"
 
@@ -100,7 +105,7 @@ def _machine_line(report: BenchmarkReport) -> str:
     machine = report.machine
     board = machine["board"] or machine["processor"]
     return (
-        f"{board}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
+        f"{literal(board)}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
         f"{report.rounds:,} rounds; {report.pictures['count']:,} {report.pictures['source']}.\n"
     )
 
@@ -161,7 +166,7 @@ def _accuracy_part(report: BenchmarkReport) -> str:
     header = ("file", "backend", "accuracy", "95 % interval", "from Keras", "95 % interval", "agreement",
               "largest difference", "gate")  # fmt: skip
     columns = [
-        [f"`{item.file}`" for item in report.accuracy],
+        [code(item.file) for item in report.accuracy],
         [item.backend for item in report.accuracy],
         _best([item.accuracy for item in report.accuracy], "{:.2%}", most=True),
         [_interval(item.interval) for item in report.accuracy],
@@ -186,10 +191,12 @@ def _drift_cells(item: Accuracy) -> tuple[str, ...]:
 def _disagreements(report: BenchmarkReport) -> str:
     if not report.disagreements:
         return "None.\n" if report.accuracy else "Not measured.\n"
-    kinds = [name.removeprefix("model.") for name in report.disagreements[0].scores]
+    kinds = [literal(name.removeprefix("model.")) for name in report.disagreements[0].scores]
     header = ("picture", "label", *kinds)
     shown = report.disagreements[:SHOWN_DISAGREEMENTS]
-    rows = [(f"`{item.picture}`", item.label or "unknown", *_labelled(report, item.scores)) for item in shown]
+    rows = [
+        (code(item.picture), literal(item.label or "unknown"), *_labelled(report, item.scores)) for item in shown
+    ]
     return (
         f"{len(shown)} of {len(report.disagreements)} pictures. The widest spread of scores comes first.\n\n"
         + table(header, rows)
@@ -198,7 +205,7 @@ def _disagreements(report: BenchmarkReport) -> str:
 
 def _labelled(report: BenchmarkReport, scores: dict[str, list[float]]) -> list[str]:
     """Return for each file the label that it gives, with its score."""
-    return [f"{report.labels[row.index(max(row))]} {max(row):.3f}" for row in scores.values()]
+    return [f"{literal(report.labels[row.index(max(row))])} {max(row):.3f}" for row in scores.values()]
 
 
 def _conditions(report: BenchmarkReport) -> str:
@@ -208,9 +215,10 @@ def _conditions(report: BenchmarkReport) -> str:
     facts = [f"{key} {value}" for key, value in machine["packages"].items()]
     memory = f", {machine['memory_mib']:,.0f} MiB of memory" if machine["memory_mib"] else ""
     text = (
-        f"{machine['processor']}{memory}, {machine['system']}, Python {machine['python']}, {', '.join(facts)}.\n\n"
+        f"{literal(machine['processor'])}{memory}, {machine['system']}, Python {machine['python']}, "
+        f"{', '.join(facts)}.\n\n"
     )
-    left_out = "".join(f"- Not measured: {name}: {reason}\n" for name, reason in report.left_out)
+    left_out = "".join(f"- Not measured: {literal(name)}: {literal(reason)}\n" for name, reason in report.left_out)
     return text + table(("", "before", "after"), rows) + (f"\n{left_out}" if left_out else "")
 
 
@@ -230,7 +238,7 @@ def _state(state: Conditions) -> dict[str, str]:
 def _names(report: BenchmarkReport) -> list[list[str]]:
     whats = [item.configuration for item in report.measured]
     return [
-        [f"`{what.file}`" for what in whats],
+        [code(what.file) for what in whats],
         [what.backend for what in whats],
         [str(what.threads) for what in whats],
     ]

@@ -122,9 +122,5 @@ def a_report(*items, accuracy=(), **changes):
 
 def full_report(**changes):
     """Two files with their answers, verdicts and one picture on which they disagree."""
-    return a_report(
-        measured("int8", 2),
-        measured("float32", 6, seed=1),
-        accuracy=[answers("int8", wrong=3), answers("float32")],
-        **{"disagreements": (odd(),)} | changes,
-    )
+    values = {"accuracy": [answers("int8", wrong=3), answers("float32")], "disagreements": (odd(),)}
+    return a_report(measured("int8", 2), measured("float32", 6, seed=1), **values | changes)
