@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.report.looks import list_looks
 from benchmarks.run.record import STAGES, Accuracy, BenchmarkReport, Measured
@@ -28,6 +29,8 @@ _BLUE, _ORANGE = "#4f86c6", "#d98b2b"
 # Stand-ins: an SVG gets the page's own colours in their place.
 _INK, _LINE = "#1c1c1d", "#bbbbbc"
 _WIDTH = 5.2  # inches; a phone shows the text at its normal size
+_TITLE, _LETTER = 0.3, 0.09  # inches: height of a line and its distance, width of a letter
+_LEAST_LETTERS, _MOST_LETTERS = 4, 24  # that a label of a matrix has room for
 _STYLE = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
     **dict.fromkeys(("axes.edgecolor", "grid.color"), _LINE),
@@ -86,6 +89,7 @@ def _svg(figure: Any, name: str) -> str:
     text = text[text.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--line)")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    text = re.sub(r"(style=\"[^\"]*?)font-family: [^;\"]*;? ?", r"\1", text)  # the page's own
     return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text))
 
 
@@ -226,28 +230,42 @@ def _footprint(report: BenchmarkReport) -> Any:
 
 
 def _confusion(report: BenchmarkReport) -> Any:
-    columns = 3 if len(report.labels) <= 4 else 1
+    labels = [_short(label) for label in report.labels]
+    longest = max(_LEAST_LETTERS, *map(len, labels))
+    fitting = int(_WIDTH / (_LETTER * longest * (len(labels) + 1)))  # matrices, with labels on two sides
+    columns = min(3, max(2, len(report.accuracy)), max(1, fitting))
     rows = -(-len(report.accuracy) // columns)
-    figure, grid = _figure(rows * _WIDTH / columns * 1.12, nrows=rows, ncols=columns, squeeze=False)
+    room = _TITLE if fitting else _TITLE + _LETTER * longest
+    figure, grid = _figure(rows * (_WIDTH / columns + room) + _TITLE, nrows=rows, ncols=columns, squeeze=False)
     looks = list_looks(report)
     for axes in list(grid.flat)[len(report.accuracy) :]:
         axes.set_axis_off()
     for axes, item in zip(grid.flat, report.accuracy, strict=False):
-        counts = np.array(item.confusion)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.pcolormesh(shares[::-1], cmap=_blues(), vmin=0, vmax=1, edgecolors=_LINE, linewidth=0.5)
-        for (row, column), value in np.ndenumerate(counts[::-1]):
-            axes.text(column + 0.5, row + 0.5, f"{value:,}", ha="center", va="center", fontsize=10)
-        middle = np.arange(len(report.labels)) + 0.5
-        axes.set_xticks(middle, report.labels)
-        axes.set_yticks(middle, report.labels[::-1])
-        axes.set_aspect("equal")
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
+        _draw_matrix(axes, np.array(item.confusion))
+        middle = np.arange(len(labels)) + 0.5
+        axes.set_xticks(middle, labels, rotation=0 if fitting else 90)
+        axes.set_yticks(middle, labels[::-1])
         axes.set_title(looks[item.file_and_backend].name, fontsize=10)
     figure.supylabel("true label", fontsize=10)
     figure.supxlabel("label given", fontsize=10)
     return figure
+
+
+def _draw_matrix(axes: Any, counts: NDArray[np.int_]) -> None:
+    """Draw counts `int (labels, labels)`, the first row on top, and shade each by its share of the row."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.pcolormesh(shares[::-1], cmap=_blues(), vmin=0, vmax=1, edgecolors=_LINE, linewidth=0.5)
+    for (row, column), value in np.ndenumerate(counts[::-1]):
+        axes.text(column + 0.5, row + 0.5, f"{value:,}", ha="center", va="center", fontsize=10)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+
+
+def _short(label: str) -> str:
+    """Return a label on one line, cut where it would leave no room for the plot."""
+    line = " ".join(label.split())
+    return line if len(line) <= _MOST_LETTERS else line[: _MOST_LETTERS - 1] + "…"
 
 
 def _blues() -> Any:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,67 +24,84 @@ def write(folder, report, photographs=None):
     write_folder(folder, report, photographs=photographs, preprocessing=SIZE)
 
 
-def test_the_folder_has_every_file(tmp_path):
-    """Proves that the four texts and all plots are there, each what its own writer makes, and nothing beside them."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A folder in which a full report was written, and the report."""
+    folder = tmp_path_factory.mktemp("written")
     report = full_report()
-    write(tmp_path / "new" / "report", report)
-    folder = tmp_path / "new" / "report"
+    write(folder / "new" / "report", report)
+    return folder / "new" / "report", report
+
+
+@pytest.fixture
+def older(written, tmp_path):
+    """A copy of that folder, to write over."""
+    return Path(shutil.copytree(written[0], tmp_path / "report"))
+
+
+def test_the_folder_has_every_file(written):
+    """Proves that the four texts and all plots are there, as their own writers make them, and nothing beside."""
+    folder, report = written
     assert {path.name for path in folder.iterdir()} == FILES | {f"{name}.png" for name in PLOTS}
     assert (folder / "report.json").read_text() == to_json(report)
     assert (folder / "report.md").read_text() == write_report(report)
     assert (folder / "report.csv").read_text() == write_csv(report)
-    assert os.listdir(tmp_path / "new") == ["report"]
+    assert os.listdir(folder.parent) == ["report"]
 
 
-def test_what_is_written_can_be_read(tmp_path):
+def test_what_is_written_can_be_read(written):
     """Proves that the folder's report draws the same figures."""
-    report = full_report()
-    write(tmp_path / "report", report)
-    back = read_report(tmp_path / "report")
+    folder, report = written
+    back = read_report(folder)
     assert back.accuracy == report.accuracy
     assert back.measured[0].total.median_ms == pytest.approx(report.measured[0].total.median_ms, abs=1e-3)
 
 
-def test_markdown_names_the_pictures_beside_it(tmp_path):
-    """Proves that every picture that it shows is there, with and without accuracy."""
-    for report in (full_report(), a_report(measured("int8", 2))):
-        write(tmp_path / "report", report)
-        named = set(re.findall(r"\((\S+\.png)\)", (tmp_path / "report" / "report.md").read_text()))
-        assert named == {path.name for path in (tmp_path / "report").glob("*.png")}
+def test_markdown_names_the_pictures_beside_it(written):
+    """Proves that every picture that it shows is there, and none that it does not show."""
+    named = set(re.findall(r"\((\S+\.png)\)", (written[0] / "report.md").read_text()))
+    assert named == {path.name for path in written[0].glob("*.png")}
 
 
-def test_an_older_report_is_replaced_with_all_its_files(tmp_path):
-    """Proves that no plot of an older report stays beside a newer one."""
-    write(tmp_path / "report", full_report())
-    write(tmp_path / "report", a_report(measured("int8", 2)))
-    assert not (tmp_path / "report" / "confusion.png").exists()
-    assert read_report(tmp_path / "report").accuracy == ()
+def test_an_older_report_is_replaced_with_all_its_files(older):
+    """Proves that no plot of an older report stays beside a newer one, which shows only what it has."""
+    write(older, a_report(measured("int8", 2)))
+    assert read_report(older).accuracy == ()
+    assert not (older / "confusion.png").exists()
+    named = set(re.findall(r"\((\S+\.png)\)", (older / "report.md").read_text()))
+    assert named == {path.name for path in older.glob("*.png")}
 
 
-def test_an_older_report_stays_when_the_new_one_cannot_be_written(tmp_path):
+def test_an_older_report_stays_when_the_new_one_cannot_be_written(older):
     """Proves that a failure in the middle leaves the old report whole and nothing beside it."""
-    write(tmp_path / "report", full_report())
-    before = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
+    before = {path.name: path.read_bytes() for path in older.iterdir()}
     with pytest.raises(ValueError, match="JSON compliant"):
-        write(tmp_path / "report", full_report(max_drop=float("nan")))
-    assert {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()} == before
-    assert os.listdir(tmp_path) == ["report"]
+        write(older, full_report(max_drop=float("nan")))
+    assert {path.name: path.read_bytes() for path in older.iterdir()} == before
+    assert os.listdir(older.parent) == ["report"]
 
 
-@pytest.mark.parametrize("name", [HOSTILE, os.fsdecode(b"\xe4.png"), "a\nb.png"])
-def test_pictures_of_any_name_can_be_written(tmp_path, name):
-    """Proves that a picture with an odd name does not cost the report of an hour."""
-    report = full_report(disagreements=(odd(name.replace("/", "")),))
+def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path):
+    """Proves that a file in the way is an error of the system and stays what it is."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OSError, match="file"):
+        write(tmp_path / "file" / "report", full_report())
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_pictures_of_any_name_can_be_written(tmp_path):
+    """Proves that pictures with odd names do not cost the report of an hour."""
+    names = (HOSTILE.replace("/", ""), os.fsdecode(b"\xe4.png"), "a\nb.png")
+    report = full_report(disagreements=tuple(odd(name) for name in names))
     write(tmp_path / "report", report)
     assert read_report(tmp_path / "report").disagreements == report.disagreements
 
 
-def test_photographs_are_in_the_page_only_when_wanted(tmp_path):
-    """Proves that no other file of the folder has a picture in it."""
+def test_photographs_are_in_the_page_only_when_wanted(written, tmp_path):
+    """Proves that a photograph is in the page alone, and in no file without the folder of the pictures."""
     (tmp_path / "data").mkdir()
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "data" / "1.png")
-    report = full_report(disagreements=(odd("1.png"),))
-    for photographs, count in ((tmp_path / "data", 1), (None, 0)):
-        write(tmp_path / "report", report, photographs)
-        for name, wanted in (("report.html", count), ("report.md", 0), ("report.json", 0)):
-            assert (tmp_path / "report" / name).read_text().count("data:image/jpeg") == wanted
+    write(tmp_path / "report", full_report(disagreements=(odd("1.png"),)), tmp_path / "data")
+    for folder, counts in ((tmp_path / "report", (1, 0, 0)), (written[0], (0, 0, 0))):
+        texts = [(folder / name).read_text() for name in ("report.html", "report.md", "report.json")]
+        assert tuple(text.count("data:image/jpeg") for text in texts) == counts
