@@ -4,16 +4,16 @@
 set -eu
 PYTHON=${PYTHON:-.venv/bin/python}
 OUT=docs/benchmark
-"$PYTHON" -m benchmarks.cli run --model "$1" --data "$2" --out "$OUT" --without-photographs
+"$PYTHON" -m benchmarks.cli run --bundle "$1" --data "$2" --out "$OUT" --without-photographs
 "$PYTHON" -m benchmarks.cli recommend "$OUT"
 peers=$(mktemp)
 trap 'rm -f "$peers"' EXIT
-"$PYTHON" -m benchmarks.cli peers --model "$1" --data "$2" --run "$3" > "$peers"
+"$PYTHON" -m benchmarks.cli peers --bundle "$1" --data "$2" --run "$3" > "$peers"
 {
     echo "# The same model and pictures through what a user would write instead"
     echo
     echo "Medians of one interleaved run of \`catdog-bench peers\`, each with its own defaults: a picture in a process that"
-    echo "goes on, and a whole process for one picture. Ratios to catdog-edge with the same runtime (Keras and"
+    echo "goes on, and a whole process for one picture. Ratios to catdog-edge with the same backend (Keras and"
     echo "label_image: with LiteRT), of the rounds in pairs, with 95 % intervals. Accuracy is on the timed pictures alone."
     echo "Between two turns ONNX Runtime's threads sleep in catdog-edge, and must wake; in the plain script they spin, which"
     echo "takes the cores from whatever else runs. Without pauses both take the same time (docs/edge-performance.md)."

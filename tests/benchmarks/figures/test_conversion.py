@@ -14,7 +14,7 @@ def conversion(*arguments):
 
 def test_both_formats_are_compared_with_the_converters_own_files(run_folder, bundle_folder):
     """The stock converters take the run's model; times and accuracy of both files, and the ratio of the times."""
-    done = conversion("--run", run_folder, "--model", bundle_folder)
+    done = conversion("--run", run_folder, "--bundle", bundle_folder)
     assert done.exit_code == 0, done.output
     compared = json.loads(done.stdout)
     assert compared.keys() == {"tflite", "onnx"}
@@ -27,6 +27,6 @@ def test_both_formats_are_compared_with_the_converters_own_files(run_folder, bun
 
 def test_a_missing_run_is_named(tmp_path, bundle_folder):
     """One line with the folder, exit code 1."""
-    done = conversion("--run", tmp_path / "none", "--model", bundle_folder)
+    done = conversion("--run", tmp_path / "none", "--bundle", bundle_folder)
     assert done.exit_code == 1
     assert done.stderr == f"error: {tmp_path / 'none'}: no finished run there. Name one with --run.\n"

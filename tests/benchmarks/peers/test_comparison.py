@@ -14,7 +14,7 @@ def test_peers_are_timed_in_turns_and_judged(bench_bundle, tmp_path):
     """Each has both times with ratios to ours, and answers right where it can read the picture."""
     pictures = write_pictures(tmp_path / "pictures", 9)
     Image.new("L", (20, 20), 90).save(pictures / "red" / "grey.png")
-    command = ["peers", "--model", str(bench_bundle), "--data", str(pictures), "--rounds", "10", "--json"]
+    command = ["peers", "--bundle", str(bench_bundle), "--data", str(pictures), "--rounds", "10", "--json"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -38,6 +38,6 @@ def test_what_is_missing_is_one_line(bench_bundle, tmp_path, option, words):
     empty = tmp_path / "empty"
     empty.mkdir()
     extra = [option, str(empty)] if option else []
-    done = CliRunner().invoke(main, ["peers", "--model", str(bench_bundle), "--data", str(empty), *extra])
+    done = CliRunner().invoke(main, ["peers", "--bundle", str(bench_bundle), "--data", str(empty), *extra])
     assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
     assert words in done.stderr

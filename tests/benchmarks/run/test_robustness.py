@@ -38,7 +38,7 @@ def test_answers_are_counted(bench_bundle, pictures):
 
 def test_the_command_prints_shares_with_intervals(bench_bundle, pictures):
     """The command prints a table, or one JSON list, and an interval lies around each share."""
-    arguments = ["robustness", "--model", str(bench_bundle), "--data", str(pictures)]
+    arguments = ["robustness", "--bundle", str(bench_bundle), "--data", str(pictures)]
     done = CliRunner().invoke(main, arguments)
     assert "| as they are | red | 5 | 100.0% [56.6%, 100.0%] | 100.0%" in done.stdout
     assert len(done.stdout.splitlines()) == 2 + 2 * len(DISTORTIONS)
@@ -53,9 +53,11 @@ def test_the_command_prints_shares_with_intervals(bench_bundle, pictures):
 def test_unlabelled_pictures_are_an_error(bench_bundle, pictures, tmp_path):
     """Pictures whose labels nobody knows are one line that says what is wanted."""
     (pictures / "red").rename(tmp_path / "other")
-    done = CliRunner().invoke(main, ["robustness", "--model", str(bench_bundle), "--data", str(tmp_path / "other")])
+    done = CliRunner().invoke(
+        main, ["robustness", "--bundle", str(bench_bundle), "--data", str(tmp_path / "other")]
+    )
     assert done.exit_code == 1
-    assert "no test picture of the bundle, nor a folder named for one of its labels" in done.stderr
+    assert "expected test pictures of the bundle, or folders named after its labels. Found neither." in done.stderr
 
 
 @pytest.mark.parametrize(
