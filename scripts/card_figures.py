@@ -2,9 +2,9 @@
 
 Usage: python scripts/card_figures.py BUNDLE DATA [ORIGINALS]
 
-DATA holds the test pictures at any depth, which are known by content. ORIGINALS holds some of the photographs as
-they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. Speed and bad conditions are measured by
-`catdog-bench edge inference` and `catdog-bench robustness`.
+DATA holds the test pictures, at any depth; they are known by their content. ORIGINALS holds some of the photographs
+as they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. `catdog-bench edge inference` measures the
+card's speed, `catdog-bench robustness` its table of bad conditions.
 """
 
 from __future__ import annotations
