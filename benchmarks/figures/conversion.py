@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import run_program
 from benchmarks.run.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import BACKENDS, Backend, installed_backends, open_model
 from edge_runtime.bundle import FORMATS, ONNX, TFLITE, Precision, read_bundle
@@ -113,9 +113,7 @@ def _convert_stock(model: Path, calibration: list[str]) -> dict[str, bytes]:
     """Return the int8 file of each stock converter, by format."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "benchmarks.peers.stock_export", str(model), out, *calibration]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BenchmarkError(f"a stock converter failed: {done.stderr.strip()[-500:]}")
+        run_program(command, name="a stock converter failed")
         return {name: Path(out, f"stock.int8{FORMATS[name].suffix}").read_bytes() for name in STOCK_FORMATS}
 
 
