@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures.cold_start import int8_tflite, measure_cold_start
-from edge_runtime.bundle import Precision, default_bundle, read_bundle
+from edge_runtime.bundle import Precision, read_bundle
+from edge_runtime.bundle.folder import PRETRAINED
 from edge_runtime.errors import BundleError
 from tests.benchmarks.conftest import write_bench_bundle
 
@@ -83,7 +84,7 @@ def test_a_missing_bundle_is_named(pictures, tmp_path):
 
 def test_the_int8_tflite_file_is_found_among_others():
     """Proves that of the shipped bundle's int8 files the TFLite one is taken."""
-    bundle = read_bundle(default_bundle())
+    bundle = read_bundle(PRETRAINED)
     path = int8_tflite(bundle)
     assert path == bundle.folder / "model.int8.tflite"
     assert path.read_bytes()[4:8] == b"TFL3"

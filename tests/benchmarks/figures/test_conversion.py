@@ -78,7 +78,7 @@ def test_a_converter_that_fails_is_told_in_one_line(tmp_path, monkeypatch, run_f
     program.write_text("#!/bin/sh\nprintf 'Traceback:\\n  many lines\\nValueError: no such layer\\n' >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    with pytest.raises(BenchmarkError, match="^a stock converter failed: ValueError: no such layer$"):
+    with pytest.raises(BenchmarkError, match=r"^a stock converter failed: ValueError: no such layer$"):
         compare_conversions(run_folder, bundle_folder, rounds=10, threads=1)
 
 
