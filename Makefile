@@ -7,16 +7,16 @@ MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photograp
 .PHONY: help install demo compact test test-arm test-wheel parity mutation-check lint format constraints clean
 
 help:
-	@echo "make demo         train, export and classify on drawn pictures, with nothing downloaded but packages"
-	@echo "make compact      train and export the network that ships; DATA=PETIMAGES NEGATIVES=NEITHER"
+	@echo "make demo         draw pictures; train, export and classify with them; downloads packages only"
+	@echo "make compact      train and export the network that ships; needs DATA=PETIMAGES NEGATIVES=NEITHER"
 	@echo "make test         run the tests"
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
-	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves some out"
-	@echo "make parity       measure every bound of docs/parity.md and write its tables"
-	@echo "make mutation-check  break the project on purpose and see that tests notice"
+	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves out some"
+	@echo "make parity       measure every bound of docs/measurements/parity.md and write the tables of that page"
+	@echo "make mutation-check  put faults into copies of the project; a test must notice each"
 	@echo "make lint         check style and types"
-	@echo "make format       put the code into style"
-	@echo "make constraints  pin the versions now installed"
+	@echo "make format       change the code into that style"
+	@echo "make constraints  pin the versions that are installed now"
 	@echo "make clean        delete what make made"
 
 $(READY): pyproject.toml constraints.txt
@@ -42,12 +42,12 @@ test-wheel: $(READY)
 	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
 
 parity: $(READY)
-	rm -f docs/parity.json
-	CATDOG_PARITY=docs/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
+	rm -f docs/measurements/parity.json
+	CATDOG_PARITY=docs/measurements/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
 	PYTHONPATH=. $(BIN)/python scripts/parity_page.py
 
 mutation-check: $(READY)
-	$(BIN)/python scripts/mutation_check.py docs/parity-mutations.json
+	$(BIN)/python scripts/mutation_check.py docs/measurements/parity-mutations.json
 
 lint: $(READY)
 	$(BIN)/ruff check .

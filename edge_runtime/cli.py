@@ -8,13 +8,19 @@ from typing import NoReturn
 
 import click
 
-from edge_runtime.commands.group import CommandGroup
+from edge_runtime.commands.group import CommandGroup, Listed
 from edge_runtime.terminal import one_line_errors
 
-COMMANDS = {name: f"edge_runtime.commands.{name}" for name in ("classify", "doctor", "info", "selftest", "watch")}
+COMMANDS = {
+    "classify": Listed("edge_runtime.commands.classify", "Say what is on pictures."),
+    "doctor": Listed("edge_runtime.commands.doctor", "Look at this machine and say what is missing."),
+    "info": Listed("edge_runtime.commands.info", "Say what is in a bundle and which file is used here."),
+    "selftest": Listed("edge_runtime.commands.selftest", "Prove that a bundle works on this machine."),
+    "watch": Listed("edge_runtime.commands.watch", "Say what a camera sees."),
+}
 
 
-@click.group(cls=CommandGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, listed=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
     """Classify pictures with a bundle that catdog-export made."""

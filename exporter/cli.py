@@ -82,7 +82,7 @@ def main(name: str | None, bundles: Path, **options: Any) -> None:
 
 def _refuse_mixture(options: dict[str, Any]) -> None:
     if options["quantize"] == "dynamic" and options["format_"] == "onnx":
-        raise click.UsageError("there is no dynamic-range ONNX file (docs/exporter.md says why): --quantize int8")
+        raise click.UsageError("there is no dynamic-range ONNX file; docs/decisions/0006 says why: --quantize int8")
     if options["keras"] is None and (options["test"] or options["input_range"]):
         raise click.UsageError("--test and --input-range go with --keras; a run has its own test pictures")
     if options["keras"] is not None and (options["run"] or not options["test"] or not options["calibration"]):

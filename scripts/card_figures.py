@@ -2,9 +2,9 @@
 
 Usage: python scripts/card_figures.py BUNDLE DATA [ORIGINALS]
 
-DATA holds the test pictures at any depth, which are known by content. ORIGINALS holds some of the photographs as
-they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. Speed and bad conditions are measured by
-`catdog-bench edge inference` and `catdog-bench robustness`.
+DATA holds the test pictures, at any depth; they are known by their content. ORIGINALS holds some of the photographs
+as they were before they were squashed: cat/cat.1.jpg is Cat/1.jpg. `catdog-bench edge inference` measures the
+card's speed, `catdog-bench robustness` its table of bad conditions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     """Print a table of every file, one of the kinds never seen, and what squashing changes."""
     folder, data, *originals = (Path(argument) for argument in sys.argv[1:])
     bundle = Classifier.open(folder, "litert", precision="int8").bundle
-    pictures = find_pictures(data, folder, bundle)
+    pictures = find_pictures(data, bundle)
     columns = []
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "pixels.npy"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Train the network that ships, from its teacher on, and export it: sh scripts/compact.sh DATA NEGATIVES
-# What was stopped goes on; what is done is not done again. Results: runs/wide, runs/compact-1, runs/compact, bundles/compact.
+# Train the teacher, train the network that ships twice, and export it: sh scripts/compact.sh DATA NEGATIVES
+# A training that was stopped goes on. A finished one is not repeated.
+# Results: runs/wide, runs/compact-1, runs/compact, bundles/compact.
 set -eu
 data=$1 negatives=$2
 

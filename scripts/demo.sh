@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole path on drawn pictures, in demo/: train, export, classify, measure.
+# Train, export, classify and measure with drawn pictures, in demo/.
 set -eu
 mkdir -p demo && cd demo
 rm -rf runs/demo runs/.demo.partial bundles/demo reports/demo
@@ -7,10 +7,10 @@ rm -rf runs/demo runs/.demo.partial bundles/demo reports/demo
 echo "== 1. draw cats and dogs, train the report network on them"
 catdog-train --data sample --epochs 6 --batch-size 16 --name demo
 echo "== 2. export to TFLite and ONNX, float32 and int8, and check each against Keras"
-# 160 test pictures cannot show a drop of one point, so five are allowed here; 4 is "too few pictures to tell".
+# 160 test pictures cannot show a drop of one point, so five are allowed. Exit code 4: too few pictures to tell.
 catdog-export --run runs/demo --quantize int8 --max-drop 0.05 || [ $? -eq 4 ]
 echo "== 3. classify pictures with the int8 file"
-catdog-edge classify --model bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
+catdog-edge classify --bundle bundles/demo data/sample/Cat/000[0-3].jpg data/sample/Dog/000[0-3].jpg
 echo "== 4. measure every file on this machine"
 catdog-bench run --model bundles/demo --data data/sample --out reports/demo --rounds 100
 catdog-bench recommend reports/demo || [ $? -eq 4 ]

@@ -2,9 +2,9 @@
 
 Usage: python scripts/ladder.py DATA NEGATIVES [EPOCHS]
 
-Short runs (default 16 epochs) of `trainer/recipes/compact.toml` with a fifth of the pictures for validation; the
-test pictures are the recipe's and are not looked at. Runs lie in runs/ladder/; one that was stopped goes on. Writes
-docs/ladder.md anew after each.
+The runs are short (default 16 epochs). They follow `trainer/recipes/compact.toml`, with a fifth of the pictures
+for validation. The test pictures are those of the recipe and are not looked at. Runs lie in runs/ladder/. A run
+that was stopped goes on. Each finished run writes docs/measurements/ladder.md anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from trainer.fit import predict_scores
 
 RECIPE = Path("trainer/recipes/compact.toml")
 RUNS = Path("runs/ladder")
-PAGE = Path("docs/ladder.md")
+PAGE = Path("docs/measurements/ladder.md")
 RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
     "whole": ("the whole recipe", {}),
     "cutmix": ("no mixed pictures", {"cutmix": 0.0}),
@@ -47,12 +47,20 @@ RUNGS: dict[str, tuple[str, dict[str, Any]]] = {
 
 _HEAD = """# What each ingredient of the compact recipe gives
 
-Runs of {epochs} epochs of [the recipe](../trainer/recipes/compact.toml) without its teacher, each with one thing
-changed, one seed, made by [scripts/ladder.py](../scripts/ladder.py); the recipe itself trains longer. Shares of
-{pets:,} cats and dogs and {others:,} pictures of unseen kinds of the validation side, with 95 % intervals;
-differences are paired. An ingredient helps where leaving it out costs points, the teacher where it gives some. The
-odds of `neither` are fitted on the same pictures. [The ladder of an earlier recipe](ladder-first-recipe.md) has 12
-epochs; [decision 0013](decisions/0013-compact-network.md) says what both mean for the length that ships.
+This page is for readers who ask which parts of the compact recipe help in a short training. At its end you know
+what changing each one gives or costs.
+
+How it was measured:
+
+- Runs of {epochs} epochs of `trainer/recipes/compact.toml` without its teacher, each with one thing changed, one
+  seed, made by `scripts/ladder.py`. The recipe itself trains longer.
+- Shares of {pets:,} cats and dogs and {others:,} pictures of unseen kinds of the validation side, with 95 %
+  intervals. Differences are paired.
+- An ingredient helps where leaving it out costs points. The teacher helps where it gives some.
+- The odds of `neither` are fitted on the same pictures.
+
+[The ladder of an earlier recipe](ladder-first-recipe.md) has 12 epochs. [What was tried for the compact
+network](compact-network.md#the-ladder) says what both mean for the length that ships.
 
 | | cat against dog | difference, points | right of three answers, cats and dogs | neither, unseen kinds |
 | --- | ---: | ---: | ---: | ---: |"""

@@ -1,8 +1,10 @@
-"""Break the project on purpose, one fault at a time in a copy, and see that a test notices: make mutation-check.
+"""Put faults into copies of the project, one at a time, and see that a test notices each: make mutation-check.
 
-First the same tests have to pass without any fault; then a test that fails with one has noticed it. What only keeps
-tests from running, such as an error of syntax, does not count. Exit code 1 when a fault goes unnoticed. With a path
-as argument, what noticed each fault is kept there as JSON for docs/parity.md.
+Usage: python scripts/mutation_check.py [RESULTS.json]
+
+First the tests must pass without any fault. After that, a test that fails has noticed the fault. A fault that only
+keeps tests from running, such as an error of syntax, does not count. The exit code is 1 when a fault goes
+unnoticed. RESULTS.json gets the tests that noticed each fault, for docs/measurements/parity.md.
 """
 
 import json
@@ -114,7 +116,7 @@ def main() -> None:
 
 
 def require_success() -> None:
-    """Leave unless every selected test passes on the project as it is."""
+    """Stop unless every selected test passes on the project as it is."""
     selected = sorted({test for mutation in MUTATIONS for test in mutation.tests})
     with tempfile.TemporaryDirectory() as folder:
         done = run_tests(copied(Path(folder) / "tree"), selected)
@@ -128,7 +130,7 @@ def noticed_by(mutation: Mutation) -> list[str]:
         tree = copied(Path(folder) / "tree")
         apply(mutation, tree)
         done = run_tests(tree, mutation.tests)
-    # Tests ran and some failed; neither those that could not begin count, nor files that could not be read.
+    # 1: tests ran and some failed. Tests that could not begin, and files that could not be read, do not count.
     names = re.findall(r"^FAILED (\S+?)(?:\[.*)?(?: - .*)?$", done.stdout, re.MULTILINE)
     found = sorted({name.split("::")[-1] for name in names}) if done.returncode == 1 else []
     print(f"{mutation.name}: {', '.join(found) or 'NOT NOTICED'}", flush=True)
@@ -143,7 +145,7 @@ def run_tests(tree: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[s
 
 
 def copied(target: Path) -> Path:
-    """Copy what git tracks or would."""
+    """Copy the files that git tracks, and those that it would track."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, names.split("\0")):

@@ -1,4 +1,7 @@
-"""Write the tables of docs/parity.md from the bounds that the tests use and what they measured: make parity."""
+"""Write the tables of docs/measurements/parity.md: make parity.
+
+They hold the bounds that the tests use, and what the tests measured.
+"""
 
 import json
 from pathlib import Path
@@ -7,9 +10,9 @@ from typing import Any
 from tests.contract.bounds import BOUNDS, Bound
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs/parity.md"
-MEASURED = ROOT / "docs/parity.json"
-MUTATIONS = ROOT / "docs/parity-mutations.json"
+PAGE = ROOT / "docs/measurements/parity.md"
+MEASURED = ROOT / "docs/measurements/parity.json"
+MUTATIONS = ROOT / "docs/measurements/parity-mutations.json"
 
 
 def bounds_table(measured: dict[str, Any]) -> str:

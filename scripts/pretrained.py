@@ -1,4 +1,7 @@
-"""Make edge_runtime/pretrained/ from the int8 files of a bundle: python scripts/pretrained.py BUNDLE."""
+"""Make edge_runtime/pretrained/ from the int8 files of a bundle.
+
+Usage: python scripts/pretrained.py BUNDLE
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ CARD, TARGET = Path("models/compact/MODEL_CARD.md"), Path("edge_runtime/pretrain
 
 
 def main(source: Path, target: Path = TARGET) -> None:
-    """Copy what the manifest of the target names, and the model card."""
+    """Write the manifest of the int8 files, and copy these files, the self-test pictures and the model card."""
     bundle = read_bundle(source)
     files = tuple(file for file in bundle.files if file.precision is Precision.INT8)
     names = {file.path for file in files}
@@ -23,7 +26,7 @@ def main(source: Path, target: Path = TARGET) -> None:
         replace(picture, scores={name: scores for name, scores in picture.scores.items() if name in names})
         for picture in bundle.selftest
     )
-    shipped = replace(bundle, files=files, selftest=selftest)
+    shipped = replace(bundle.manifest, files=files, selftest=selftest)
     with whole_folder(target) as folder:
         (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
         shutil.copytree(source / SELFTEST, folder / SELFTEST)

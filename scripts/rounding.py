@@ -1,7 +1,9 @@
-"""Print what rounding weights together changes, for docs/decisions/0015: python scripts/rounding.py RUN BUNDLE.
+"""Print the table of docs/decisions/0015: how weights rounded together differ from weights rounded to nearest.
 
-Both int8 files are made anew from the bundle's float32 files, with the calibration pictures of an export, and
-compared with those files on the run's validation pictures.
+Usage: PYTHONPATH=. python scripts/rounding.py RUN BUNDLE
+
+The bundle's float32 files are quantised to int8 anew, in both ways, with the calibration pictures of an export. The
+int8 files are then compared with the float32 files on the validation pictures of the run.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ QUANTISERS: dict[str, Any] = {ONNX: onnx_conversion, TFLITE: tflite_quantization
 
 
 def main(run: Path, folder: Path) -> None:
-    """Print a row for each format, rounded to nearest and together."""
+    """Print two rows for each format: weights rounded to nearest, and rounded together."""
     source, bundle = read_source(run), read_bundle(folder)
     calibration, _ = load_split_pictures(draw_calibration(source)[0], source.preprocessing)
     pictures, _ = load_split_pictures(source.sides["validation"], source.preprocessing)

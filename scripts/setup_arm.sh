@@ -1,10 +1,10 @@
 #!/bin/sh
-# Set up an emulated Raspberry Pi in FOLDER, with neither root nor chroot: setup_arm.sh FOLDER
-#   qemu/  qemu-user 10 for this machine; Debian 12's own 7.2 crashes in both inference libraries
+# Set up an emulated Raspberry Pi in FOLDER, without root and without chroot: sh scripts/setup_arm.sh FOLDER
+#   qemu/  qemu-user 10 for this machine; version 7.2 of Debian 12 crashes in both inference libraries
 #   root/  aarch64 CPython 3.11 and the libraries it needs
 #   base/  this project's wheel with its base dependencies, aarch64
 #   onnx/  the same with the extra `onnx`
-# Debian's packages are kept from run to run; the wheels are installed afresh.
+# Debian's packages stay from run to run. The wheels are installed anew each time.
 set -eu
 [ $# -eq 1 ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
 command -v apt-get >/dev/null && command -v dpkg >/dev/null || { echo "no apt-get or dpkg here" >&2; exit 1; }

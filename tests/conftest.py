@@ -119,7 +119,7 @@ def bundle_folder(exported: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def measurements() -> Iterator[Measurements]:
-    """What this session measures of the bounds in docs/parity.md."""
+    """What this session measures of the bounds in docs/measurements/parity.md."""
     measured = Measurements()
     yield measured
     measured.write_where_wanted()

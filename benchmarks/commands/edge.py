@@ -1,4 +1,4 @@
-"""The commands `catdog-bench edge ...`, which measure the figures of docs/edge-performance.md."""
+"""The commands `catdog-bench edge ...`, which measure the figures of docs/measurements/edge-performance.md."""
 
 from __future__ import annotations
 

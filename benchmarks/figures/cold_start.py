@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import peak_of_script_mib
+from benchmarks.run.program import run_program
 from benchmarks.run.timing import describe, interleave
 from edge_runtime.bundle import TFLITE, Bundle, Precision, read_bundle
 
@@ -80,12 +80,7 @@ def measure_cold_start(
 
 
 def _process(command: list[str]) -> Callable[[], object]:
-    def run() -> None:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise BenchmarkError(f"{' '.join(command)}: failed with {done.stderr.strip()[-300:]}")
-
-    return run
+    return lambda: run_program(command)
 
 
 def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:

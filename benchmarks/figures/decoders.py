@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import run_program
 
 FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 1},
@@ -61,7 +60,5 @@ def measure_decoders_memory(*, side: int) -> dict[str, float]:
 def _weigh(image: Image.Image, name: str, scratch: Path, options: dict[str, Any]) -> float:
     path = scratch / "picture"
     image.save(path, name.partition(",")[0], **options)
-    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(path)], capture_output=True, text=True)
-    if done.returncode:
-        raise BenchmarkError(f"{name}: could not be read: {done.stderr.strip()[-300:]}")
-    return int(done.stdout) / (image.width * image.height)
+    grown = run_program([sys.executable, "-c", _SCRIPT, str(path)], name=f"{name}: could not be read")
+    return int(grown) / (image.width * image.height)

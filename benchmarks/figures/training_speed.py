@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import run_program
 
 _EPOCHS = 3  # the first is not counted, as it traces the graph and fills caches
 
@@ -64,7 +63,4 @@ def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], i
 
 
 def _python(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"python {' '.join(arguments)} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout
+    return run_program([sys.executable, *arguments])

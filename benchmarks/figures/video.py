@@ -35,8 +35,8 @@ def measure_watch(folder: Path, backend: str = "auto", *, seconds: int) -> dict[
         A JSON object: file, frames, dropped, processor time a frame in ms, and frames a second at full speed.
     """
     with tempfile.TemporaryDirectory() as scratch, one_core():
-        path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
         classifier = Classifier.open(folder, backend, threads=1)
+        path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
         results: dict[str, Any] = {"file": classifier.file.path}
         for name, pace in (("own time", Pace()), ("full speed", Pace(drop=False))):
             camera = Camera(str(path), pace, lambda line: None)

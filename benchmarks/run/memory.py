@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import last_words
 
 _STATUS = Path("/proc/self/status")
 # The process counts for itself, as the figure of wait4 includes the parent's memory before exec.
@@ -40,7 +41,8 @@ def peak_of_script_mib(python: Path, script: Path, *arguments: str) -> float:
         BenchmarkError: the script failed.
     """
     command = [str(python), "-c", _COUNTED, str(script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or "VmHWM " not in done.stderr:
-        raise BenchmarkError(f"{script}: failed with {done.stderr.strip()[-300:]}")
+        words = last_words(done.stderr.rpartition("VmHWM ")[0] or done.stderr, done.returncode)
+        raise BenchmarkError(f"{script}: {words}")
     return int(done.stderr.rsplit("VmHWM ", 1)[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""What a benchmark found out, and how `report.json` holds it. docs/benchmark-report.md describes the file."""
+"""What a benchmark found out, and its form in `report.json`, which docs/reference/benchmark-report.md describes."""
 
 from __future__ import annotations
 

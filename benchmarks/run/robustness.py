@@ -17,6 +17,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.pictures import Pictures, find_pictures, load_all
 from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.markdown import table
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Pixels
 from edge_runtime.proof.drift import answer_groups
@@ -97,15 +98,12 @@ def measure_robustness(
 
 def describe_answers(answers: list[Answers]) -> str:
     """Return the shares as a Markdown table."""
-    lines = [
-        "| pictures | of | | label right | right and sure | wrong and sure |",
-        "| --- | --- | ---: |" + " ---: |" * 3,
-    ]
+    header = ("distortion", "label", "pictures", "right", "right and sure", "wrong and sure")
+    rows = []
     for answer in answers:
-        counts = (answer.right, answer.sure, answer.wrong)
-        shares = " | ".join(_share(count, answer.pictures) for count in counts)
-        lines.append(f"| {answer.distortion} | {answer.group} | {answer.pictures:,} | {shares} |")
-    return "\n".join(lines)
+        shares = (_share(count, answer.pictures) for count in (answer.right, answer.sure, answer.wrong))
+        rows.append((answer.distortion, answer.group, f"{answer.pictures:,}", *shares))
+    return table(header, rows).rstrip("\n")
 
 
 def _share(count: int, pictures: int) -> str:

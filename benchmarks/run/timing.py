@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import last_words
 
 Result = TypeVar("Result")
 Interval = tuple[float, float]
@@ -249,6 +250,4 @@ class Process:
             return json.loads(line)
         code = self._process.wait()
         self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip().splitlines()
-        reason = words[-1] if words else (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
-        raise BenchmarkError(reason if code >= 0 else f"ended by signal {-code}: {reason}")
+        raise BenchmarkError(last_words(self._errors.read().decode(errors="replace"), code))

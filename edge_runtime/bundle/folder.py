@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_runtime.bundle.manifest import MANIFEST, Manifest, ModelFile, SelfTestPicture
 from edge_runtime.errors import BundleError
@@ -20,11 +19,10 @@ PRETRAINED = Path(__file__).parents[1] / "pretrained"
 MAX_MANIFEST_BYTES = 10_000_000
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle's folder and what its manifest says.
 
-    Args:
+    Attributes:
         folder: where its files lie.
         manifest: what `manifest.json` says.
     """

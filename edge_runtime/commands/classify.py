@@ -80,7 +80,9 @@ class Tally:
     help="Refuse larger pictures; 80 million take up to 500 MiB of memory.",
 )  # fmt: skip
 def classify(**values: Any) -> None:
-    """Say what is on pictures: files, folders, patterns, or - for standard input.
+    """Say what is on pictures.
+
+    PATH is a picture, a folder, a pattern such as '*.jpg', or - for standard input.
 
     The exit code is 1 when a picture could not be read, and 130 when Ctrl-C stopped it.
     """

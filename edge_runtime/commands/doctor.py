@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
-import struct
-import subprocess
 import sys
 from glob import glob
 from importlib.util import find_spec
@@ -50,9 +47,9 @@ class Finding(NamedTuple):
 @click.command()
 @JSON
 def doctor(as_json: bool) -> None:
-    """Look at this machine and name the command that brings what is missing.
+    """Look at this machine and say what is missing.
 
-    The exit code is 1 when nothing can run.
+    Each line that is not ok names the command that mends it. The exit code is 1 when nothing can run.
     """
     with one_line_errors("onnx"):
         import json
@@ -67,6 +64,8 @@ def doctor(as_json: bool) -> None:
 
 def examine() -> tuple[Finding, ...]:
     """Return what there is to say about this machine; nothing in it raises."""
+    import platform
+
     return (
         _python(),
         Finding("system", "ok", f"{platform.system()} {platform.release()} {platform.machine()}"),
@@ -85,6 +84,8 @@ def examine() -> tuple[Finding, ...]:
 
 
 def _python() -> Finding:
+    import platform
+
     found = platform.python_version()
     if (3, 11) <= sys.version_info[:2] <= (3, 13):
         return Finding("Python", "ok", found)
@@ -171,6 +172,8 @@ def _failure(script: str) -> str:
 
     In a process of its own: a wheel for another processor can end it with an illegal instruction.
     """
+    import subprocess
+
     try:
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
@@ -236,6 +239,8 @@ def is_camera(answer: bytes) -> bool:
 
     The Pi's own camera is none here: it gives raw sensor values, and libcamera through picamera2 makes pictures.
     """
+    import struct
+
     driver = answer[:16].partition(b"\0")[0].decode(errors="replace")
     capabilities, of_device = struct.unpack_from("<II", answer, 84)
     if capabilities & 0x8000_0000:  # V4L2_CAP_DEVICE_CAPS

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 
-class CommandGroup(click.Group):
-    """A Click group that knows where its commands are and imports only the one that runs."""
+class Listed(NamedTuple):
+    """A command of a group: the module that it is in, and the first sentence of its help."""
 
-    def __init__(self, *args: Any, modules: Mapping[str, str], **options: Any) -> None:
+    module: str
+    summary: str
+
+
+class CommandGroup(click.Group):
+    """A Click group that knows where its commands are. It imports only the one that runs, and none for its help."""
+
+    def __init__(self, *args: Any, listed: Mapping[str, Listed], **options: Any) -> None:
         """Make the group.
 
         Args:
             args: what `click.Group` takes.
-            modules: the module of each command by its name; the command in it has that name too, with `_` for `-`.
+            listed: the commands by name; in its module a command has that name too, with `_` for `-`.
             options: what `click.Group` takes.
         """
         super().__init__(*args, **options)
-        self._modules = modules
+        self._listed = listed
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of the commands, sorted."""
-        return sorted(self._modules)
+        return sorted(self._listed)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import a command, or return None where there is none of that name."""
-        if name not in self._modules:
+        if name not in self._listed:
             return None
-        command: click.Command = getattr(import_module(self._modules[name]), name.replace("-", "_"))
+        command: click.Command = getattr(import_module(self._listed[name].module), name.replace("-", "_"))
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._listed[name].summary) for name in self.list_commands(context)])

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @PRECISION
 @JSON
 def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
-    """Say what is in a bundle, which file would be used here, and why."""
+    """Say what is in a bundle and which file is used here.
+
+    It also says why this file is used and not another.
+    """
     with one_line_errors("onnx"):
         import json
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import sys
@@ -58,7 +57,9 @@ class Check(NamedTuple):
 @PRECISION
 @JSON
 def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
-    """Prove that a bundle is whole and gives the scores of its export on this machine.
+    """Prove that a bundle works on this machine.
+
+    It is whole, turns pictures into the same pixels as at export, and gives the same scores.
 
     The exit code is 1 when a check fails.
     """
@@ -119,6 +120,8 @@ def _check_hash(bundle: Bundle, file: ModelFile) -> Check:
 
 
 def _check_picture(bundle: Bundle, picture: SelfTestPicture) -> tuple[Check, Pixels | None]:
+    import hashlib
+
     from edge_runtime.picture.preprocessing import load_picture
 
     try:

@@ -24,7 +24,8 @@ MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
 STRIP_PIXELS = 1_000_000
 
-# Bytes a pixel at the decoder's peak, measured in docs/edge-performance.md; 4 where the format is not named.
+# Bytes a pixel at the decoder's peak; 4 for a format that is not named here.
+# Measured in docs/measurements/edge-performance.md.
 PLAIN_BYTES = 4
 DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
 # Of a JPEG of several scans, as progressive ones are: its coefficients, two bytes each, are kept at any scale.

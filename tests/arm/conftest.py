@@ -9,7 +9,7 @@ from tests.contract.conftest import SHIPPED, bundle_and_run
 
 @pytest.fixture(scope="module", params=["trained", *SHIPPED])
 def name(request: pytest.FixtureRequest) -> str:
-    """What docs/parity.md calls the bundle under test."""
+    """What docs/measurements/parity.md calls the bundle under test."""
     chosen: str = request.param
     return chosen
 

@@ -1,4 +1,4 @@
-"""The same bundle on an emulated Raspberry Pi 4 and 5, with the project's own wheel: docs/parity.md."""
+"""The same bundle on an emulated Raspberry Pi 4 and 5, with our own wheel: docs/measurements/parity.md."""
 
 import json
 import subprocess

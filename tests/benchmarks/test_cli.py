@@ -35,10 +35,11 @@ def ids(value):
 def test_each_command_has_one_file_and_one_line_in_the_table():
     """Proves that a command is added by a file in commands/ and a line in `COMMANDS`, and by nothing else."""
     files = {path.stem for path in (ROOT / "benchmarks/commands").glob("*.py")} - {"__init__", "options"}
-    assert set(COMMANDS.values()) == {f"benchmarks.commands.{name}" for name in files}
-    for name, module in COMMANDS.items():
-        assert EVERY[(name,)].name == name
-        assert EVERY[(name,)].callback.__module__ == module
+    assert {listed.module for listed in COMMANDS.values()} == {f"benchmarks.commands.{name}" for name in files}
+    for name, listed in COMMANDS.items():
+        command = EVERY[(name,)]
+        assert (command.name, command.callback.__module__) == (name, listed.module)
+        assert command.help.partition(".")[0] + "." == listed.summary
 
 
 def test_version_is_that_of_the_package():

@@ -1,4 +1,7 @@
-"""What "the same answer everywhere" means in numbers: tests hold to these bounds, docs/parity.md prints them."""
+"""What "the same answer everywhere" means in numbers.
+
+The tests hold to these bounds, and docs/measurements/parity.md prints them.
+"""
 
 from dataclasses import dataclass
 
@@ -42,11 +45,11 @@ BOUNDS = {
     "agreement": Bound(
         "any file and Keras", "same label, share of its test photographs", 0.99, "99 %", at_least=True
     ),
-    "runtime float32": Bound("one float32 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
-    "runtime float16": Bound("one float16 file, two runtimes or releases", SCORE, 1e-5, "1e-5"),
-    "runtime dynamic": Bound("one dynamic-range file, two releases", SCORE, 2e-2, "2e-2"),
-    "runtime int8": Bound("one int8 file, two runtimes or releases", SCORE, 2 * STEP, "2/256"),
-    "old runtime int8": Bound("one int8 file, LiteRT and tflite-runtime 2.14", SCORE, 16 * STEP, "16/256"),
+    "backend float32": Bound("one float32 file, two backends or releases", SCORE, 1e-5, "1e-5"),
+    "backend float16": Bound("one float16 file, two backends or releases", SCORE, 1e-5, "1e-5"),
+    "backend dynamic": Bound("one dynamic-range file, two releases", SCORE, 2e-2, "2e-2"),
+    "backend int8": Bound("one int8 file, two backends or releases", SCORE, 2 * STEP, "2/256"),
+    "old backend int8": Bound("one int8 file, LiteRT and tflite-runtime 2.14", SCORE, 16 * STEP, "16/256"),
     "arm float32": Bound("one float32 file, Raspberry Pi and x86-64", SCORE, 1e-5, "1e-5"),
     "arm float16": Bound("one float16 file, Raspberry Pi and x86-64", SCORE, 1e-5, "1e-5"),
     "arm dynamic": Bound("one dynamic-range file, Raspberry Pi and x86-64", SCORE, 2e-2, "2e-2"),

@@ -26,7 +26,7 @@ class Subject:
     """A bundle under test.
 
     Args:
-        name: what the table in docs/parity.md calls it.
+        name: what the table in docs/measurements/parity.md calls it.
         folder: the bundle.
         keras_model: what it was made of.
         pictures: a folder of pictures to compare on.

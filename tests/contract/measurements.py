@@ -1,4 +1,4 @@
-"""Compare answers with the bounds, and keep what was measured for docs/parity.md."""
+"""Compare answers with the bounds, and keep what was measured for docs/measurements/parity.md."""
 
 import json
 import os

@@ -48,8 +48,8 @@ from trainer.training import train
 
 ROOT = Path(__file__).parents[2]
 GOLDEN_PATH = Path(__file__).with_name("golden_manifest_2.json")
-PAGE = (ROOT / "docs/manifest.md").read_text(encoding="utf-8")
-SCHEMA = json.loads((ROOT / "docs/manifest.schema.json").read_text(encoding="utf-8"))
+PAGE = (ROOT / "docs/reference/manifest.md").read_text(encoding="utf-8")
+SCHEMA = json.loads((ROOT / "docs/reference/manifest.schema.json").read_text(encoding="utf-8"))
 DEFINED = SCHEMA["$defs"]
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 INT8 = "model.int8.tflite"

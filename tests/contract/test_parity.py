@@ -1,4 +1,7 @@
-"""One model, the same answer in every format, runtime and release; the bounds are those of docs/parity.md."""
+"""One model gives the same answer in every format, backend and release.
+
+The bounds are those of docs/measurements/parity.md.
+"""
 
 import re
 from pathlib import Path
@@ -60,7 +63,7 @@ def test_other_releases_score_the_same(
         version = elsewhere["versions"].get({"litert": "ai-edge-litert"}.get(backend, backend))
         where = f"{subject.name}, {backend} {version}, Python {elsewhere['versions']['python']}"
         old = "old " if (environment.name, precision_of(key)) == ("tflite-runtime", "int8") else ""
-        measurements.check(f"{old}runtime {precision_of(key)}", where, largest_difference(scores, reference))
+        measurements.check(f"{old}backend {precision_of(key)}", where, largest_difference(scores, reference))
 
 
 def test_other_releases_load_every_file(

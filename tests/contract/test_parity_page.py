@@ -1,4 +1,4 @@
-"""docs/parity.md says what the tests hold to, and what they measured."""
+"""docs/measurements/parity.md says what the tests hold to, and what they measured."""
 
 import re
 from importlib.util import module_from_spec, spec_from_file_location

@@ -1,4 +1,7 @@
-"""Real bundles on real photographs, where both are: the same labels as the Keras model; docs/parity.md."""
+"""Real bundles on real photographs, where both are, give the labels of the Keras model.
+
+The bounds are those of docs/measurements/parity.md.
+"""
 
 import hashlib
 from typing import Any

@@ -7,7 +7,8 @@ from benchmarks.figures import inference
 from benchmarks.figures.inference import measure_inference
 from benchmarks.run.timing import take_turns
 from edge_runtime.backends import installed_backends
-from edge_runtime.bundle import Precision, default_bundle, read_bundle
+from edge_runtime.bundle import Precision, read_bundle
+from edge_runtime.bundle.folder import PRETRAINED
 from tests.benchmarks.conftest import write_bench_bundle
 
 
@@ -43,7 +44,7 @@ def test_several_bundles_take_turns(tmp_path, bench_bundle, tflite_int8):
 @pytest.mark.skipif("onnxruntime" not in installed_backends(), reason="needs ONNX Runtime")
 def test_each_format_runs_with_a_backend_that_reads_it():
     """Proves that the shipped bundle's two files run with two backends."""
-    folder = default_bundle()
+    folder = PRETRAINED
     found = measure_inference([folder], threads=1, rounds=2)
     names = {
         file.path: name.split()[-1] for name in found for file in read_bundle(folder).files if file.path in name
