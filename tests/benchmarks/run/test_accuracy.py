@@ -44,7 +44,7 @@ def judge(scores, pictures, max_drop=0.01, labels=LABELS):
 
 
 def test_the_share_of_right_answers_with_wilsons_interval():
-    """Four of five right are 80 %, with the interval that SciPy gives."""
+    """Proves that four of five right are 80 %, with the interval that SciPy gives."""
     found = judge(sure(0, 1, 2, 2, 1), known([0, 1, 2, 2, 0]))
     assert found.answers == [0, 1, 2, 2, 1]
     assert found.accuracy == 0.8
@@ -55,7 +55,7 @@ def test_the_share_of_right_answers_with_wilsons_interval():
 
 @pytest.mark.parametrize(("right", "count"), [(0, 1), (1, 1), (0, 7), (7, 7), (93, 100)])
 def test_intervals_of_none_all_and_most(right, count):
-    """At the ends too the interval is SciPy's, and holds the share."""
+    """Proves that at the ends too the interval is SciPy's, and holds the share."""
     found = judge(sure(*([0] * right + [1] * (count - right))), known([0] * count))
     interval = binomtest(right, count).proportion_ci(method="wilson")
     assert found.interval == pytest.approx((interval.low, interval.high), abs=1e-12)
@@ -64,13 +64,13 @@ def test_intervals_of_none_all_and_most(right, count):
 
 
 def test_confusion_has_a_row_for_each_true_label():
-    """Of cats two are right and one is a fox; of dogs none is; foxes are a row of noughts."""
+    """Proves that rows are true labels: of three cats one is taken for a fox, and the dog for a cat."""
     found = judge(sure(0, 0, 2, 0), known([0, 0, 0, 1]))
     assert found.confusion == [[2, 0, 1], [1, 0, 0], [0, 0, 0]]
 
 
 def test_confusion_counts_every_picture():
-    """Against a count by another way, on 500 random answers of 3 labels."""
+    """Proves that a count by another way gives the same, on 500 random answers of 3 labels."""
     rng = np.random.default_rng(0)
     targets, answers = rng.integers(0, 3, (2, 500))
     found = judge(sure(*answers), known(targets))
@@ -81,14 +81,14 @@ def test_confusion_counts_every_picture():
 
 
 def test_without_true_labels_there_are_only_answers():
-    """Nothing is judged, and the answers are there to be compared."""
+    """Proves that nothing is judged, and the answers are there to be compared."""
     found = judge(sure(2, 0), known(None, sure(2, 0)))
     assert found.answers == [2, 0]
     assert (found.accuracy, found.interval, found.confusion, found.drift) == (None,) * 4
 
 
 def test_drift_is_against_keras_on_the_same_pictures():
-    """Keras is right on all four; the file loses one: -25 points, three quarters agree."""
+    """Proves that a file that loses one of four is -25 points and agrees on three quarters."""
     targets = [0, 1, 2, 0]
     found = judge(sure(0, 1, 2, 1), known(targets, sure(*targets)))
     assert found.drift["difference"] == -0.25
@@ -100,7 +100,7 @@ def test_drift_is_against_keras_on_the_same_pictures():
 
 
 def test_drift_is_told_by_class_where_there_are_pictures():
-    """The class that lost a picture has the drift, one without a picture has no entry."""
+    """Proves that the class that lost a picture has the drift, one without a picture has no entry."""
     found = judge(sure(0, 0, 0), known([0, 1, 1], sure(0, 1, 0)))
     by_class = found.drift["by_class"]
     assert by_class.keys() == {"cat", "dog"}
@@ -113,7 +113,7 @@ def test_drift_is_told_by_class_where_there_are_pictures():
                                     (10, 0.05, "passed")]
 )  # fmt: skip
 def test_the_gate_judges_by_the_drop_allowed(lost, max_drop, state):
-    """Of 1,000 pictures: none lost passes, a tenth fails, ten are undecided at 1 % and pass at 5 %."""
+    """Proves that of 1,000 none lost passes, 100 fail, and ten are undecided at 1 % and pass at 5 %."""
     targets = np.zeros(1000, int)
     answers = np.zeros(1000, int)
     answers[:lost] = 1
@@ -123,7 +123,7 @@ def test_the_gate_judges_by_the_drop_allowed(lost, max_drop, state):
 
 
 def test_disagreements_are_the_rows_on_which_not_all_agree():
-    """Of three files the one picture on which one of them differs is found, with all scores."""
+    """Proves that of three files the one picture on which one of them differs is found, with all scores."""
     scores = {"a": sure(0, 1, 2), "b": sure(0, 1, 2), "c": sure(0, 2, 2)}
     (found,) = find_disagreements(scores, known([0, 1, 2]), LABELS)
     assert (found.picture, found.sha256, found.label) == ("1.png", "hash 1", "dog")
@@ -131,40 +131,40 @@ def test_disagreements_are_the_rows_on_which_not_all_agree():
 
 
 def test_keras_is_one_of_them_and_comes_first():
-    """A single file is compared with the Keras scores of the bundle."""
+    """Proves that a single file is compared with the Keras scores of the bundle."""
     (found,) = find_disagreements({"a": sure(0, 1)}, known([0, 0], sure(0, 0)), LABELS)
     assert list(found.scores) == ["Keras", "a"]
     assert found.picture == "1.png"
 
 
 def test_the_widest_spread_comes_first_and_ties_keep_their_order():
-    """Spreads of a label's score of 0.2, 0.8, 0.2 and 0.5 come as 0.8, 0.5, and the two of 0.2 in their order."""
+    """Proves that spreads of 0.2, 0.8, 0.2 and 0.5 come as 0.8, 0.5, and the two of 0.2 in their order."""
     first = np.array([[0.6, 0.4], [0.9, 0.1], [0.6, 0.4], [0.75, 0.25]])
     found = find_disagreements({"a": first, "b": 1 - first}, known([0, 0, 0, 0]), LABELS)
     assert [item.picture for item in found] == ["1.png", "3.png", "0.png", "2.png"]
 
 
 def test_a_wide_spread_without_another_label_is_no_disagreement():
-    """Scores may differ much as long as the label is the same."""
+    """Proves that scores may differ much as long as the label is the same."""
     scores = {"a": np.array([[0.99, 0.01]]), "b": np.array([[0.51, 0.49]])}
     assert find_disagreements(scores, known([0]), LABELS) == ()
 
 
 def test_no_scores_and_one_file_alone_disagree_with_nobody():
-    """A run that was stopped before it scored has no disagreements, and neither has one file without Keras."""
+    """Proves that a run stopped before it scored has no disagreements, nor has one file without Keras."""
     assert find_disagreements({}, known([0, 1]), LABELS) == ()
     assert find_disagreements({"a": sure(0, 1)}, known([0, 1]), LABELS) == ()
 
 
 def test_at_most_200_are_kept():
-    """Of 300 the 200 with the widest spread."""
+    """Proves that of 300 those 200 are kept that have the widest spread."""
     first = np.column_stack([np.linspace(0.51, 0.99, 300), np.linspace(0.49, 0.01, 300)])
     found = find_disagreements({"a": first, "b": 1 - first}, known([0] * 300), LABELS)
     assert [item.picture for item in found] == [f"{number}.png" for number in range(299, 99, -1)]
 
 
 def test_without_true_labels_disagreements_have_none():
-    """They are found all the same, and scores have five decimals."""
+    """Proves that they are found all the same, and scores have five decimals."""
     scores = {"a": np.array([[0.1234567, 0.8765433]]), "b": np.array([[0.9, 0.1]])}
     (found,) = find_disagreements(scores, known(None, [[0, 1]]), LABELS)
     assert found.label is None
@@ -185,7 +185,7 @@ def scored(bench_bundle, tmp_path):
 
 
 def test_scores_are_those_of_the_classifier(scored):
-    """Each file's own process gives for every picture what the classifier gives here, in the order of the rows."""
+    """Proves that each file's own process gives what the classifier gives here, in the order of the rows."""
     bundle, pixels, count = scored
     ways = ways_of(bundle)
     found = dict(score_files(bundle, ways, pixels, count))
@@ -198,7 +198,7 @@ def test_scores_are_those_of_the_classifier(scored):
 
 
 def test_fewer_pictures_are_the_first_rows_and_steps_are_told(scored):
-    """53 pictures of each of two files are two steps each: four in all, told from none to all."""
+    """Proves that 53 pictures of each of two files are two steps each: four in all, told from none to all."""
     bundle, pixels, _ = scored
     ways = ways_of(bundle)
     told = []
@@ -209,7 +209,7 @@ def test_fewer_pictures_are_the_first_rows_and_steps_are_told(scored):
 
 
 def test_a_file_that_cannot_be_scored_does_not_cost_the_others(scored):
-    """What is damaged is named when all others are done."""
+    """Proves that what is damaged is named when all others are done."""
     bundle, pixels, count = scored
     (bundle / "model.int8.tflite").write_bytes(b"x")
     found = {}
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_scored_does_not_cost_the_others(scored):
 
 
 def test_who_stops_asking_leaves_no_process_behind(scored):
-    """Closing after the first file ends the others' processes within seconds."""
+    """Proves that closing after the first file ends the others' processes within seconds."""
     bundle, pixels, count = scored
     results = score_files(bundle, ways_of(bundle), pixels, count)
     next(results)

@@ -54,7 +54,7 @@ def few_starts(monkeypatch):
 
 
 def test_a_finished_run(bench_bundle, pictures):
-    """Every file is timed and scored, phases come in order to their end, and the report can be written."""
+    """Proves that every file is timed and scored, phases come in order to their end, and the report is written."""
     add_keras_scores(bench_bundle, pictures)
     progress = Watched()
     before = signal.getsignal(signal.SIGINT)
@@ -77,7 +77,7 @@ def test_a_finished_run(bench_bundle, pictures):
 
 
 def test_the_pictures_of_a_run_are_described(float_bundle, pictures):
-    """How many, whence, whose labels, and hashes of all and of those that were timed."""
+    """Proves that number, source and labels are told, and hashes of all and of those that were timed."""
     found = run_benchmark(float_bundle, pictures, PLAN, Watched()).pictures
     expected = pictures_of(pictures, float_bundle)
     assert (found["count"], found["with_keras_scores"]) == (12, False)
@@ -87,7 +87,7 @@ def test_the_pictures_of_a_run_are_described(float_bundle, pictures):
 
 
 def test_fewer_pictures_than_rounds_are_timed_again(float_bundle, pictures):
-    """Three pictures serve ten rounds; the hash of the timed ones is that of all."""
+    """Proves that three pictures serve ten rounds; the hash of the timed ones is that of all."""
     report = run_benchmark(float_bundle, pictures, Plan(10, (1,), pictures=3), Watched())
     assert report.pictures["count"] == 3
     assert report.pictures["sha256"] == report.pictures["timed_sha256"]
@@ -97,7 +97,7 @@ def test_fewer_pictures_than_rounds_are_timed_again(float_bundle, pictures):
 
 @pytest.mark.parametrize("phase", ["finding pictures", "reading pictures", "starting"])
 def test_stopped_before_anything_is_measured(float_bundle, pictures, phase):
-    """There is nothing to write, which is told by a KeyboardInterrupt, and Ctrl-C is afterwards what it was."""
+    """Proves that nothing to write is told by a KeyboardInterrupt, and that Ctrl-C is afterwards what it was."""
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(float_bundle, pictures, PLAN, Watched({(phase, 1): ctrl_c}))
@@ -105,7 +105,7 @@ def test_stopped_before_anything_is_measured(float_bundle, pictures, phase):
 
 
 def test_stopped_while_timing(float_bundle, pictures):
-    """After four rounds: a report of four rounds with memory, marked incomplete, without accuracy."""
+    """Proves that after four rounds there is a report of four, with memory, incomplete and without accuracy."""
     report = run_benchmark(float_bundle, pictures, Plan(1000, (1,)), Watched({("timing", 4): ctrl_c}))
     (item,) = report.measured
     assert (item.rounds, report.rounds, report.complete) == (4, 1000, False)
@@ -114,7 +114,7 @@ def test_stopped_while_timing(float_bundle, pictures):
 
 
 def test_stopped_twice_while_timing(float_bundle, pictures):
-    """The second Ctrl-C, which does not wait, loses nothing of what is measured."""
+    """Proves that the second Ctrl-C, which does not wait, loses nothing of what is measured."""
 
     def twice():
         ctrl_c()
@@ -126,14 +126,14 @@ def test_stopped_twice_while_timing(float_bundle, pictures):
 
 
 def test_stopped_while_scoring(float_bundle, pictures):
-    """All rounds are there, the accuracy is not, and the report is marked incomplete."""
+    """Proves that all rounds are there, the accuracy is not, and the report is marked incomplete."""
     report = run_benchmark(float_bundle, pictures, PLAN, Watched({("scoring", 0): ctrl_c}))
     assert report.measured[0].rounds == 10
     assert (report.accuracy, report.complete) == ((), False)
 
 
 def test_a_file_that_cannot_be_scored_does_not_cost_the_times(bench_bundle, pictures):
-    """Damaged after it was timed, it is told among what was left out, and the other has its accuracy."""
+    """Proves that a file damaged after it was timed is told among what was left out, and the other is scored."""
     damaged = bench_bundle / "model.int8.tflite"
     report = run_benchmark(
         bench_bundle, pictures, PLAN, Watched({("timing", 10): lambda: damaged.write_bytes(b"x")})
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_scored_does_not_cost_the_times(bench_bundle, pict
 
 
 def test_what_cannot_be_measured_is_told_before_anything_starts(float_bundle, pictures, tmp_path):
-    """No bundle and no pictures are errors with the folder's name."""
+    """Proves that no bundle and no pictures are errors with the folder's name."""
     with pytest.raises(BundleError, match="nothing"):
         run_benchmark(tmp_path / "nothing", pictures, PLAN, Watched())
     with pytest.raises(BenchmarkError, match="nothing"):
@@ -154,7 +154,7 @@ def test_what_cannot_be_measured_is_told_before_anything_starts(float_bundle, pi
 
 
 def test_pictures_of_odd_names_go_all_the_way(float_bundle, pictures):
-    """A name with a line break and one that is not UTF-8 are timed and scored like any other."""
+    """Proves that a name with a line break and one that is not UTF-8 are timed and scored like any other."""
     for path, name in zip(
         sorted((pictures / "red").iterdir()), ("a\nb.png", os.fsdecode(b"\xe4.png")), strict=False
     ):
@@ -165,7 +165,7 @@ def test_pictures_of_odd_names_go_all_the_way(float_bundle, pictures):
 
 
 def test_the_gates_of_the_export_travel_with_the_report(tmp_path, tflite_float32, tflite_int8, pictures):
-    """Each file's verdict, and the smallest drop that any of them allowed, which judges here too."""
+    """Proves that each file's verdict is there, and the smallest drop that any of them allowed judges here too."""
     bundle = write_bench_bundle(tmp_path / "b", {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8})
     manifest = json.loads((bundle / "manifest.json").read_text())
     for file, (state, max_drop) in zip(manifest["files"], (("passed", 0.03), ("failed", 0.02)), strict=True):
@@ -179,7 +179,7 @@ def test_the_gates_of_the_export_travel_with_the_report(tmp_path, tflite_float32
 
 
 def test_each_file_is_scored_once_in_the_order_of_the_bundle():
-    """Whichever number of threads was fastest, files come in the order in which they were listed."""
+    """Proves that whichever number of threads was fastest, files come in the order in which they were listed."""
     ways = tuple(one_way(precision, threads) for threads in (1, 2) for precision in ("int8", "float32"))
     items = [timed(way, [5.0 - way.threads] * 4) for way in reversed(ways)]
     assert benchmark._once_a_file(ways, tuple(items)) == ways[:2]

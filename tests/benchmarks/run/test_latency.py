@@ -42,7 +42,7 @@ def kill(number):
 
 
 def test_the_sweep_of_threads_ends_with_the_cores():
-    """One thread is in it, none is twice, and the last is the number of cores."""
+    """Proves that one thread is in it, none is twice, and the last is the number of cores."""
     sweep = thread_sweep()
     assert sweep[0] == 1
     assert sweep[-1] == usable_cores()
@@ -53,13 +53,13 @@ def test_the_sweep_of_threads_ends_with_the_cores():
     ("cores", "sweep"), [(1, (1,)), (2, (1, 2)), (3, (1, 2, 3)), (4, (1, 2, 4)), (6, (1, 2, 4, 6))]
 )
 def test_the_sweep_on_other_machines(monkeypatch, cores, sweep):
-    """Powers of two up to the cores, and the cores themselves."""
+    """Proves that it has the powers of two up to the cores, and the cores themselves."""
     monkeypatch.setattr(latency, "usable_cores", lambda: cores)
     assert thread_sweep() == sweep
 
 
 def test_every_file_with_every_number_of_threads(bench_bundle):
-    """Two files and three numbers are six configurations, each with its own name."""
+    """Proves that two files and three numbers are six configurations, each with its own name."""
     found = list_configurations(read_bundle(bench_bundle), (1, 2, 4))
     assert [(item.precision, item.threads) for item in found if item.name.split()[1] == "litert"] == [
         (precision, threads) for threads in (1, 2, 4) for precision in ("int8", "float32")
@@ -73,7 +73,7 @@ def test_every_file_with_every_number_of_threads(bench_bundle):
 
 
 def test_a_whole_session(bench_bundle, paths):
-    """Each file has its starts, its rounds and its memory; nothing is left out; the fastest comes first."""
+    """Proves that each file has its starts, rounds and memory, and that the fastest comes first."""
     starts, rounds = [], []
     with session_of(bench_bundle, paths) as session:
         session.start(lambda done, total: starts.append((done, total)))
@@ -96,7 +96,7 @@ def test_a_whole_session(bench_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_about_how_long_a_round_takes(float_bundle, paths):
-    """The estimate is two classifications of each configuration, in seconds; pauses are told apart."""
+    """Proves that the estimate is two classifications of each configuration, in seconds; pauses are told apart."""
     with session_of(float_bundle, paths) as session:
         estimate = session.start(quiet)
         session.time(5, quiet)
@@ -107,7 +107,7 @@ def test_about_how_long_a_round_takes(float_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_all_processes_are_gone_after_the_block(bench_bundle, paths):
-    """Every worker ends with the session."""
+    """Proves that every worker ends with the session."""
     with session_of(bench_bundle, paths) as session:
         session.start(quiet)
         numbers = list(children_of(session).values())
@@ -118,7 +118,7 @@ def test_all_processes_are_gone_after_the_block(bench_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_rounds_take_the_pictures_in_turn(float_bundle, paths, tmp_path):
-    """Three pictures and six rounds: each is timed twice, so the large one is slow in rounds three and six."""
+    """Proves that three pictures serve six rounds: the large one is slow in rounds three and six."""
     from PIL import Image
 
     large = tmp_path / "large.png"
@@ -133,7 +133,7 @@ def test_rounds_take_the_pictures_in_turn(float_bundle, paths, tmp_path):
 
 @pytest.mark.usefixtures("few_starts")
 def test_stopped_in_the_rounds_all_have_as_many(bench_bundle, paths):
-    """Stopped after three of a thousand rounds, both files have three, and their memory can be asked for."""
+    """Proves that after three of a thousand rounds both files have three, and memory can still be asked for."""
 
     def stop(done, total):
         if done == 3:
@@ -150,7 +150,7 @@ def test_stopped_in_the_rounds_all_have_as_many(bench_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_stopped_in_the_middle_of_a_question_memory_is_still_memory(float_bundle, paths):
-    """A second Ctrl-C leaves an answer in the pipe, which is not taken for that to the next question."""
+    """Proves that an answer that a second Ctrl-C left in the pipe is not taken for the next one."""
     with session_of(float_bundle, paths) as session:
         session.start(quiet)
         session.time(4, quiet)
@@ -164,7 +164,7 @@ def test_stopped_in_the_middle_of_a_question_memory_is_still_memory(float_bundle
 
 @pytest.mark.usefixtures("few_starts")
 def test_a_process_that_dies_in_the_rounds_is_left_out(bench_bundle, paths):
-    """The other file goes on to the end, and the reason names what died and how."""
+    """Proves that the other file goes on to the end, and the reason names what died and how."""
     with session_of(bench_bundle, paths) as session:
         session.start(quiet)
         numbers = children_of(session)
@@ -180,7 +180,7 @@ def test_a_process_that_dies_in_the_rounds_is_left_out(bench_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_when_all_die_that_is_an_error(float_bundle, paths):
-    """Nothing that could be written is left, so the run ends with the reason."""
+    """Proves that nothing that could be written is left, so the run ends with the reason."""
     with session_of(float_bundle, paths) as session:
         session.start(quiet)
         (number,) = children_of(session).values()
@@ -190,7 +190,7 @@ def test_when_all_die_that_is_an_error(float_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_a_picture_that_vanishes_costs_no_traceback(float_bundle, paths):
-    """Every worker ends when a picture is gone in the middle of the rounds, and the error names the picture."""
+    """Proves that every worker ends when a picture is gone in the middle, and the error names the picture."""
     with session_of(float_bundle, paths[:2]) as session:
         session.start(quiet)
         paths[1].unlink()
@@ -200,7 +200,7 @@ def test_a_picture_that_vanishes_costs_no_traceback(float_bundle, paths):
 
 @pytest.mark.usefixtures("few_starts")
 def test_a_damaged_file_is_left_out_without_the_folders_path(bench_bundle, paths):
-    """Its reason is in the report, which may be published: the place of the bundle is not."""
+    """Proves that its reason is in the report, which may be published: the place of the bundle is not."""
     (bench_bundle / "model.int8.tflite").write_bytes(b"x")
     with session_of(bench_bundle, paths) as session:
         session.start(quiet)
@@ -211,7 +211,7 @@ def test_a_damaged_file_is_left_out_without_the_folders_path(bench_bundle, paths
 
 
 def test_when_nothing_starts_every_reason_is_told(bench_bundle, paths):
-    """Both files are named with what is wrong with them."""
+    """Proves that both files are named with what is wrong with them."""
     for path in bench_bundle.glob("*.tflite"):
         path.write_bytes(b"x")
     with (
@@ -224,7 +224,7 @@ def test_when_nothing_starts_every_reason_is_told(bench_bundle, paths):
 
 
 def test_a_bundle_that_nothing_here_can_run_is_an_error(bench_bundle, paths):
-    """No configuration at all, as without any backend, is the same error and no empty report."""
+    """Proves that no configuration at all, as without any backend, is the same error and no empty report."""
     with (
         session_of(bench_bundle, paths, threads=()) as session,
         pytest.raises(BenchmarkError, match="no file of the"),
@@ -235,7 +235,7 @@ def test_a_bundle_that_nothing_here_can_run_is_an_error(bench_bundle, paths):
 @pytest.mark.usefixtures("few_starts")
 @pytest.mark.parametrize(("available", "room"), [(None, True), (100_000.0, True), (1.0, False)])
 def test_a_process_stays_only_where_memory_has_room_for_it(monkeypatch, float_bundle, paths, available, room):
-    """Where the system does not say, it stays; where too little is free, it is left out with both figures."""
+    """Proves that it stays where the system does not say, and is left out with both figures where it is full."""
     monkeypatch.setattr(latency, "available_memory_mib", lambda: available)
     with session_of(float_bundle, paths) as session:
         if room:

@@ -23,7 +23,7 @@ def digest_of(path):
 
 
 def test_test_pictures_are_known_by_content(float_bundle, pictures, tmp_path):
-    """Renamed and in one heap with others, the bundle's test pictures are found, with labels and Keras scores."""
+    """Proves that renamed and among others the bundle's pictures are found, with labels and Keras scores."""
     add_keras_scores(float_bundle, pictures, right=0.8)
     heap = tmp_path / "heap" / "deep"
     heap.mkdir(parents=True)
@@ -43,7 +43,7 @@ def test_test_pictures_are_known_by_content(float_bundle, pictures, tmp_path):
 
 
 def test_a_folders_name_does_not_overrule_the_bundle(float_bundle, pictures):
-    """A test picture that lies in the folder of the other label keeps the label that the bundle knows."""
+    """Proves that a test picture in the folder of the other label keeps the label that the bundle knows."""
     add_keras_scores(float_bundle, pictures)
     (pictures / "red" / "1.png").rename(pictures / "blue" / "1.png")
     found = pictures_of(pictures, float_bundle)
@@ -53,7 +53,7 @@ def test_a_folders_name_does_not_overrule_the_bundle(float_bundle, pictures):
 
 
 def test_the_same_picture_twice_is_one(float_bundle, pictures):
-    """A copy of a test picture is not counted as another picture."""
+    """Proves that a copy of a test picture is not counted as another picture."""
     add_keras_scores(float_bundle, pictures)
     shutil.copy(pictures / "red" / "1.png", pictures / "red" / "copy.png")
     found = pictures_of(pictures, float_bundle)
@@ -62,7 +62,7 @@ def test_the_same_picture_twice_is_one(float_bundle, pictures):
 
 
 def test_a_part_of_the_test_pictures_is_enough(float_bundle, pictures):
-    """When some are missing, those that are there are measured, and the sentence says of how many."""
+    """Proves that when some are missing, those that are there are measured, and the sentence says of how many."""
     add_keras_scores(float_bundle, pictures)
     for path in list(pictures.rglob("*.png"))[:7]:
         path.unlink()
@@ -72,7 +72,7 @@ def test_a_part_of_the_test_pictures_is_enough(float_bundle, pictures):
 
 
 def test_without_keras_scores_folders_name_the_labels(float_bundle, pictures):
-    """Every picture has the label of its folder; no score of a Keras model is made up."""
+    """Proves that every picture has the label of its folder; no score of a Keras model is made up."""
     found = pictures_of(pictures, float_bundle)
     assert [path.parent.name for path in found.paths] == [LABELS[target] for target in found.targets]
     assert found.keras is None
@@ -80,7 +80,7 @@ def test_without_keras_scores_folders_name_the_labels(float_bundle, pictures):
 
 
 def test_pictures_in_other_folders_are_left_out(float_bundle, pictures):
-    """Where some folders are named for labels, pictures of no label do not count."""
+    """Proves that where some folders are named for labels, pictures of no label do not count."""
     (pictures / "green").mkdir()
     Image.new("RGB", (9, 9), "green").save(pictures / "green" / "x.png")
     found = pictures_of(pictures, float_bundle)
@@ -89,7 +89,7 @@ def test_pictures_in_other_folders_are_left_out(float_bundle, pictures):
 
 
 def test_pictures_of_no_label_have_none(float_bundle, tmp_path):
-    """Where no folder is named for a label, all pictures are taken, without labels."""
+    """Proves that where no folder is named for a label, all pictures are taken, without labels."""
     for name in ("a.png", "b.jpg"):
         Image.new("RGB", (9, 9), "green").save(tmp_path / name)
     found = pictures_of(tmp_path, float_bundle)
@@ -113,24 +113,24 @@ def test_pictures_of_no_label_have_none(float_bundle, tmp_path):
     ],
 )
 def test_labels_of_folders(tmp_path, folder, labels, index):
-    """A folder is named for a label in capitals or not; the very same name wins over one that only sounds alike."""
+    """Proves that a folder is named for a label in any case, and the very same name wins."""
     assert label_of(tmp_path / folder / "1.png" if folder else tmp_path, labels) == index
 
 
 def test_only_the_folder_itself_names_the_label(tmp_path):
-    """What lies deeper is not of the label, and neither is a picture that is called like one."""
+    """Proves that what lies deeper is not of the label, and neither is a picture that is called like one."""
     assert label_of(tmp_path / "cat" / "more" / "1.png", ("cat", "dog")) is None
     assert label_of(tmp_path / "x" / "cat.png", ("cat", "dog")) is None
 
 
 def test_one_picture_is_enough(float_bundle, pictures):
-    """A picture named by itself lies in its own folder, and has that folder's label."""
+    """Proves that a picture named by itself lies in its own folder, and has that folder's label."""
     found = pictures_of(pictures / "red" / "1.png", float_bundle)
     assert (found.names, found.targets.tolist(), len(found)) == (("1.png",), [1], 1)
 
 
 def test_nothing_to_measure_is_told(float_bundle, tmp_path):
-    """An empty folder, one without pictures, and a path to nothing are each named."""
+    """Proves that an empty folder, one without pictures, and a path to nothing are each named."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "a.txt").write_text("cat")
@@ -141,7 +141,7 @@ def test_nothing_to_measure_is_told(float_bundle, tmp_path):
 
 
 def test_the_order_is_drawn_once_and_mixes_the_labels(float_bundle, tmp_path):
-    """The same folder gives the same order each time, and the first half is not of one label."""
+    """Proves that the same folder gives the same order each time, and the first half is not of one label."""
     folder = write_pictures(tmp_path / "many", 40)
     first, again = (pictures_of(folder, float_bundle) for _ in range(2))
     assert first.paths == again.paths
@@ -150,7 +150,7 @@ def test_the_order_is_drawn_once_and_mixes_the_labels(float_bundle, tmp_path):
 
 
 def test_fewer_pictures_are_the_first_of_all(float_bundle, pictures):
-    """`most` takes the beginning of the same order, so that runs of different size share their pictures."""
+    """Proves that `most` takes the beginning of the same order, so that runs of different size share pictures."""
     all_of_them = pictures_of(pictures, float_bundle)
     some = pictures_of(pictures, float_bundle, most=5)
     assert some.paths == all_of_them.paths[:5]
@@ -159,21 +159,21 @@ def test_fewer_pictures_are_the_first_of_all(float_bundle, pictures):
 
 
 def test_looking_is_told_picture_by_picture(float_bundle, pictures):
-    """The callback hears of each picture once, in order."""
+    """Proves that the callback hears of each picture once, in order."""
     told = []
     pictures_of(pictures, float_bundle, report=lambda done, total: told.append((done, total)))
     assert told == [(number, 12) for number in range(1, 13)]
 
 
 def test_damaged_keras_scores_are_not_passed_over(float_bundle, pictures):
-    """A file of other labels is an error, and does not turn into labels by folder."""
+    """Proves that a file of other labels is an error, and does not turn into labels by folder."""
     write_keras_scores(float_bundle, ("cat", "dog"), [("ff", 0)], np.array([[1.0, 0.0]]))
     with pytest.raises(BundleError, match="blue, red"):
         pictures_of(pictures, float_bundle)
 
 
 def test_the_digest_is_of_contents_in_their_order(float_bundle, pictures, tmp_path):
-    """Other names do not change it; another picture, another order and another number do."""
+    """Proves that other names do not change it; another picture, another order and another number do."""
     found = pictures_of(pictures, float_bundle)
     shutil.copytree(pictures, tmp_path / "moved")
     assert pictures_of(tmp_path / "moved", float_bundle).digest == found.digest
@@ -185,7 +185,7 @@ def test_the_digest_is_of_contents_in_their_order(float_bundle, pictures, tmp_pa
 
 
 def test_keeping_rows_keeps_what_belongs_together(float_bundle, pictures):
-    """Paths, hashes, labels and scores of a row stay together, in the order asked for."""
+    """Proves that paths, hashes, labels and scores of a row stay together, in the order asked for."""
     add_keras_scores(float_bundle, pictures)
     found = pictures_of(pictures, float_bundle)
     rows = np.array([7, 2, 2])
@@ -198,7 +198,7 @@ def test_keeping_rows_keeps_what_belongs_together(float_bundle, pictures):
 
 
 def test_pixels_are_those_that_a_device_sees(float_bundle, pictures, tmp_path):
-    """Row by row the file holds what the classifier's own preprocessing makes of the picture."""
+    """Proves that row by row the file holds what the classifier's own preprocessing makes of the picture."""
     found = pictures_of(pictures, float_bundle)
     told = []
     loaded = load_all(found, SIZE, tmp_path / "p.npy", report=lambda done, total: told.append((done, total)))
@@ -211,7 +211,7 @@ def test_pixels_are_those_that_a_device_sees(float_bundle, pictures, tmp_path):
 
 
 def test_pictures_that_cannot_be_read_are_left_out(float_bundle, pictures, tmp_path):
-    """A damaged file and a link to nothing go, and the rows of the others move up with their labels."""
+    """Proves that a damaged file and a link to nothing go, and rows of others move up with their labels."""
     (pictures / "red" / "1.png").write_bytes(b"no picture")
     (pictures / "blue" / "0.png").unlink()
     (pictures / "blue" / "0.png").symlink_to(tmp_path / "nothing.png")
@@ -225,7 +225,7 @@ def test_pictures_that_cannot_be_read_are_left_out(float_bundle, pictures, tmp_p
 
 
 def test_when_none_can_be_read_that_is_an_error(float_bundle, tmp_path):
-    """The folder and the number are named."""
+    """Proves that the folder and the number are named."""
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.raises(BenchmarkError, match="none of the 2 pictures") as error:
@@ -235,7 +235,7 @@ def test_when_none_can_be_read_that_is_an_error(float_bundle, tmp_path):
 
 @pytest.mark.parametrize("name", ["a b.png", "a\nb.png", "ä.PNG", "[1].png", os.fsdecode(b"\xe4.png"), "-.png"])
 def test_odd_names_are_pictures_too(float_bundle, tmp_path, name):
-    """Blanks, line breaks, brackets and names that are not UTF-8 are found, read and named."""
+    """Proves that blanks, line breaks, brackets and names that are not UTF-8 are found, read and named."""
     folder = tmp_path / "red"
     folder.mkdir()
     Image.new("RGB", (9, 9), "red").save(folder / "plain.png")

@@ -47,13 +47,13 @@ def left(progress, seconds, done, total):
     ],
 )
 def test_durations_in_words(seconds, words):
-    """Seconds under a minute, tens of seconds under ten, and minutes from there on."""
+    """Proves that they are seconds under a minute, tens of seconds under ten, and minutes from there on."""
     assert in_words(seconds) == words
 
 
 @given(st.floats(0, 1e6))
 def test_words_are_right_to_ten_seconds_or_a_minute(seconds):
-    """Read back, they are at most as far from the duration as their smallest unit."""
+    """Proves that read back, they are at most as far from the duration as their smallest unit."""
     minutes, rest = (re.search(rf"(\d+) {unit}\b", in_words(seconds)) for unit in ("min", "s"))
     read = 60 * int(minutes[1] if minutes else 0) + int(rest[1] if rest else 0)
     exact = 0.5 if seconds < 59 else 10.5 if seconds < 599 else 60.5
@@ -61,7 +61,7 @@ def test_words_are_right_to_ten_seconds_or_a_minute(seconds):
 
 
 def test_before_it_is_known_the_expected_time_counts():
-    """Half of a phase of 20 s and all of those to come are left; phases gone by are not."""
+    """Proves that half of a phase of 20 s and all of those to come are left; phases gone by are not."""
     progress = Progress(io.StringIO(), PHASES)
     for phase, seconds in zip(PHASES, (1000, 20, 30), strict=True):
         progress.expect(phase, seconds)
@@ -72,7 +72,7 @@ def test_before_it_is_known_the_expected_time_counts():
 
 
 def test_under_way_its_own_speed_counts():
-    """Four of ten steps in 8 s leave 12 s, whatever was expected."""
+    """Proves that four of ten steps in 8 s leave 12 s, whatever was expected."""
     progress = Progress(io.StringIO(), PHASES)
     progress.expect("timing", 1000)
     progress.step("timing", 0, 10)
@@ -81,7 +81,7 @@ def test_under_way_its_own_speed_counts():
 
 
 def test_without_a_step_done_there_is_no_speed():
-    """However long the first step takes, the expectation stays."""
+    """Proves that however long the first step takes, the expectation stays."""
     progress = Progress(io.StringIO(), PHASES)
     progress.expect("scoring", 6)
     progress.step("scoring", 0, 3)
@@ -89,7 +89,7 @@ def test_without_a_step_done_there_is_no_speed():
 
 
 def test_an_expectation_can_be_mended_on_the_way():
-    """What is expected later takes the place of what was expected before."""
+    """Proves that what is expected later takes the place of what was expected before."""
     progress = Progress(io.StringIO(), PHASES)
     progress.expect("scoring", 6)
     progress.step("reading", 1, 1)
@@ -99,13 +99,13 @@ def test_an_expectation_can_be_mended_on_the_way():
 
 
 def test_an_unknown_phase_is_a_mistake():
-    """A phase that was not announced has no place among the others."""
+    """Proves that a phase that was not announced has no place among the others."""
     with pytest.raises(ValueError, match="baking"):
         Progress(io.StringIO(), PHASES).step("baking", 1, 2)
 
 
 def test_a_file_gets_one_line_a_phase():
-    """Where nothing can be redrawn, each phase is told once, without control characters."""
+    """Proves that where nothing can be redrawn, each phase is told once, without control characters."""
     stream = io.StringIO()
     progress = Progress(stream, PHASES)
     for phase in PHASES:
@@ -118,7 +118,7 @@ def test_a_file_gets_one_line_a_phase():
 
 
 def test_a_terminal_gets_one_line_that_is_redrawn():
-    """Each drawing starts at the left edge and clears the rest; the only line break is at the end."""
+    """Proves that each drawing starts at the left edge and clears the rest; the only line break is at the end."""
     stream = Terminal()
     progress = Progress(stream, PHASES)
     progress.expect("scoring", 1000)
@@ -138,7 +138,7 @@ def test_a_terminal_gets_one_line_that_is_redrawn():
 
 
 def test_it_is_drawn_a_few_times_a_second_and_at_the_end():
-    """A thousand quick steps are a handful of drawings, and the last step is among them."""
+    """Proves that a thousand quick steps are a handful of drawings, and the last step is among them."""
     stream = Terminal()
     progress = Progress(stream, ("timing",))
     for done in range(1001):
@@ -150,7 +150,7 @@ def test_it_is_drawn_a_few_times_a_second_and_at_the_end():
 
 
 def test_the_bar_is_the_share_of_the_time():
-    """With nothing left it is full, with much left it is empty; its width stays."""
+    """Proves that with nothing left it is full, with much left it is empty; its width stays."""
     stream = Terminal()
     progress = Progress(stream, PHASES)
     progress.expect("scoring", 1e6)
@@ -162,7 +162,7 @@ def test_the_bar_is_the_share_of_the_time():
 
 
 def test_nothing_drawn_is_nothing_to_end():
-    """A run that failed before its first step leaves no empty line."""
+    """Proves that a run that failed before its first step leaves no empty line."""
     stream = Terminal()
     Progress(stream, PHASES).close()
     assert stream.getvalue() == ""

@@ -68,14 +68,14 @@ def changed(path, value):
 
 @pytest.mark.parametrize(("threads", "words"), [(1, "on 1 thread"), (2, "on 2 threads"), (16, "on 16 threads")])
 def test_a_configuration_has_a_name_and_a_phrase(threads, words):
-    """The name tells all that differs, and the phrase counts threads as people do."""
+    """Proves that the name tells all that differs, and the phrase counts threads as people do."""
     what = one_way("int8", threads)
     assert what.name == f"model.int8.tflite litert {threads}"
     assert what.phrase() == f"`model.int8.tflite` with litert {words}"
 
 
 def test_names_differ_where_anything_differs():
-    """File, backend and threads are each in the name, so that no two configurations share one."""
+    """Proves that file, backend and threads are each in the name, so that no two configurations share one."""
     ways = [
         one_way(precision, threads, form=form, backend=backend)
         for precision in ("int8", "float32")
@@ -86,7 +86,7 @@ def test_names_differ_where_anything_differs():
 
 
 def test_the_whole_way_is_the_sum_of_its_stages_round_by_round():
-    """1 ms to decode, 0.5 to preprocess and 2, 4 and 9 to infer are 3.5, 5.5 and 10.5 ms."""
+    """Proves that 1 ms to decode, 0.5 to preprocess and 2, 4 and 9 to infer are 3.5, 5.5 and 10.5 ms."""
     item = timed(one_way(), [2, 4, 9])
     assert item.total_ms == [3.5, 5.5, 10.5]
     assert (item.rounds, item.total.median_ms, item.total.count) == (3, 5.5, 3)
@@ -96,7 +96,7 @@ def test_the_whole_way_is_the_sum_of_its_stages_round_by_round():
 
 
 def test_the_median_of_sums_is_not_the_sum_of_medians():
-    """Stages that take turns in being slow: each has the median 1, the whole way 7."""
+    """Proves that stages that take turns in being slow have the median 1 each, and the whole way 7."""
     item = timed(one_way(), [1.0, 1.0, 5.0])
     slow = {"decode": [5.0, 1.0, 1.0], "preprocess": [1.0, 5.0, 1.0], "inference": [1.0, 1.0, 5.0]}
     assert replace(item, stages_ms=slow).total.median_ms == 7
@@ -104,7 +104,7 @@ def test_the_median_of_sums_is_not_the_sum_of_medians():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_stages_without_as_many_samples_are_refused(stage):
-    """A stage with one sample fewer, none, or no key has no rounds that could be summed."""
+    """Proves that a stage with one sample fewer, none, or no key has no rounds that could be summed."""
     item = timed(one_way(), [2.0, 3.0])
     with pytest.raises(ValueError, match="as many of every stage"):
         replace(item, stages_ms=item.stages_ms | {stage: [1.0]})
@@ -116,14 +116,14 @@ def test_stages_without_as_many_samples_are_refused(stage):
 
 @pytest.mark.parametrize("start", STARTS)
 def test_starts_without_samples_are_refused(start):
-    """Every start has at least one sample."""
+    """Proves that every start has at least one sample."""
     item = timed(one_way(), [2.0])
     with pytest.raises(ValueError, match="samples of every start"):
         replace(item, starts_ms=item.starts_ms | {start: []})
 
 
 def test_figures_are_written_beside_the_samples():
-    """A reader of the JSON finds the same figures as one of the samples, to four decimals of a millisecond."""
+    """Proves that a reader of the JSON finds the figures of the samples, to four decimals of a millisecond."""
     item = timed(one_way(), [2.00004, 2.00006, 7.0])
     values = item.to_dict()
     assert values["stages_ms"]["inference"] == [2.0, 2.0001, 7.0]
@@ -135,14 +135,14 @@ def test_figures_are_written_beside_the_samples():
 
 
 def test_what_is_drawn_again_does_not_trust_the_figures():
-    """Figures in the file that do not fit the samples are not believed."""
+    """Proves that figures in the file that do not fit the samples are not believed."""
     values = timed(one_way(), [2.0, 4.0, 6.0]).to_dict()
     values["latency"]["total"]["median_ms"] = 0.1
     assert Measured.from_dict(values).total.median_ms == 5.5
 
 
 def test_a_report_comes_back_equal(tmp_path):
-    """Every field, tuples included, is what it was, when its times have four decimals."""
+    """Proves that every field, tuples included, is what it was, when its times have four decimals."""
     report = rounded()
     assert read_back(report, tmp_path) == report
     assert read_report(tmp_path / REPORT) == report
@@ -163,20 +163,20 @@ def test_a_report_comes_back_equal(tmp_path):
     ],
 )
 def test_every_kind_of_report_comes_back(tmp_path, changes):
-    """Reports without labels, without Keras, stopped, invalid or with files left out come back equal."""
+    """Proves that reports without labels or Keras, stopped, invalid or with files left out come back equal."""
     report = replace(rounded(), **changes)
     assert read_back(report, tmp_path) == report
 
 
 def test_memory_that_was_not_reached_stays_unknown(tmp_path):
-    """None comes back as None, not as 0."""
+    """Proves that None comes back as None, not as 0."""
     report = a_report(replace(timed(one_way(), [2.0]), steady_mib=None, peak_mib=None))
     assert read_back(report, tmp_path).measured[0].steady_mib is None
 
 
 @given(st.sampled_from(ODD_TEXTS), st.sampled_from(ODD_TEXTS), st.text(max_size=20))
 def test_names_come_back_letter_by_letter(first, second, third):
-    """Labels, names and reasons with blanks, brackets and quotes are not touched by laying out the file."""
+    """Proves that blanks, brackets and quotes in names are not touched by laying out the file."""
     report = rounded()
     texts = {
         "bundle": first,
@@ -190,7 +190,7 @@ def test_names_come_back_letter_by_letter(first, second, third):
 
 
 def test_samples_lie_on_one_line():
-    """The file is read by people too: lists of numbers do not take a line for each."""
+    """Proves that the file is read by people too: lists of numbers do not take a line for each."""
     text = to_json(full_report())
     assert '"inference": [ ' in text
     assert len(text.splitlines()) < 400
@@ -199,22 +199,23 @@ def test_samples_lie_on_one_line():
 
 
 def test_a_number_that_json_does_not_know_is_not_written():
-    """NaN and infinity would make a file that strict readers refuse."""
+    """Proves that NaN and infinity, which strict readers refuse, are not written."""
     for bad in (math.nan, math.inf):
         with pytest.raises(ValueError, match="JSON compliant"):
             to_json(full_report(max_drop=bad))
 
 
 def test_it_fits_the_published_schema():
-    """What the builders of these tests make is what the schema says, so they test the real thing."""
-    schema = json.loads((DOCS / "benchmark-report.schema.json").read_text())
+    """Proves that what the builders of these tests make is what the schema says, so they test the real thing."""
+    schema = json.loads(next(DOCS.rglob("benchmark-report.schema.json")).read_text())
     jsonschema.Draft202012Validator(schema).validate(json.loads(to_json(rounded())))
 
 
 def test_the_report_in_the_documentation_can_be_read():
-    """The measured report that is published is one, and its figures are those of its samples."""
-    report = read_report(DOCS / "benchmark")
-    stored = json.loads((DOCS / "benchmark" / REPORT).read_text())["measured"]
+    """Proves that the measured report that is published is one, and its figures are those of its samples."""
+    path = next(DOCS.rglob(REPORT))
+    report = read_report(path)
+    stored = json.loads(path.read_text())["measured"]
     for item, values in zip(report.measured, stored, strict=True):
         assert item.total.median_ms == pytest.approx(values["latency"]["total"]["median_ms"], abs=1e-3)
         assert item.total.p95_ms == pytest.approx(values["latency"]["total"]["p95_ms"], abs=1e-3)
@@ -253,7 +254,7 @@ DAMAGE = [
 
 @pytest.mark.parametrize(("path", "value"), DAMAGE, ids=lambda part: str(part)[:40])
 def test_damage_is_told_with_the_file_and_what_to_do(tmp_path, path, value):
-    """Whatever is missing or of another kind is one clear error when the report is read, not a traceback later."""
+    """Proves that whatever is missing or of another kind is an error when it is read, not a traceback later."""
     file = tmp_path / "some.json"
     file.write_text(json.dumps(changed(path, value)))
     with pytest.raises(BenchmarkError, match=r"some\.json: damaged .* Measure again"):
@@ -262,7 +263,7 @@ def test_damage_is_told_with_the_file_and_what_to_do(tmp_path, path, value):
 
 @pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", None, 1.5, [1]])
 def test_an_unknown_version_is_named(version):
-    """A version that is not known is told before anything else is looked at."""
+    """Proves that a version that is not known is told before anything else is looked at."""
     with pytest.raises(BenchmarkError, match="schema version") as error:
         BenchmarkReport.from_dict({"schema_version": version})
     assert repr(version) in str(error.value)
@@ -270,7 +271,7 @@ def test_an_unknown_version_is_named(version):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"3", b"\xff\xfe", b'{"schema_version": 99}'])
 def test_what_is_no_report_is_one_line_with_its_name(tmp_path, content):
-    """Empty, cut, not an object, not UTF-8: each is an error that names the file."""
+    """Proves that what is empty, cut, no object or not UTF-8 is an error that names the file."""
     file = tmp_path / "report.json"
     file.write_bytes(content)
     with pytest.raises(BenchmarkError, match=r"report\.json: ") as error:
@@ -279,7 +280,7 @@ def test_what_is_no_report_is_one_line_with_its_name(tmp_path, content):
 
 
 def test_a_missing_report_says_how_to_make_one(tmp_path):
-    """A folder without a report and a path to nothing are named, with the command that writes one."""
+    """Proves that a folder without one and a path to nothing are named, with the command that writes one."""
     for path in (tmp_path, tmp_path / "none.json"):
         with pytest.raises(BenchmarkError, match="catdog-bench run") as error:
             read_report(path)
@@ -287,7 +288,7 @@ def test_a_missing_report_says_how_to_make_one(tmp_path):
 
 
 def test_answers_are_found_by_file_and_backend_whatever_the_threads():
-    """One entry serves all numbers of threads; another backend with the same file has its own."""
+    """Proves that one entry serves all numbers of threads; another backend with the same file has its own."""
     other = replace(answers("int8", wrong=5), **backend_field(answers("int8"), "tflite-runtime"))
     report = a_report(measured("int8", 2), accuracy=[answers("int8"), other])
     assert report.accuracy_of(one_way("int8", 1)).accuracy == 1
@@ -304,7 +305,7 @@ def backend_field(accuracy, name):
 
 
 def test_a_report_of_nothing_is_refused():
-    """Nothing measured, and a machine or pictures without what readers need, are refused when they are made."""
+    """Proves that nothing measured, and a machine or pictures without what readers need, are refused."""
     item = measured("int8", 2)
     with pytest.raises(ValueError, match="no configuration"):
         a_report()
@@ -314,7 +315,7 @@ def test_a_report_of_nothing_is_refused():
 
 
 def test_writing_changes_nothing():
-    """The report is the same after it has been written."""
+    """Proves that the report is the same after it has been written."""
     report = full_report()
     before = copy.deepcopy(report)
     to_json(report)

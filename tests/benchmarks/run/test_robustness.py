@@ -46,7 +46,7 @@ def smooth(side=64):
 
 
 def test_answers_are_counted(bench_bundle, coloured):
-    """Colours survive all but grey: both labels are right under every other distortion, and grey is one label."""
+    """Proves that colours survive all but grey: elsewhere both labels are right, and grey is one label."""
     told = []
     answers = measure_robustness(bench_bundle, coloured, report=lambda done, total: told.append((done, total)))
     assert [(a.distortion, a.group) for a in answers] == [(d, g) for d in DISTORTIONS for g in ("blue", "red")]
@@ -59,7 +59,7 @@ def test_answers_are_counted(bench_bundle, coloured):
 
 
 def test_fewer_pictures_are_classified_when_asked(bench_bundle, coloured):
-    """Four of ten: the groups of each distortion have four pictures together."""
+    """Proves that of ten pictures four are used, in all groups of each distortion together."""
     answers = measure_robustness(bench_bundle, coloured, pictures=4)
     counts = {}
     for answer in answers:
@@ -68,7 +68,7 @@ def test_fewer_pictures_are_classified_when_asked(bench_bundle, coloured):
 
 
 def test_unlabelled_pictures_are_an_error(bench_bundle, coloured, tmp_path):
-    """Pictures whose labels nobody knows are one line that says what is wanted and names the folder."""
+    """Proves that pictures whose labels nobody knows are one line that says what is wanted, with the folder."""
     (coloured / "red").rename(tmp_path / "other")
     with pytest.raises(BenchmarkError, match="its labels") as error:
         measure_robustness(bench_bundle, tmp_path / "other")
@@ -84,19 +84,19 @@ def counted(labels, targets, given):
 
 
 def test_right_sure_and_wrong_are_different_things():
-    """Of four cats: right and sure, right and unsure, wrong and sure, wrong and unsure."""
+    """Proves that of four cats all four mixtures of right or wrong and sure or unsure are told apart."""
     given = [("cat", True), ("cat", False), ("dog", True), ("dog", False)]
     assert counted(("cat", "dog"), [0, 0, 0, 0], given) == {"cat": (4, 2, 1, 1)}
 
 
 def test_each_label_has_its_own_counts():
-    """Cats are all right, the dog is taken for a cat; a label without a picture has no line."""
+    """Proves that cats are all right, the dog is taken for a cat; a label without a picture has no line."""
     found = counted(("cat", "dog", "fox"), [0, 1, 0], [("cat", True)] * 3)
     assert found == {"cat": (2, 2, 2, 0), "dog": (1, 0, 0, 1)}
 
 
 def test_all_but_neither_are_counted_together():
-    """Where a label means none of them, the others are counted as one group too."""
+    """Proves that where a label means none of them, the others are counted as one group too."""
     found = counted(
         ("cat", "dog", "neither"), [0, 1, 2, 2], [("cat", True), ("cat", True), ("neither", False), ("dog", True)]
     )
@@ -110,7 +110,7 @@ def test_all_but_neither_are_counted_together():
 
 @pytest.mark.parametrize("count", [0, 3, 10])
 def test_shares_have_their_intervals(count):
-    """Each share is followed by the ends of the interval that SciPy gives."""
+    """Proves that each share is followed by the ends of the interval that SciPy gives."""
     values = Answers("grey", "cat", 10, count, count, 10 - count).to_dict()
     interval = binomtest(count, 10).proportion_ci(method="wilson")
     assert values["right"] == pytest.approx([count / 10, interval.low, interval.high], abs=1e-12)
@@ -120,7 +120,7 @@ def test_shares_have_their_intervals(count):
 
 
 def test_the_table_has_a_row_for_each_group():
-    """Shares in per cent with one decimal, numbers with commas, and as many cells in every row."""
+    """Proves that shares have one decimal, numbers have commas, and every row has as many cells."""
     text = describe_answers(
         [Answers("as they are", "cat", 2000, 1990, 1980, 5), Answers("grey", "dog", 1, 0, 0, 1)]
     )
@@ -135,7 +135,7 @@ def test_the_table_has_a_row_for_each_group():
 @pytest.mark.parametrize("name", DISTORTIONS)
 @pytest.mark.parametrize("shape", [(20, 20, 3), (21, 33, 3), (2, 3, 3)])
 def test_distortions_keep_the_size_and_repeat(name, shape):
-    """Every distortion returns an RGB picture of the same size, the same each time, and leaves its input alone."""
+    """Proves that every distortion returns the same RGB picture of the same size and leaves its input alone."""
     pixels = noise(*shape)
     picture = Image.fromarray(pixels)
     first, again = (np.asarray(DISTORTIONS[name](picture)) for _ in range(2))
@@ -146,7 +146,7 @@ def test_distortions_keep_the_size_and_repeat(name, shape):
 
 @pytest.mark.parametrize("name", [name for name in DISTORTIONS if name != "as they are"])
 def test_distortions_change_something(name):
-    """None of them leaves a picture as it is, and no two do the same."""
+    """Proves that None of them leaves a picture as it is, and no two do the same."""
     pixels = noise(20, 20, 3)
     assert np.abs(distorted(name, pixels) - pixels).mean() > 1
     others = [distorted(other, pixels) for other in DISTORTIONS if other != name]
@@ -166,14 +166,14 @@ def test_distortions_change_something(name):
     ],
 )
 def test_distortions_do_what_they_say(name, expected):
-    """What a name says is what happens to the pixels, to within rounding."""
+    """Proves that what a name says is what happens to the pixels, to within rounding."""
     pixels = noise(16, 16, 3)
     np.testing.assert_allclose(distorted(name, pixels), expected(pixels.astype(float)), atol=1)
 
 
 @pytest.mark.parametrize(("name", "radius"), [("blur of 1 px", 1), ("blur of 2 px", 2)])
 def test_blurs_are_gaussian(name, radius):
-    """Against SciPy's filter of that standard deviation, away from the border."""
+    """Proves that they are SciPy's filter of that standard deviation, away from the border."""
     pixels = smooth() // 2 + noise(64, 64, 3) // 4
     expected = gaussian_filter(pixels.astype(float), (radius, radius, 0))
     difference = np.abs(distorted(name, pixels) - expected)[8:-8, 8:-8]
@@ -182,7 +182,7 @@ def test_blurs_are_gaussian(name, radius):
 
 
 def test_a_wider_blur_leaves_less():
-    """Noise keeps less of its spread under 2 px than under 1 px, and the mean brightness stays."""
+    """Proves that noise keeps less of its spread under 2 px than under 1 px, and the mean brightness stays."""
     pixels = noise(64, 64, 3)
     spread = [distorted(name, pixels).std() for name in ("as they are", "blur of 1 px", "blur of 2 px")]
     assert spread[0] > 2 * spread[1] > 3 * spread[2]
@@ -190,7 +190,7 @@ def test_a_wider_blur_leaves_less():
 
 
 def test_noise_has_the_spread_it_says_and_no_lean():
-    """On a grey of 128 the standard deviation is 25 levels, and the mean stays to within a level."""
+    """Proves that on a grey of 128 the standard deviation is 25 levels, and the mean stays to within a level."""
     grey = np.full((128, 128, 3), 128, np.uint8)
     change = distorted("noise of 25 levels", grey) - 128
     assert change.std() == pytest.approx(25, rel=0.03)
@@ -199,19 +199,19 @@ def test_noise_has_the_spread_it_says_and_no_lean():
 
 
 def test_noise_differs_from_picture_to_picture():
-    """Two pictures do not get the same noise, which one could learn."""
+    """Proves that two pictures do not get the same noise, which one could learn."""
     first, second = (distorted("noise of 25 levels", np.full((16, 16, 3), level)) - level for level in (100, 101))
     assert not np.array_equal(first, second)
 
 
 def test_noise_stays_within_black_and_white():
-    """Black gets lighter and white darker; nothing wraps round."""
+    """Proves that black gets lighter and white darker; nothing wraps round."""
     assert distorted("noise of 25 levels", np.zeros((64, 64, 3))).max() < 150
     assert distorted("noise of 25 levels", np.full((64, 64, 3), 255)).min() > 105
 
 
 def test_a_turn_by_45_degrees_is_anticlockwise_with_black_corners():
-    """A bright right edge ends in the right upper half; the corners, where nothing was, are black."""
+    """Proves that a bright right edge ends in the right upper half; the corners, where nothing was, are black."""
     pixels = np.full((64, 64, 3), 50)
     pixels[24:40, 50:] = 250
     turned = distorted("turned by 45 degrees", pixels)[..., 0]
@@ -222,7 +222,7 @@ def test_a_turn_by_45_degrees_is_anticlockwise_with_black_corners():
 
 
 def test_three_turns_of_15_are_about_one_of_45():
-    """The angles are in the same direction and add up, in the middle that all of them see."""
+    """Proves that the angles are in the same direction and add up, in the middle that all of them see."""
     pixels = smooth()
     thrice = pixels
     for _ in range(3):
@@ -232,7 +232,7 @@ def test_three_turns_of_15_are_about_one_of_45():
 
 
 def test_crops_look_at_their_part():
-    """The left upper crop shows the left upper corner, and the middle crop none of the border."""
+    """Proves that the left upper crop shows the left upper corner, and the middle crop none of the border."""
     pixels = np.zeros((20, 20, 3))
     pixels[:10, :10] = 200
     pixels[0, :] = pixels[-1, :] = 255
@@ -245,7 +245,7 @@ def test_crops_look_at_their_part():
     ("name", "start"), [("left upper 70 %", 0), ("middle 70 % of the side", 0.15), ("right lower 70 %", 0.3)]
 )
 def test_crops_are_enlarged_evenly(name, start):
-    """On a slope each pixel shows the place of the crop that it stands for."""
+    """Proves that on a slope each pixel shows the place of the crop that it stands for."""
     slope = np.broadcast_to(np.linspace(0, 250, 100)[None, :, None], (100, 100, 3))
     row = distorted(name, slope)[50, :, 0]
     expected = 250 * (start + 0.7 * (np.arange(100) + 0.5) / 100)
@@ -253,7 +253,7 @@ def test_crops_are_enlarged_evenly(name, start):
 
 
 def test_half_the_size_lies_in_the_middle_of_grey():
-    """The border is grey 128, and the middle shows the whole picture in small."""
+    """Proves that the border is grey 128, and the middle shows the whole picture in small."""
     pixels = np.zeros((64, 64, 3))
     pixels[:32] = 250
     small = distorted("half the size in grey", pixels)[..., 0]
@@ -263,7 +263,7 @@ def test_half_the_size_lies_in_the_middle_of_grey():
 
 
 def test_strong_compression_loses_detail_and_keeps_the_picture():
-    """A smooth picture stays near itself; noise loses a good part of its spread in colour."""
+    """Proves that a smooth picture stays near itself; noise loses a good part of its spread in colour."""
     assert np.abs(distorted("JPEG quality 10", smooth()) - smooth()).mean() < 10
     pixels = noise(64, 64, 3)
     colour = [
@@ -274,7 +274,7 @@ def test_strong_compression_loses_detail_and_keeps_the_picture():
 
 
 def test_brightness_is_of_light_and_not_of_contrast():
-    """Black stays black, and no channel is favoured."""
+    """Proves that black stays black, and no channel is favoured."""
     assert distorted("1.8 times as bright", np.zeros((4, 4, 3))).max() == 0
     colour = np.broadcast_to([100, 50, 10], (4, 4, 3))
     np.testing.assert_allclose(distorted("0.4 times as bright", colour)[0, 0], [40, 20, 4], atol=1)

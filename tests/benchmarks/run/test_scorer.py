@@ -26,13 +26,13 @@ def pixels(tmp_path):
 
 
 def test_it_says_how_many_rows_there_are(float_bundle, pixels):
-    """Its first line is the number of pictures in the file."""
+    """Proves that its first line is the number of pictures in the file."""
     with Process(MODULE, float_bundle, "float32", "litert", pixels) as scorer:
         assert scorer.ready == 7
 
 
 def test_rows_are_scored_from_start_to_stop(float_bundle, pixels):
-    """`2 5` are the rows 2, 3 and 4, with the scores that the classifier gives, and any row may be asked again."""
+    """Proves that `2 5` are the rows 2, 3 and 4, with the classifier's scores, and may be asked again."""
     classifier = Classifier.open(float_bundle, "litert", precision="float32", threads=1)
     expected = np.array([classifier.scores(picture) for picture in np.load(pixels)])
     assert expected[0, 1] > 0.99 > 0.01 > expected[-1, 1]  # red first, blue last
@@ -43,7 +43,7 @@ def test_rows_are_scored_from_start_to_stop(float_bundle, pixels):
 
 
 def test_beyond_the_end_there_is_nothing(float_bundle, pixels):
-    """Rows that are not there are left out, and none at all is an empty list."""
+    """Proves that rows that are not there are left out, and none at all is an empty list."""
     with Process(MODULE, float_bundle, "float32", "litert", pixels) as scorer:
         assert len(scorer.ask("5 100")) == 2
         assert scorer.ask("7 9") == []
@@ -51,7 +51,7 @@ def test_beyond_the_end_there_is_nothing(float_bundle, pixels):
 
 
 def test_scores_of_a_picture_are_shares(float_bundle, pixels):
-    """Each row has a score for each label, and they sum to one."""
+    """Proves that each row has a score for each label, and they sum to one."""
     with Process(MODULE, float_bundle, "float32", "litert", pixels) as scorer:
         scores = np.array(scorer.ask("0 7"))
     assert scores.shape == (7, 2)
@@ -63,13 +63,13 @@ def test_scores_of_a_picture_are_shares(float_bundle, pixels):
     [("int8", "litert", "int8"), ("float32", "onnxruntime", "onnxruntime"), ("float32", "tensorrt", "tensorrt")],
 )
 def test_a_file_that_is_not_there_is_told_in_one_line(float_bundle, pixels, precision, backend, words):
-    """What cannot be opened is the error, whole, and names what was asked for."""
+    """Proves that what cannot be opened is the error, whole, and names what was asked for."""
     with pytest.raises(BenchmarkError, match=words):
         Process(MODULE, float_bundle, precision, backend, pixels)
 
 
 def test_an_error_of_several_lines_becomes_one(tmp_path, pixels):
-    """Only the last line reaches whoever asks, so the message is on one, though the folder's name has a break."""
+    """Proves that a message whose folder has a line break is on one line, all of which reaches the parent."""
     folder = tmp_path / "no\nbundle"
     folder.mkdir()
     done = subprocess.run(
@@ -82,7 +82,7 @@ def test_an_error_of_several_lines_becomes_one(tmp_path, pixels):
 
 
 def test_it_answers_lines_and_ends_with_its_input(float_bundle, pixels):
-    """Run by hand it writes one line when it is ready and one for each question, and leaves with 0."""
+    """Proves that run by hand it writes one line when it is ready and one for each question, and leaves with 0."""
     command = [sys.executable, "-m", MODULE, float_bundle, "float32", "litert", pixels]
     done = subprocess.run(command, input="0 1\n1 2\n", capture_output=True, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -43,7 +43,7 @@ def kill(process):
 
 
 def test_figures_of_known_times():
-    """1 to 101 ms: median and mean 51, percentiles by their own number, the spread of a uniform sample."""
+    """Proves that 1 to 101 ms have median and mean 51, percentiles by their number, and a uniform spread."""
     stats = describe(np.arange(1.0, 102.0))
     assert (stats.count, stats.median_ms, stats.mean_ms) == (101, 51, 51)
     assert (stats.p90_ms, stats.p95_ms, stats.p99_ms) == (91, 96, 100)
@@ -51,7 +51,7 @@ def test_figures_of_known_times():
 
 
 def test_figures_worked_out_by_hand():
-    """Of 2, 4, 4, 10: median 4, mean 5, sum of squares 36 over 3; percentiles lie between the last two."""
+    """Proves that 2, 4, 4 and 10 have median 4 and mean 5, and percentiles between the last two."""
     stats = describe([10, 4, 2, 4])
     assert (stats.median_ms, stats.mean_ms) == (4, 5)
     assert stats.standard_deviation_ms == pytest.approx(math.sqrt(12))
@@ -61,13 +61,13 @@ def test_figures_worked_out_by_hand():
 
 
 def test_a_single_time_has_no_spread():
-    """One time alone is its own median, percentile and interval."""
+    """Proves that one time alone is its own median, percentile and interval."""
     assert describe([7.0]) == LatencyStats(1, 7, (7, 7), 7, 7, 7, 7, 0)
 
 
 @given(TIMES)
 def test_figures_keep_their_order(times):
-    """Whatever the times, the interval holds the median, and percentiles rise to the largest."""
+    """Proves that whatever the times, the interval holds the median, and percentiles rise to the largest."""
     stats = describe(times)
     low, high = stats.median_interval_ms
     assert min(times) <= low <= stats.median_ms <= high <= max(times)
@@ -78,7 +78,7 @@ def test_figures_keep_their_order(times):
 
 @given(TIMES, st.randoms(use_true_random=False), st.sampled_from([0.5, 2.0, 1024.0]))
 def test_figures_do_not_depend_on_order_and_scale_with_the_unit(times, random, factor):
-    """The same times in another order give the same figures; seconds instead give the same times a factor."""
+    """Proves that the same times in another order give the same figures, and another unit the same factor."""
     mixed = random.sample(times, len(times))
     assert median_interval(mixed) == median_interval(times)
     stats, scaled = describe(times), describe(np.array(mixed) * factor)
@@ -89,7 +89,7 @@ def test_figures_do_not_depend_on_order_and_scale_with_the_unit(times, random, f
 
 @pytest.mark.parametrize("count", [6, 7, 20, 21, 100, 200, 501])
 def test_the_interval_of_the_median_has_no_place_to_spare(count):
-    """By counting coin tosses, each tail holds at most 2.5 %, and would hold more with one value less."""
+    """Proves that each tail, counted in coin tosses, holds at most 2.5 %, and more with one value less."""
     low, high = (int(end) for end in median_interval(np.arange(count)))
     assert low == count - 1 - high  # as many values below as above
 
@@ -102,14 +102,14 @@ def test_the_interval_of_the_median_has_no_place_to_spare(count):
 
 @pytest.mark.parametrize("count", range(1, 6))
 def test_few_times_span_their_own_interval(count):
-    """Fewer than six values cannot give 95 %: the interval is all of them."""
+    """Proves that fewer than six values cannot give 95 %: the interval is all of them."""
     values = np.arange(1.0, count + 1)
     assert median_interval(values) == (1.0, count)
 
 
 @pytest.mark.parametrize("count", [10, 60])
 def test_the_interval_covers_the_true_median(count):
-    """Over 2,000 samples of a skewed distribution it holds the true median in at least 95 of 100."""
+    """Proves that over 2,000 skewed samples it holds the true median in at least 95 of 100."""
     samples = np.random.default_rng(0).exponential(1.0, (2000, count))
     ends = np.array([median_interval(sample) for sample in samples])
     covered = int(((ends[:, 0] <= np.log(2)) & (np.log(2) <= ends[:, 1])).sum())
@@ -118,7 +118,7 @@ def test_the_interval_covers_the_true_median(count):
 
 
 def test_stats_are_a_json_object():
-    """Every figure has its key, and the interval two ends."""
+    """Proves that every figure has its key, and the interval two ends."""
     values = json.loads(json.dumps(describe([1, 2, 3]).to_dict()))
     assert values["count"] == 3
     assert values["median_interval_ms"] == [1, 3]
@@ -126,7 +126,7 @@ def test_stats_are_a_json_object():
 
 
 def test_a_ratio_is_of_pairs_and_not_of_medians():
-    """Ratios 1/2, 2 and 4 have the median 2, where the medians of both sides would say 1."""
+    """Proves that ratios 1/2, 2 and 4 have the median 2, where the medians of both sides would say 1."""
     ratio = paired_ratio([1, 4, 8], [2, 2, 2])
     assert ratio == Ratio(2.0, (0.5, 4.0))
     swapped = paired_ratio([1, 2, 9], [3, 1, 2])
@@ -135,14 +135,14 @@ def test_a_ratio_is_of_pairs_and_not_of_medians():
 
 
 def test_a_ratio_is_not_fooled_by_what_disturbs_both():
-    """Times that wander by a factor of ten give a ratio of two without any doubt, because both wander together."""
+    """Proves that times that wander by a factor of ten, both alike, give a ratio of two without any doubt."""
     wander = np.random.default_rng(0).uniform(1, 10, 50)
     assert paired_ratio(2 * wander, wander) == Ratio(2.0, (2.0, 2.0))
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.1, 100)), min_size=1, max_size=41))
 def test_a_ratio_turned_round_is_its_inverse(pairs):
-    """Second against first has the inverse interval, ends changed; of odd counts the inverse value too."""
+    """Proves that second against first has the inverse interval, and of odd counts the inverse value too."""
     first, second = zip(*pairs, strict=True)
     there, back = paired_ratio(first, second), paired_ratio(second, first)
     assert back.interval[0] == pytest.approx(1 / there.interval[1])
@@ -152,13 +152,13 @@ def test_a_ratio_turned_round_is_its_inverse(pairs):
 
 
 def test_sides_of_different_length_are_not_compared():
-    """Pairs need as many times on either side."""
+    """Proves that pairs need as many times on either side."""
     with pytest.raises(ValueError, match="shapes"):
         paired_ratio([1, 2, 3], [1, 2])
 
 
 def test_every_task_runs_once_a_round_in_changing_order():
-    """Warm-up rounds run and are dropped, results come by name, and each order occurs."""
+    """Proves that warm-up rounds run and are dropped, results come by name, and each order occurs."""
     ran = []
     tasks = {name: lambda name=name: ran.append(name) or name.upper() for name in "abc"}
     rounds = list(take_turns(tasks, rounds=40, warm_up=2))
@@ -170,7 +170,7 @@ def test_every_task_runs_once_a_round_in_changing_order():
 
 
 def test_each_place_in_the_turn_is_as_frequent():
-    """Over many rounds no task runs first more often than by chance."""
+    """Proves that over many rounds no task runs first more often than by chance."""
     firsts = []
     seen = []
     tasks = {name: lambda name=name: seen.append(name) for name in "ab"}
@@ -180,7 +180,7 @@ def test_each_place_in_the_turn_is_as_frequent():
 
 
 def test_turns_are_lazy_and_the_pause_comes_before_each_task():
-    """A round runs when it is asked for, and lasts at least its pauses."""
+    """Proves that a round runs when it is asked for, and lasts at least its pauses."""
     ran = []
     turns = take_turns({"a": lambda: ran.append(1), "b": lambda: ran.append(1)}, rounds=3, settle_s=0.01)
     assert ran == []
@@ -191,13 +191,13 @@ def test_turns_are_lazy_and_the_pause_comes_before_each_task():
 
 
 def test_no_task_and_no_round_are_nothing():
-    """Without tasks a round is empty, and of no rounds there is none."""
+    """Proves that without tasks a round is empty, and of no rounds there is none."""
     assert list(take_turns({}, rounds=2)) == [{}, {}]
     assert list(take_turns({"a": lambda: 1}, rounds=0, warm_up=3)) == []
 
 
 def test_interleaved_times_are_in_milliseconds_and_told():
-    """A task that sleeps for 5 ms takes 5 to 100; every round is reported; warm-up is not in the times."""
+    """Proves that 5 ms of sleep take 5 to 100, that rounds are reported, and that warm-up is not in the times."""
     told = []
     times = interleave(
         {"sleeps": lambda: time.sleep(0.005), "does nothing": lambda: None},
@@ -212,32 +212,32 @@ def test_interleaved_times_are_in_milliseconds_and_told():
 
 
 def test_clock_times_each_run_anew():
-    """Every call runs the task again and returns its own milliseconds."""
+    """Proves that every call runs the task again and returns its own milliseconds."""
     pauses = iter([0.02, 0.0])
     run = clock(lambda: time.sleep(next(pauses)))
     assert run() >= 20 > run()
 
 
 def test_a_process_is_another_one_and_answers_in_order(echo):
-    """It has its own number, says when it was ready, and each line gets its answer."""
+    """Proves that it has its own number, says when it was ready, and each line gets its answer."""
     assert echo.ready not in (os.getpid(), os.getppid())
     assert 1 < echo.start_ms < 60_000
     assert [echo.ask(line) for line in ("one", "two", "Käse")] == ["one", "two", "Käse"]
 
 
 def test_a_process_does_not_hear_the_ctrl_c_of_the_terminal(echo):
-    """It has a session of its own, so that the parent decides when it ends."""
+    """Proves that it has a session of its own, so that the parent decides when it ends."""
     assert os.getsid(echo.ready) != os.getsid(0)
 
 
 def test_last_words_are_the_error(echo):
-    """When it ends, its last line on standard error is the message."""
+    """Proves that when it ends, its last line on standard error is the message."""
     with pytest.raises(BenchmarkError, match=r"^last words$"):
         echo.ask("die")
 
 
 def test_a_killed_process_is_told_and_its_end_is_quiet(echo):
-    """Killed between two questions, it is an error that names the signal, and closing it raises nothing."""
+    """Proves that a process killed between two questions is an error with its signal and closes quietly."""
     kill(echo)
     for _ in range(2):
         with pytest.raises(BenchmarkError, match="signal 9"):
@@ -247,7 +247,7 @@ def test_a_killed_process_is_told_and_its_end_is_quiet(echo):
 
 
 def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next(echo):
-    """After a Ctrl-C in the middle of a question, the next question gets its own answer."""
+    """Proves that after a Ctrl-C in the middle of a question the next question gets its own answer."""
 
     def stop(*_):
         raise KeyboardInterrupt
@@ -264,7 +264,7 @@ def test_an_answer_that_nobody_waited_for_is_not_taken_for_the_next(echo):
 
 
 def test_a_module_that_cannot_start_is_told():
-    """One that is not there, and one that ends at once, each give their reason."""
+    """Proves that one that is not there, and one that ends at once, each give their reason."""
     with pytest.raises(BenchmarkError, match="No module named"):
         Process("benchmarks.no_such_module")
     with pytest.raises(BenchmarkError, match="exit code 3"):
@@ -272,7 +272,7 @@ def test_a_module_that_cannot_start_is_told():
 
 
 def test_closing_ends_the_process():
-    """After the block it is gone, and the time that it took counts among this process's children."""
+    """Proves that after the block it is gone, and the time that it took counts among this process's children."""
     before = os.times()
     with Process(ECHO) as process:
         number = process.ready

@@ -21,7 +21,7 @@ def faults(items=STEADY, before=BEFORE, **after):
 
 
 def test_a_quiet_run_is_valid():
-    """Time that the benchmark itself took is nobody's fault."""
+    """Proves that time that the benchmark itself took is nobody's fault."""
     assert faults() == ()
 
 
@@ -36,49 +36,49 @@ def test_a_quiet_run_is_valid():
     ],
 )
 def test_each_disturbance_is_one_reason(change, words):
-    """Throttling, other programs and other virtual machines are each told with their size."""
+    """Proves that throttling, other programs and other virtual machines are each told with their size."""
     (fault,) = faults(**change)
     assert words in fault
 
 
 def test_disturbances_add_up():
-    """Three at once are three reasons."""
+    """Proves that three at once are three reasons."""
     assert len(faults(throttle_count=1, own_s=30.0, throttled_now=("throttled",))) == 3
 
 
 def test_what_held_the_board_back_is_named_once_and_in_order():
-    """The same reason before, after and since the start is one word; others stand beside it."""
+    """Proves that the same reason before, after and since the start is one word; others stand beside it."""
     before = replace(BEFORE, throttled_now=("under-voltage",))
     (fault,) = faults(before=before, throttled_now=("under-voltage",), throttled_since_start=("frequency capped",))
     assert fault.endswith("frequency capped, under-voltage")
 
 
 def test_what_held_the_board_back_long_ago_is_no_fault():
-    """A flag that was up before the run began says nothing of the run; a count that stood still neither."""
+    """Proves that a flag that was up before says nothing of the run, nor does a count that stood still."""
     before = replace(BEFORE, throttled_since_start=("throttled",), throttle_count=3)
     assert faults(before=before, throttled_since_start=("throttled",), throttle_count=3) == ()
 
 
 def test_a_counter_that_began_anew_is_no_fault():
-    """A count lower than before, as after a hot-plugged core, is not told as negative throttling."""
+    """Proves that a count lower than before, as of a core that went, is not told as negative throttling."""
     assert faults(before=replace(BEFORE, throttle_count=9), throttle_count=2) == ()
 
 
 @pytest.mark.parametrize("key", ["throttle_count", "processor_s"])
 def test_what_the_system_does_not_tell_is_no_fault(key):
-    """A figure that is missing before or after is not compared."""
+    """Proves that a figure that is missing before or after is not compared."""
     assert faults(**{key: None}) == ()
     assert faults(before=replace(BEFORE, **{key: None})) == ()
 
 
 def test_no_time_passed_is_no_fault():
-    """Two states of the same moment have no shares."""
+    """Proves that two states of the same moment have no shares."""
     assert find_faults(BEFORE, BEFORE, STEADY) == ()
 
 
 @given(st.floats(0, 50))
 def test_others_may_take_a_tenth(seconds):
-    """Of 100 s exactly those runs are invalid in which others took more than 10 s."""
+    """Proves that of 100 s exactly those runs are invalid in which others took more than 10 s."""
     found = faults(own_s=BEFORE.own_s + 50 - seconds)
     if abs(seconds - 100 * MOST_BY_OTHERS) > 1e-6:
         assert bool(found) == (seconds > 100 * MOST_BY_OTHERS)
@@ -86,7 +86,7 @@ def test_others_may_take_a_tenth(seconds):
 
 @given(st.floats(0, 50))
 def test_other_machines_may_take_a_twentieth(seconds):
-    """Of 100 s exactly those runs are invalid of which more than 5 s were stolen."""
+    """Proves that of 100 s exactly those runs are invalid of which more than 5 s were stolen."""
     found = faults(processor_s=(1100.0, 350.0, 5.0 + seconds))
     if abs(seconds - 100 * MOST_STOLEN) > 1e-6:
         assert bool(found) == (seconds > 100 * MOST_STOLEN)
@@ -94,20 +94,20 @@ def test_other_machines_may_take_a_twentieth(seconds):
 
 @pytest.mark.parametrize("rounds", [1, 3])
 def test_too_few_rounds(rounds):
-    """Under four rounds have no two halves to compare; nothing measured has none either."""
+    """Proves that fewer than four rounds, and none at all, have no two halves to compare."""
     assert len(faults([timed(one_way(), [4.0] * rounds)])) == 1
     assert "too few" in faults([timed(one_way(), [4.0] * rounds)])[0]
     assert "too few" in faults(())[0]
 
 
 def test_four_rounds_that_agree_are_enough():
-    """From four rounds on it is the times that decide."""
+    """Proves that from four rounds on it is the times that decide."""
     assert faults([timed(one_way(), [4.0] * 4)]) == ()
 
 
 @pytest.mark.parametrize(("spread", "valid"), [(0.09, True), (0.11, False)])
 def test_an_unsure_median_is_a_fault(spread, valid):
-    """Half the width of the interval may be a tenth of the median: here times lie at either end of it."""
+    """Proves that half the width of the interval may be a tenth of the median; times lie at its ends here."""
     total = 10.0
     ends = [total * (1 - spread) - 1.5, total * (1 + spread) - 1.5]
     what = timed(one_way(), [ends[0]] * 20 + [ends[1]] * 20)
@@ -126,7 +126,7 @@ def turning(first, second, rounds=20):
 
 
 def test_an_order_that_turns_over_is_a_fault():
-    """The fastest was surely faster than another in one half and surely slower in the other: both are named."""
+    """Proves that a file surely slower in one half and surely faster in the other is named, with the fastest."""
     fastest, other = timed(one_way("int8"), turning(4, 4)), timed(one_way("float32"), turning(4.2, 3.8))
     (fault,) = faults([fastest, other])
     assert "`model.int8.tflite`" in fault
@@ -136,13 +136,13 @@ def test_an_order_that_turns_over_is_a_fault():
 
 
 def test_only_the_fastest_is_held_against_others():
-    """Two slow files that change places do not matter to what is shipped."""
+    """Proves that two slow files that change places do not matter to what is shipped."""
     slow = [timed(one_way("float16"), turning(8, 8)), timed(one_way("float32"), turning(8.2, 7.8))]
     assert faults([timed(one_way("int8"), turning(4, 4)), *slow]) == ()
 
 
 def test_an_order_that_is_unsure_is_no_contradiction():
-    """Surely faster in one half and about as fast in the other is no fault."""
+    """Proves that surely faster in one half and about as fast in the other is no fault."""
     fastest = timed(one_way("int8"), turning(4, 4))
     wander = np.random.default_rng(1).uniform(0.97, 1.03, 10)
     other = timed(one_way("float32"), [*([4.2] * 10), *(4 * wander)])
@@ -150,7 +150,7 @@ def test_an_order_that_is_unsure_is_no_contradiction():
 
 
 def test_every_sentence_is_one_line():
-    """Reasons become one line each of Markdown and of standard error."""
+    """Proves that reasons become one line each of Markdown and of standard error."""
     wild = timed(one_way(), [2.0, 40.0] * 20)
     found = faults([wild], throttle_count=1, own_s=0.0, throttled_now=("throttled",))
     assert len(found) == 4

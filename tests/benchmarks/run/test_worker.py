@@ -34,14 +34,14 @@ def ask(process, path):
 
 
 def test_the_start_is_told_in_parts(worker):
-    """Loading and the first inference are parts of the time from the start of the process to its first line."""
+    """Proves that loading and the first inference are parts of the time from the start to the first line."""
     parts = [worker.ready["load_ms"], worker.ready["first_inference_ms"]]
     assert min(parts) > 0
     assert sum(parts) < worker.start_ms
 
 
 def test_a_picture_has_three_times(worker, picture):
-    """Milliseconds to decode, preprocess and infer, each time anew."""
+    """Proves that an answer is the milliseconds to decode, preprocess and infer, each time anew."""
     for _ in range(3):
         times = ask(worker, picture)
         assert len(times) == 3
@@ -49,7 +49,7 @@ def test_a_picture_has_three_times(worker, picture):
 
 
 def test_the_first_time_is_that_of_decoding(worker, tmp_path, picture):
-    """A picture with twenty times the pixels takes longer to decode, many times over, and as long to infer."""
+    """Proves that a picture with twenty times the pixels takes longer to decode, many times over."""
     large = tmp_path / "large.png"
     Image.effect_noise((3000, 2000), 60).convert("RGB").save(large, compress_level=1)
     small = [ask(worker, picture) for _ in range(5)]
@@ -60,7 +60,7 @@ def test_the_first_time_is_that_of_decoding(worker, tmp_path, picture):
 
 @on_linux
 def test_memory_is_that_of_the_worker(worker):
-    """Steady and peak in MiB, as the kernel says of that process and not of this one."""
+    """Proves that steady and peak are in MiB, as the kernel says of that process and not of this one."""
     memory = worker.ask("memory")
     assert memory.keys() == {"steady_mib", "peak_mib"}
     assert 10 < memory["steady_mib"] <= memory["peak_mib"] < 400
@@ -73,7 +73,7 @@ def test_memory_is_that_of_the_worker(worker):
     "name", ["a b.png", "a\nb.png", '"quoted".png', "memory", "ä.png", "\\.png", os.fsdecode(b"\xe4\xff.png")]
 )
 def test_pictures_of_any_name_are_classified(worker, tmp_path, picture, name):
-    """Line breaks, quotes, bytes that are not UTF-8, and a picture that is called like the other question."""
+    """Proves that line breaks, quotes, other letters and the name of the other question do no harm."""
     odd = tmp_path / name
     picture.rename(odd)
     assert len(ask(worker, odd)) == 3
@@ -81,7 +81,7 @@ def test_pictures_of_any_name_are_classified(worker, tmp_path, picture, name):
 
 
 def test_a_relative_name_like_a_question_is_a_picture(float_bundle, tmp_path, picture, monkeypatch):
-    """`memory` in JSON's quotes is a file, and without them the question for memory."""
+    """Proves that `memory` in JSON's quotes is a file, and without them the question for memory."""
     picture.rename(tmp_path / "memory")
     monkeypatch.chdir(tmp_path)
     with monkeypatch.context() as context:
@@ -91,7 +91,7 @@ def test_a_relative_name_like_a_question_is_a_picture(float_bundle, tmp_path, pi
 
 
 def test_a_picture_that_is_gone_is_its_last_words(worker, tmp_path):
-    """A picture that cannot be read in the middle of a run ends the worker with a message that names it."""
+    """Proves that a picture that cannot be read ends the worker with a message that names it."""
     with pytest.raises(BenchmarkError, match=r"gone\.png"):
         ask(worker, tmp_path / "gone.png")
 
@@ -101,13 +101,13 @@ def test_a_picture_that_is_gone_is_its_last_words(worker, tmp_path):
     [("int8", "litert", "int8"), ("float32", "onnxruntime", "onnxruntime")],
 )
 def test_a_file_that_cannot_be_opened_is_told(float_bundle, picture, precision, backend, words):
-    """What the bundle does not have is told before anything is timed."""
+    """Proves that what the bundle does not have is told before anything is timed."""
     with pytest.raises(BenchmarkError, match=words):
         Process(MODULE, float_bundle, precision, backend, 1, picture)
 
 
 def test_a_backend_that_is_not_installed_is_told(float_bundle, picture):
-    """Its library is named."""
+    """Proves that its library is named."""
     pytest.importorskip("ai_edge_litert")
     try:
         import tflite_runtime  # noqa: F401
@@ -117,7 +117,7 @@ def test_a_backend_that_is_not_installed_is_told(float_bundle, picture):
 
 
 def test_it_imports_what_a_device_imports(float_bundle, picture):
-    """Nothing that draws, trains or counts is loaded beside the model, so that its memory is a device's."""
+    """Proves that nothing that draws, trains or counts is loaded, so that its memory is a device's."""
     code = (
         f"import sys, {MODULE} as worker\n"
         f"worker.main({str(float_bundle)!r}, 'float32', 'litert', '1', {str(picture)!r})\n"
