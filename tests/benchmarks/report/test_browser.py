@@ -83,7 +83,7 @@ def test_no_errors_and_no_network(page):
 
 
 def test_a_bundle_from_somebody_else_runs_nothing(tmp_path):
-    """Proves that a script in the names of bundle, label and picture is only read, and that the page looks whole."""
+    """Proves that a script in the names of bundle, label and picture is read and not run."""
     pytest.importorskip("selenium")
     script = "<script>document.title = 'mine'</script>"
     report = full_report(bundle=script, labels=(script, "dog"), disagreements=(odd(script, script),))

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import signal
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from benchmarks.run.progress import Progress
 from benchmarks.run.record import BenchmarkReport, to_json
 from edge_runtime.bundle import Precision
 from edge_runtime.errors import BundleError
-from tests.benchmarks.conftest import add_keras_scores, pictures_of, write_bench_bundle
+from tests.benchmarks.conftest import add_keras_scores, pictures_of, write_bench_bundle, write_pictures
 from tests.benchmarks.records import measured, one_way, timed
 
 PLAN = Plan(rounds=10, threads=(1,))
@@ -46,20 +48,46 @@ def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.fixture(autouse=True)
-def few_starts(monkeypatch):
-    """Start each process twice where starts are not what a test is about."""
-    monkeypatch.setattr(latency, "STARTED", 2)
-    monkeypatch.setattr(benchmark, "STARTED", 2)
+@pytest.fixture(autouse=True, scope="module")
+def few_starts():
+    """Start each process twice; how often is not what these tests are about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "STARTED", 2)
+        patch.setattr(benchmark, "STARTED", 2)
+        yield
 
 
-def test_a_finished_run(bench_bundle, pictures):
-    """Proves that every file is timed and scored, phases come in order to their end, and the report is written."""
-    add_keras_scores(bench_bundle, pictures)
+class Finished(NamedTuple):
+    """A run that came to its end: its report, what it told, its bundle and its pictures."""
+
+    report: BenchmarkReport
+    progress: Watched
+    bundle: Path
+    pictures: Path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, few_starts, tflite_float32, tflite_int8):
+    """A run of two files that an export has judged, on test pictures of which two have odd names."""
+    folder = tmp_path_factory.mktemp("finished")
+    bundle = write_bench_bundle(folder / "bundle", {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8})
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    for file, (state, max_drop) in zip(manifest["files"], (("passed", 0.03), ("failed", 0.02)), strict=True):
+        file["drift"] = {"gate": {"state": state, "max_drop": max_drop, "pictures_needed": 0}}
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    pictures = write_pictures(folder / "pictures")
+    add_keras_scores(bundle, pictures)
+    for path, name in zip(
+        sorted((pictures / "red").iterdir()), ("a\nb.png", os.fsdecode(b"\xe4.png")), strict=False
+    ):
+        path.rename(path.with_name(name))
     progress = Watched()
-    before = signal.getsignal(signal.SIGINT)
-    report = run_benchmark(bench_bundle, pictures, PLAN, progress)
-    assert signal.getsignal(signal.SIGINT) is before
+    return Finished(run_benchmark(bundle, pictures, PLAN, progress), progress, bundle, pictures)
+
+
+def test_a_finished_run(finished):
+    """Proves that every file is timed and scored, and that pictures of any name go all the way."""
+    report = finished.report
     assert report.complete
     assert (report.rounds, report.bundle, report.labels) == (10, "bundle", ("blue", "red"))
     assert [item.rounds for item in report.measured] == [10, 10]
@@ -68,22 +96,43 @@ def test_a_finished_run(bench_bundle, pictures):
     assert all(item.drift["pictures"] == 12 for item in report.accuracy)
     assert report.disagreements == ()
     assert report.left_out == ()
-    assert list(dict.fromkeys(phase for phase, *_ in progress.told)) == list(PHASES)
+
+
+def test_a_finished_run_can_be_written(finished):
+    """Proves that the report is JSON, and reads back as the same but for the decimals of times."""
+    report = BenchmarkReport.from_dict(json.loads(to_json(finished.report)))
+    assert report.pictures == finished.report.pictures
+    assert report.accuracy == finished.report.accuracy
+    assert to_json(report) == to_json(BenchmarkReport.from_dict(json.loads(to_json(report))))
+
+
+def test_phases_come_in_order_to_their_end(finished):
+    """Proves that each phase is told from its beginning to its last step, and that each has its expected time."""
+    told = finished.progress.told
+    assert list(dict.fromkeys(phase for phase, *_ in told)) == list(PHASES)
     for phase in ("finding pictures", "reading pictures", "timing", "scoring"):
-        *_, (_, done, total) = (step for step in progress.told if step[0] == phase)
+        *_, (_, done, total) = (step for step in told if step[0] == phase)
         assert done == total
-    assert all(seconds > 0 for seconds in progress.expected.values())
-    assert BenchmarkReport.from_dict(json.loads(to_json(report))).bundle == "bundle"
+    assert finished.progress.expected.keys() == {"starting", "timing", "scoring"}
+    assert all(seconds > 0 for seconds in finished.progress.expected.values())
 
 
-def test_the_pictures_of_a_run_are_described(float_bundle, pictures):
+def test_the_pictures_of_a_run_are_described(finished):
     """Proves that number, source and labels are told, and hashes of all and of those that were timed."""
-    found = run_benchmark(float_bundle, pictures, PLAN, Watched()).pictures
-    expected = pictures_of(pictures, float_bundle)
-    assert (found["count"], found["with_keras_scores"]) == (12, False)
+    found = finished.report.pictures
+    expected = pictures_of(finished.pictures, finished.bundle)
+    assert (found["count"], found["with_keras_scores"]) == (12, True)
     assert found["targets"] == expected.targets.tolist()
     assert found["sha256"] == expected.digest
     assert found["timed_sha256"] == expected.keep(np.arange(10)).digest
+
+
+def test_the_gates_of_the_export_travel_with_the_report(finished):
+    """Proves that each file's verdict is there, and the smallest drop that any of them allowed judges here too."""
+    report = finished.report
+    assert report.manifest_gates == {"model.float32.tflite": "passed", "model.int8.tflite": "failed"}
+    assert report.max_drop == 0.02
+    assert {item.gate["max_drop"] for item in report.accuracy} == {0.02}
 
 
 def test_fewer_pictures_than_rounds_are_timed_again(float_bundle, pictures):
@@ -151,31 +200,6 @@ def test_what_cannot_be_measured_is_told_before_anything_starts(float_bundle, pi
         run_benchmark(tmp_path / "nothing", pictures, PLAN, Watched())
     with pytest.raises(BenchmarkError, match="nothing"):
         run_benchmark(float_bundle, tmp_path / "nothing", PLAN, Watched())
-
-
-def test_pictures_of_odd_names_go_all_the_way(float_bundle, pictures):
-    """Proves that a name with a line break and one that is not UTF-8 are timed and scored like any other."""
-    for path, name in zip(
-        sorted((pictures / "red").iterdir()), ("a\nb.png", os.fsdecode(b"\xe4.png")), strict=False
-    ):
-        path.rename(path.with_name(name))
-    report = run_benchmark(float_bundle, pictures, PLAN, Watched())
-    assert report.complete
-    assert (report.pictures["count"], report.accuracy[0].accuracy) == (12, 1)
-
-
-def test_the_gates_of_the_export_travel_with_the_report(tmp_path, tflite_float32, tflite_int8, pictures):
-    """Proves that each file's verdict is there, and the smallest drop that any of them allowed judges here too."""
-    bundle = write_bench_bundle(tmp_path / "b", {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8})
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    for file, (state, max_drop) in zip(manifest["files"], (("passed", 0.03), ("failed", 0.02)), strict=True):
-        file["drift"] = {"gate": {"state": state, "max_drop": max_drop, "pictures_needed": 0}}
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
-    add_keras_scores(bundle, pictures)
-    report = run_benchmark(bundle, pictures, PLAN, Watched())
-    assert report.manifest_gates == {"model.float32.tflite": "passed", "model.int8.tflite": "failed"}
-    assert report.max_drop == 0.02
-    assert {item.gate["max_drop"] for item in report.accuracy} == {0.02}
 
 
 def test_each_file_is_scored_once_in_the_order_of_the_bundle():

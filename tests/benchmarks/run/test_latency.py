@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run import latency
-from benchmarks.run.latency import STARTED, list_configurations, thread_sweep
+from benchmarks.run.latency import list_configurations, thread_sweep
 from benchmarks.run.record import STAGES, STARTS
 from edge_runtime.bundle import read_bundle
 from edge_runtime.parallel import usable_cores
@@ -39,6 +39,11 @@ def kill(number):
     """Kill a process as the kernel does when memory runs out, and wait until it is dead."""
     os.kill(number, signal.SIGKILL)
     os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+
+
+def test_starts_are_as_many_as_a_median_needs():
+    """Proves that a single slow start, as the first one from disk is, does not become the figure."""
+    assert latency.STARTED >= 3
 
 
 def test_the_sweep_of_threads_ends_with_the_cores():
@@ -72,6 +77,7 @@ def test_every_file_with_every_number_of_threads(bench_bundle):
     assert list_configurations(read_bundle(bench_bundle), ()) == ()
 
 
+@pytest.mark.usefixtures("few_starts")
 def test_a_whole_session(bench_bundle, paths):
     """Proves that each file has its starts, rounds and memory, and that the fastest comes first."""
     starts, rounds = [], []
@@ -83,13 +89,15 @@ def test_a_whole_session(bench_bundle, paths):
     found = session.measured()
     assert {item.configuration.precision for item in found} == {"float32", "int8"}
     for item in found:
-        assert {name: len(times) for name, times in item.starts_ms.items()} == dict.fromkeys(STARTS, STARTED)
+        assert {name: len(times) for name, times in item.starts_ms.items()} == dict.fromkeys(
+            STARTS, latency.STARTED
+        )
         assert {name: len(times) for name, times in item.stages_ms.items()} == dict.fromkeys(STAGES, 7)
         assert min(min(times) for times in item.stages_ms.values()) > 0
         assert item.size_bytes == (bench_bundle / item.configuration.file).stat().st_size
         assert 10 < item.steady_mib <= item.peak_mib < 400
     assert found[0].total.median_ms <= found[1].total.median_ms
-    assert starts == [(number, 2 * STARTED) for number in range(2 * STARTED)]
+    assert starts == [(number, 4) for number in range(4)]
     assert rounds == [(number, 7) for number in range(8)]
     assert session.left_out == []
 
@@ -233,7 +241,7 @@ def test_a_bundle_that_nothing_here_can_run_is_an_error(bench_bundle, paths):
 
 
 @pytest.mark.usefixtures("few_starts")
-@pytest.mark.parametrize(("available", "room"), [(None, True), (100_000.0, True), (1.0, False)])
+@pytest.mark.parametrize(("available", "room"), [(None, True), (1.0, False)])
 def test_a_process_stays_only_where_memory_has_room_for_it(monkeypatch, float_bundle, paths, available, room):
     """Proves that it stays where the system does not say, and is left out with both figures where it is full."""
     monkeypatch.setattr(latency, "available_memory_mib", lambda: available)
