@@ -3,7 +3,7 @@
 import html
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.markdown import code, literal, table
@@ -51,6 +51,7 @@ def test_plain_names_stay_as_they_are(name):
     assert code(name) == f"`{name}`"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_whatever_a_name_is_it_is_one_line_that_can_be_written(name):
     """Proves that the result is UTF-8 on one line without a mark of Markdown, HTML or tables."""

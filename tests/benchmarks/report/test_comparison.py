@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.errors import BenchmarkError
@@ -255,6 +255,7 @@ def test_it_is_a_json_object():
     assert values["warnings"] == list(found.warnings)
 
 
+@settings(deadline=None)
 @given(st.floats(0.2, 5), st.floats(0, 1))
 def test_a_factor_on_all_times_is_found_whatever_it_is(factor, tolerance):
     """Proves that the change is the factor less one, and a regression exactly beyond the tolerance."""

@@ -89,19 +89,14 @@ def test_a_place_that_cannot_be_written_leaves_nothing(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_pictures_of_any_name_can_be_written(tmp_path):
-    """Proves that pictures with odd names do not cost the report of an hour."""
-    names = (HOSTILE.replace("/", ""), os.fsdecode(b"\xe4.png"), "a\nb.png")
-    report = full_report(disagreements=tuple(odd(name) for name in names))
-    write(tmp_path / "report", report)
-    assert read_report(tmp_path / "report").disagreements == report.disagreements
-
-
-def test_photographs_are_in_the_page_only_when_wanted(written, tmp_path):
-    """Proves that a photograph is in the page alone, and in no file without the folder of the pictures."""
+def test_pictures_of_any_name_and_photographs(written, tmp_path):
+    """Proves that odd names do not cost the report of an hour, and that photographs are in the page alone."""
+    names = ("1.png", HOSTILE.replace("/", ""), os.fsdecode(b"\xe4.png"), "a\nb.png")
     (tmp_path / "data").mkdir()
     Image.fromarray(np.zeros((20, 20, 3), np.uint8)).save(tmp_path / "data" / "1.png")
-    write(tmp_path / "report", full_report(disagreements=(odd("1.png"),)), tmp_path / "data")
+    report = full_report(disagreements=tuple(odd(name) for name in names))
+    write(tmp_path / "report", report, tmp_path / "data")
+    assert read_report(tmp_path / "report").disagreements == report.disagreements
     for folder, counts in ((tmp_path / "report", (1, 0, 0)), (written[0], (0, 0, 0))):
         texts = [(folder / name).read_text() for name in ("report.html", "report.md", "report.json")]
         assert tuple(text.count("data:image/jpeg") for text in texts) == counts

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.errors import BenchmarkError
@@ -229,6 +229,7 @@ def test_it_is_a_json_object():
     assert [type(warning) for warning in values["warnings"]] == [str]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.floats(1, 20), st.sampled_from([0, 10, 60])), min_size=1, max_size=5))
 def test_no_other_file_that_passes_is_faster(files):
     """Proves on any mixture of times and verdicts that the choice is the best of those allowed."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.run.conditions import Conditions, available_memory_mib, machine, observe, throttled_bits
@@ -136,6 +136,7 @@ def test_raspberry_pi_flags(bits, now, earlier):
     assert throttled_bits(bits) == (now, earlier)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 15), st.integers(0, 15))
 def test_flags_of_now_and_earlier_do_not_mix(now, earlier):
     """Proves that each half says what it would say alone."""

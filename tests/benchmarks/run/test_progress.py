@@ -5,7 +5,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.run.progress import Progress, in_words
@@ -51,6 +51,7 @@ def test_durations_in_words(seconds, words):
     assert in_words(seconds) == words
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6))
 def test_words_are_right_to_ten_seconds_or_a_minute(seconds):
     """Proves that read back, they are at most as far from the duration as their smallest unit."""

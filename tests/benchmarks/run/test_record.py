@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.errors import BenchmarkError
@@ -174,6 +174,7 @@ def test_memory_that_was_not_reached_stays_unknown(tmp_path):
     assert read_back(report, tmp_path).measured[0].steady_mib is None
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(ODD_TEXTS), st.sampled_from(ODD_TEXTS), st.text(max_size=20))
 def test_names_come_back_letter_by_letter(first, second, third):
     """Proves that blanks, brackets and quotes in names are not touched by laying out the file."""

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -65,6 +65,7 @@ def test_a_single_time_has_no_spread():
     assert describe([7.0]) == LatencyStats(1, 7, (7, 7), 7, 7, 7, 7, 0)
 
 
+@settings(deadline=None)
 @given(TIMES)
 def test_figures_keep_their_order(times):
     """Proves that whatever the times, the interval holds the median, and percentiles rise to the largest."""
@@ -76,6 +77,7 @@ def test_figures_keep_their_order(times):
     assert {low, high} <= set(times)
 
 
+@settings(deadline=None)
 @given(TIMES, st.randoms(use_true_random=False), st.sampled_from([0.5, 2.0, 1024.0]))
 def test_figures_do_not_depend_on_order_and_scale_with_the_unit(times, random, factor):
     """Proves that the same times in another order give the same figures, and another unit the same factor."""
@@ -140,6 +142,7 @@ def test_a_ratio_is_not_fooled_by_what_disturbs_both():
     assert paired_ratio(2 * wander, wander) == Ratio(2.0, (2.0, 2.0))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.1, 100), st.floats(0.1, 100)), min_size=1, max_size=41))
 def test_a_ratio_turned_round_is_its_inverse(pairs):
     """Proves that second against first has the inverse interval, and of odd counts the inverse value too."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.run.validity import MOST_BY_OTHERS, MOST_STOLEN, MOST_UNSURE, find_faults
@@ -76,6 +76,7 @@ def test_no_time_passed_is_no_fault():
     assert find_faults(BEFORE, BEFORE, STEADY) == ()
 
 
+@settings(deadline=None)
 @given(st.floats(0, 50))
 def test_others_may_take_a_tenth(seconds):
     """Proves that of 100 s exactly those runs are invalid in which others took more than 10 s."""
@@ -84,6 +85,7 @@ def test_others_may_take_a_tenth(seconds):
         assert bool(found) == (seconds > 100 * MOST_BY_OTHERS)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 50))
 def test_other_machines_may_take_a_twentieth(seconds):
     """Proves that of 100 s exactly those runs are invalid of which more than 5 s were stolen."""
