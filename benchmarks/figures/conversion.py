@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -17,7 +16,9 @@ from benchmarks.run.program import run_program
 from benchmarks.run.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import BACKENDS, Backend, installed_backends, open_model
 from edge_runtime.bundle import FORMATS, ONNX, TFLITE, Precision, read_bundle
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.picture.preprocessing import Pixels, load_pictures
+from edge_runtime.run_folder import MODEL, Side, SplitFile, read_run_folder
 
 STOCK_FORMATS = (TFLITE, ONNX)  # those that `peers.stock_export` writes
 _CALIBRATION_PICTURES = 256
@@ -39,8 +40,9 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
 
     Raises:
         BundleError: the bundle cannot be used.
-        BenchmarkError: the bundle has no int8 file to compare, the run or its pictures are missing, or a stock
-            converter failed.
+        RunFolderError: the run cannot be read.
+        BenchmarkError: the bundle has no int8 file to compare, the run's pictures are missing, or a stock converter
+            failed.
     """
     opened = read_bundle(bundle)
     ours = {
@@ -52,7 +54,7 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
         formats = " or ".join(FORMATS[name].title for name in STOCK_FORMATS)
         raise BenchmarkError(f"{bundle}: the bundle has no int8 {formats} file. Export it with --quantize int8.")
     pixels, targets, calibration = _pictures(run, opened.preprocessing)
-    stock = _convert_stock(run / "model.keras", calibration)
+    stock = _convert_stock(run / MODEL, calibration)
     models = {
         f"{side} {name}": open_model(_backend_of(name), contents[name], threads)
         for side, contents in (("ours", ours), ("stock", stock))
@@ -87,24 +89,17 @@ def _compared(ours_ms: float, stock_ms: float, ours_accuracy: float, stock_accur
 
 def _pictures(run: Path, preprocessing: Any) -> tuple[list[Pixels], list[int], list[str]]:
     """Return test pictures with the indices of their labels, and paths of training pictures."""
-    try:
-        splits = json.loads((run / "splits.json").read_text())
-    except OSError as error:
-        raise BenchmarkError(f"{run}: no finished run there. Name one with --run.") from error
-    folder = Path(splits["folder"])
-    sides: dict[str, list[dict[str, str]]] = {"train": [], "validation": [], "test": []}
-    for file in splits["files"]:
-        sides[file["side"]].append(file)
-    test = _spread(sides["test"], _TEST_PICTURES)
-    loaded = list(load_pictures((folder / file["path"] for file in test), preprocessing))
+    splits = read_run_folder(run).splits
+    test = _spread(splits.on(Side.TEST), _TEST_PICTURES)
+    loaded = list(load_pictures(map(splits.path, test), preprocessing))
     if not test or any(not isinstance(pixels, np.ndarray) for pixels in loaded):
-        raise BenchmarkError(f"{folder}: the run's pictures cannot be read there. Bring them back.")
-    targets = [splits["labels"].index(file["label"]) for file in test]
-    calibration = [str(folder / file["path"]) for file in _spread(sides["train"], _CALIBRATION_PICTURES)]
+        raise BenchmarkError(f"{splits.folder}: the run's pictures cannot be read there. Bring them back.")
+    targets = [splits.labels.index(file.label) for file in test]
+    calibration = [str(splits.path(file)) for file in _spread(splits.on(Side.TRAIN), _CALIBRATION_PICTURES)]
     return [pixels for pixels in loaded if isinstance(pixels, np.ndarray)], targets, calibration
 
 
-def _spread(files: list[dict[str, str]], most: int) -> list[dict[str, str]]:
+def _spread(files: tuple[SplitFile, ...], most: int) -> list[SplitFile]:
     """Return up to `most` of the files, spread evenly over all, as they are sorted by class."""
     return [files[index] for index in np.linspace(0, len(files) - 1, min(most, len(files))).astype(int)]
 
@@ -125,7 +120,5 @@ def _task(model: Backend, pixels: list[Pixels]) -> Callable[[], object]:
 def _accuracy(model: Backend, pixels: list[Pixels], targets: list[int]) -> float:
     right = 0
     for picture, target in zip(pixels, targets, strict=True):
-        scores = model.predict(picture)
-        best = int(scores[0] > 0.5) if len(scores) == 1 else int(scores.argmax())
-        right += best == target
+        right += int(label_scores(model.predict(picture)).argmax()) == target
     return right / len(targets)

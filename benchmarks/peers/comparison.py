@@ -16,8 +16,10 @@ from benchmarks.run.pictures import Pictures, find_pictures
 from benchmarks.run.timing import SETTLE_S, Process, describe, interleave, paired_ratio
 from edge_runtime.backends import BACKENDS, installed_backends
 from edge_runtime.bundle import Bundle, Precision, read_bundle
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.markdown import table
 from edge_runtime.proof.shares import wilson_interval
+from edge_runtime.run_folder import MODEL
 
 PHASE = "pictures and processes"
 PROCESSES = 5  # of each peer, to time whole processes
@@ -65,7 +67,7 @@ def list_peers(bundle: Bundle, run: Path | None) -> dict[str, Peer]:
             f"{bundle.folder}: no int8 file that {' or '.join(SCRIPTS)} loads here. Export with --quantize int8."
         )
     if run is not None:
-        model = run / "model.keras"
+        model = run / MODEL
         if not model.exists():
             raise BenchmarkError(f"{model}: not there. Name the run folder of the bundle with --run.")
         peers["Keras predict"] = Peer("keras_predict", (str(model),), next(iter(peers)))
@@ -166,7 +168,7 @@ def _right(answers: list[Any], pictures: Pictures) -> dict[str, Any]:
 
 
 def _label(scores: list[float]) -> int:
-    return int(scores[0] > 0.5) if len(scores) == 1 else int(np.argmax(scores))
+    return int(label_scores(np.array(scores)).argmax())
 
 
 def describe_peers(found: dict[str, Any]) -> str:

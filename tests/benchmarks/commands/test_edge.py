@@ -71,6 +71,47 @@ def test_cold_start_wants_a_python_with_the_command(bench_bundle, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "function", "asked"),
+    [
+        ("overhead --bundle b --rounds 7", "overhead.measure_overhead", (["b"], {"rounds": 7})),
+        (
+            "inference --bundle a --bundle b --threads 3 --rounds 7",
+            "inference.measure_inference",
+            (["a b"], {"threads": 3, "rounds": 7}),
+        ),
+        (
+            "throughput --bundle b --data d --rounds 7 --pictures 9",
+            "throughput.measure_throughput",
+            (["b", "d"], {"rounds": 7, "pictures": 9}),
+        ),
+        (
+            "soak --bundle b --data d --backend litert --count 1001",
+            "soak.soak",
+            (["b", "d", "litert"], {"count": 1001}),
+        ),
+        ("decoders --side 200", "decoders.measure_decoders_memory", ([], {"side": 200})),
+        (
+            f"cold-start --bundle b --picture p --python {sys.executable} --rounds 7",
+            "cold_start.measure_cold_start",
+            (["b", "p", sys.executable], {"rounds": 7}),
+        ),
+    ],
+)
+def test_every_option_reaches_the_measurement(monkeypatch, arguments, function, asked):
+    """Proves that no command drops an option or takes one for another: the measurement gets what was typed."""
+    calls = []
+
+    def measure(*values, report=None, **options):
+        words = [" ".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
+        calls.append((words, options))
+        return {}
+
+    monkeypatch.setattr(f"benchmarks.figures.{function}", measure)
+    edge(*arguments.split())
+    assert calls == [asked]
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("overhead",),

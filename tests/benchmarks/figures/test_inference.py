@@ -57,3 +57,16 @@ def test_nothing_that_runs_is_an_error(bench_bundle, monkeypatch):
     monkeypatch.setattr(inference, "installed_backends", lambda: ())
     with pytest.raises(BenchmarkError, match="See what is missing with: catdog-edge doctor"):
         measure_inference([bench_bundle], threads=1, rounds=2)
+
+
+def test_figures_of_known_times(bench_bundle, monkeypatch):
+    """Proves that the first call of a round is the one after the pause, and the second the steady one."""
+
+    def turns(tasks, *, rounds, **options):
+        assert options["settle_s"] == pytest.approx(1 / 30)
+        for _ in range(rounds):
+            yield dict.fromkeys(tasks, (4.0, 2.0))
+
+    monkeypatch.setattr(inference, "take_turns", turns)
+    for ways in measure_inference([bench_bundle], threads=1, rounds=3).values():
+        assert {name: stats["median_ms"] for name, stats in ways.items()} == {"paced": 4.0, "steady": 2.0}

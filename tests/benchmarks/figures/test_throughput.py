@@ -1,8 +1,10 @@
 """Files to labels: ours against the loop that a user would write."""
 
+import numpy as np
 import pytest
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.figures import throughput
 from benchmarks.figures.throughput import measure_throughput
 
 
@@ -35,3 +37,14 @@ def test_an_empty_folder_is_named(bench_bundle, tmp_path):
     empty.mkdir()
     with pytest.raises(BenchmarkError, match="empty: no picture there"):
         measure_throughput(bench_bundle, empty, rounds=2, pictures=4)
+
+
+def test_figures_of_known_times(bench_bundle, pictures, monkeypatch):
+    """Proves that 8 ms over four pictures are 2 ms a picture, and that a ratio above 1 says we are faster."""
+    passes = {"plain loop": [8.0, 8.0], "classify_many": [4.0, 4.0], "classify_many, auto": [2.0, 2.0]}
+    known = {name: np.array(times) for name, times in passes.items()}
+    monkeypatch.setattr(throughput, "interleave", lambda tasks, **options: known)
+    found = measure_throughput(bench_bundle, pictures, rounds=2, pictures=4)
+    medians = {name: stats["median_ms"] for name, stats in found["ms_a_picture"].items()}
+    assert medians == {"plain loop": 2.0, "classify_many": 1.0, "classify_many, auto": 0.5}
+    assert (found["ratio"], found["auto"]["ratio"]) == (2.0, 4.0)

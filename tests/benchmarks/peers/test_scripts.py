@@ -39,14 +39,17 @@ def test_plain_litert_scores_as_we_do(answers, rgb, squares):
 
 
 @needs_litert
-def test_label_image_scores_as_we_do_and_fails_on_grey(answers, rgb, squares):
+def test_label_image_scores_as_we_do_and_fails_on_grey(answers, rgb, squares, tmp_path):
     """Proves that the example's way gives the same scores, and that what it cannot read is null and not a crash."""
     from benchmarks.peers.label_image import main
 
-    found = answers(main, TFLITE.as_posix(), pictures=[*rgb, squares / "grey.png", rgb[0]])
+    large = tmp_path / "large.png"
+    Image.open(rgb[0]).resize((300, 200)).save(large)
+    found = answers(main, TFLITE.as_posix(), pictures=[*rgb, squares / "grey.png", rgb[0], large])
     np.testing.assert_allclose(found[:3], scores_of("litert", rgb))
     assert found[3] is None
     assert found[4] == found[0]
+    assert sum(found[5]) == pytest.approx(1, abs=0.02)  # resized, whatever its sides
 
 
 @needs_onnx
