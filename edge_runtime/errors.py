@@ -3,11 +3,13 @@
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
+    ├── RunFolderError                  a run folder is missing, damaged or of an unknown version
     ├── BackendError                    no installed runtime can load a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── OutputError                     a place for results cannot be used, or holds something that is not ours
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
-    ├── trainer.errors.RunError         a run folder is missing, damaged or cannot go on
+    ├── trainer.errors.RunError         a run cannot be begun, continued or learnt from
     ├── exporter.errors.SourceError     the run or pictures an export needs cannot be used
     ├── exporter.errors.ConversionError a converter failed
     └── benchmarks.errors.BenchmarkError what was to be measured is missing or cannot be run
@@ -39,9 +41,17 @@ class BundleError(CatdogError):
     """A bundle is missing, damaged or of an unknown version."""
 
 
+class RunFolderError(CatdogError):
+    """A run folder is missing, damaged or of an unknown version."""
+
+
 class BackendError(CatdogError):
     """No installed runtime can load the model file, or it failed on a picture."""
 
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class OutputError(CatdogError):
+    """A place for results cannot be used, or holds something that is not ours."""

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from edge_runtime.errors import PictureError
-from edge_runtime.folders import RUN
+from edge_runtime.errors import PictureError, RunFolderError
 from edge_runtime.parallel import map_in_order
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
+from edge_runtime.run_folder import Side, read_run_folder
 from exporter.errors import SourceError
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class SplitPicture:
     Args:
         path: the file.
         label: index into the labels; -1 when unknown.
-        sha256: hash that its bytes had when it was read first, in training where it is the run's, hex.
+        sha256: hash of its bytes when it was first read, hex; for a picture of a run, that was in training.
         difference_hash: 256-bit perceptual hash of its preprocessed pixels, 64 hex digits.
     """
 
@@ -40,18 +38,26 @@ class SplitPicture:
     difference_hash: str
 
 
+class Origin(StrEnum):
+    """Where a model comes from."""
+
+    RUN = "run"
+    KERAS = "keras"
+
+
 @dataclass(frozen=True)
 class Source:
-    """A trained model and the pictures it was trained and is judged on.
+    """A trained model, the pictures that it was trained on, and those that it is judged on.
 
     Args:
-        folder: the run folder, or that of the test pictures.
+        folder: the run folder, or the folder of the test pictures.
         model_path: the Keras model.
-        run: the content of `run.json`; of a model of the user's own what is known of it.
+        run: the content of `run.json`, or what is known of a model of the user's own.
         labels: label of each output, in order.
         preprocessing: what the model was trained on.
         sides: the pictures of `train`, `validation` and `test`.
-        input_range: what the model takes for black and white; None when it takes 0-255.
+        input_range: what the model takes for black and white; None if it takes 0 and 255.
+        origin: a run of catdog-train, or a Keras model of the user's own.
     """
 
     folder: Path
@@ -61,11 +67,17 @@ class Source:
     preprocessing: Preprocessing
     sides: dict[str, tuple[SplitPicture, ...]]
     input_range: tuple[float, float] | None = None
+    origin: Origin = Origin.RUN
 
     @property
     def name(self) -> str:
         """What a bundle is called by default."""
-        return self.folder.resolve().name if self.run["architecture"] else self.model_path.stem
+        return self.folder.resolve().name if self.origin is Origin.RUN else self.model_path.stem
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether its pictures are the drawings of catdog itself."""
+        return bool(self.run["data"] == "sample")
 
 
 def read_source(folder: Path) -> Source:
@@ -74,27 +86,19 @@ def read_source(folder: Path) -> Source:
     Raises:
         SourceError: it is no finished run, is damaged, or of an unknown version.
     """
-    run = _read_json(folder / RUN)
-    splits = _read_json(folder / "splits.json")
-    if run.get("schema_version") != SCHEMA_VERSION:
-        raise SourceError(
-            f"{folder / RUN}: schema version {run.get('schema_version')!r} is unknown, expected "
-            f"{SCHEMA_VERSION}. Train again with this catdog-edge, or install the one that trained it."
-        )
     try:
-        labels = tuple(run["labels"])
-        data = Path(splits["folder"])
-        sides: dict[str, list[SplitPicture]] = {"train": [], "validation": [], "test": []}
-        for file in splits["files"]:
-            picture = SplitPicture(
-                data / file["path"], labels.index(file["label"]), file["sha256"], file["difference_hash"]
-            )
-            sides[file["side"]].append(picture)
-        preprocessing = Preprocessing.from_dict(run["preprocessing"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{folder}: {RUN} or splits.json is damaged ({error}). Train again.") from error
-    whole = {side: tuple(found) for side, found in sides.items()}
-    return Source(folder, folder / "model.keras", run, labels, preprocessing, whole)
+        found = read_run_folder(folder)
+    except RunFolderError as error:
+        raise SourceError(str(error)) from error
+    run, splits = found.run, found.splits
+    sides: dict[str, tuple[SplitPicture, ...]] = {
+        side: tuple(
+            SplitPicture(splits.path(file), run.labels.index(file.label), file.sha256, file.difference_hash)
+            for file in splits.on(side)
+        )
+        for side in Side
+    }
+    return Source(folder, found.model_path, run.to_dict(), run.labels, run.preprocessing, sides)
 
 
 def read_keras_source(
@@ -104,9 +108,10 @@ def read_keras_source(
 
     Args:
         model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures per class; the labels are the sorted names in lower case.
+        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
+            case.
         size: height and width of the model's input, pixels.
-        input_range: what it takes for black and white, when it does not rescale 0-255 itself.
+        input_range: what it takes for black and white, if it does not rescale 0-255 itself.
 
     Raises:
         SourceError: there are no two classes of pictures there, or a file is no picture.
@@ -132,7 +137,7 @@ def read_keras_source(
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
     labels = tuple(folder.name.lower() for folder in folders)
-    return Source(test, model_path, run, labels, preprocessing, sides, input_range)
+    return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
 
 
 def read_pictures(
@@ -156,7 +161,7 @@ def read_pictures(
             digest = difference_hash(load_picture(content, preprocessing))
         except OSError as error:
             raise SourceError(
-                f"{path}: cannot be read ({error.strerror}). See to its permissions, or take it out of the {role} "
+                f"{path}: cannot be read ({error.strerror}). Change its permissions, or take it out of the {role} "
                 "folder."
             ) from error
         except PictureError as error:
@@ -166,23 +171,13 @@ def read_pictures(
     return tuple(map_in_order(describe, files, workers=os.cpu_count() or 1))
 
 
-def difference_hash(pixels: Pixels) -> str:
-    """Return the hash that training keeps of a picture's `uint8 (H, W, 3) RGB`: 256 bits, as 64 hex digits.
-
-    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
-    """
-    import imagehash
-
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=16))
-
-
 def load_split_pictures(
     pictures: tuple[SplitPicture, ...],
     preprocessing: Preprocessing,
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Pixels, NDArray[np.intp]]:
-    """Decode pictures of a split, after making sure that they have not changed.
+    """Decode pictures of a split, if they have not changed.
 
     Args:
         pictures: one or more pictures.
@@ -200,7 +195,7 @@ def load_split_pictures(
     for index, loaded in enumerate(load_pictures(contents, preprocessing)):
         if isinstance(loaded, PictureError):
             raise SourceError(
-                f"{pictures[index].path}: {loaded.reason}, though it is as it was in training. "
+                f"{pictures[index].path}: {loaded.reason}. The file has not changed since training. "
                 "Install the Pillow that it was trained with, or train again."
             )
         pixels[index] = loaded
@@ -219,17 +214,3 @@ def _read_unchanged(picture: SplitPicture) -> bytes:
     if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise SourceError(f"{picture.path}: has changed since training. Restore it, or train again.")
     return content
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(
-            f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read ({error}). Train again.") from error
-    if not isinstance(values, dict):
-        raise SourceError(f"{path}: expected a JSON object, received {type(values).__name__}. Train again.")
-    return values

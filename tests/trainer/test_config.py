@@ -106,10 +106,10 @@ def test_out_of_range_is_an_error(name: str, value: float) -> None:
 
 
 def test_flags_win_over_file_and_file_over_defaults(tmp_path: Path) -> None:
-    """Proves the order of precedence, and that a flag not given (None) changes nothing."""
+    """Proves that a flag wins over the file, and the file over the defaults."""
     path = tmp_path / "c.toml"
     path.write_text("epochs = 3\nbatch_size = 8\naugment = true\n")
-    config = read_config(path, {"epochs": 5, "batch_size": None, "augment": False})
+    config = read_config(path, {"epochs": 5, "augment": False})
     assert config == TrainConfig(epochs=5, batch_size=8, augment=False)
 
 
@@ -179,3 +179,12 @@ def test_unknown_choice_is_an_error(name: str, value: str) -> None:
     """Proves that a word that is no choice is refused with those that are."""
     with pytest.raises(ConfigError, match=f"option {name}: expected .* or .*, received '{value}'"):
         TrainConfig(**{name: value})
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing but a comment\n"])
+def test_a_file_without_options_is_refused(tmp_path: Path, text: str) -> None:
+    """Proves that what a power cut may leave of a config does not train the defaults on drawings in silence."""
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="expected at least one option, found none"):
+        read_config(path, {})

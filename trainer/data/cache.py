@@ -1,8 +1,11 @@
-"""Decode every picture once: pixels on disk, found again by the file's content hash.
+"""Decode every picture once and keep its pixels on disk. A file is found again by the hash of its content.
 
-Layout of `<cache>/<preprocessing identifier>/`: `pixels.bin` is rows of `uint8 (height, width, 3)` one after
-the other; `index.json` maps the SHA-256 of a file to its row and difference hash, or to why it was refused.
-The index is replaced after the rows are written, so rows of an interrupted run are overwritten by the next.
+A cache is the folder `<cache>/<preprocessing identifier>/` with two files:
+
+    pixels.bin   rows of `uint8 (height, width, 3)`, one after the other
+    index.json   by SHA-256 of a file: its row and difference hash, or why it was refused
+
+The index is replaced after the rows are written. So the rows of an interrupted run are overwritten by the next run.
 """
 
 from __future__ import annotations
@@ -18,15 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagehash
 import numpy as np
-from PIL import Image
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import PictureError
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
 from trainer.errors import DataError
 
-HASH_SIZE = 16  # a 16 x 16 difference hash, 256 bits
 _CHUNK = 256
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catdog-edge"
 
@@ -37,9 +39,9 @@ class CachedPicture:
 
     Args:
         sha256: hash of the file's bytes, hex.
-        row: its row of `PictureCache.pixels`, or -1 when it was refused.
-        difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty when refused.
-        reason: why it was refused; empty when it was not.
+        row: its row of `PictureCache.pixels`; -1 if it was refused.
+        difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty if it was refused.
+        reason: why it was refused; empty if it was not.
     """
 
     sha256: str
@@ -68,11 +70,11 @@ def cache_pictures(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int], None] = lambda done: None,
 ) -> PictureCache:
-    """Return the pictures from the cache after adding those it does not hold.
+    """Add the pictures that the cache does not hold yet, then return all from the cache.
 
     Args:
-        paths: picture files; each is read to hash it, only new ones are decoded.
-        preprocessing: the contract to decode by; each has a cache of its own.
+        paths: picture files. Each is read for its hash; only new ones are decoded.
+        preprocessing: how pictures become pixels; each preprocessing has a cache of its own.
         cache: the folder of all caches.
         report: called with the number of files done so far.
 
@@ -86,7 +88,7 @@ def cache_pictures(
             index = _read_index(folder)
             entries = _add_missing(paths, preprocessing, index, _Rows(handle, preprocessing), report)
             handle.flush()
-            os.fsync(handle.fileno())  # or a power cut could keep the index and lose the rows
+            os.fsync(handle.fileno())  # otherwise a power cut could lose the rows and keep the index
             _write_index(folder, index)
             pixels = _open_rows(folder, index, preprocessing)
     except OSError as error:
@@ -98,7 +100,7 @@ def cache_pictures(
 
 
 def _open_rows(folder: Path, index: dict[str, dict[str, Any]], preprocessing: Preprocessing) -> Pixels:
-    """Map the rows that the index names; another process may be adding behind them."""
+    """Map the rows that the index names. Another process may be adding rows behind them."""
     shape = (_rows_in(index), preprocessing.height, preprocessing.width, 3)
     return np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
 
@@ -108,7 +110,7 @@ def _rows_in(index: dict[str, dict[str, Any]]) -> int:
 
 
 class _Rows:
-    """Appends rows to `pixels.bin`, first cutting off what an interrupted run left behind."""
+    """Appends rows to `pixels.bin`, after cutting off what an interrupted run left behind."""
 
     def __init__(self, handle: Any, preprocessing: Preprocessing) -> None:
         self._handle = handle
@@ -121,7 +123,7 @@ class _Rows:
         if size < self.next * self._row_bytes:
             raise DataError(
                 f"{self._handle.name}: damaged, expected {self.next * self._row_bytes:,} bytes or more, found "
-                f"{size:,}. Delete its folder; it is made anew."
+                f"{size:,}. Delete its folder and train again."
             )
         self._handle.truncate(self.next * self._row_bytes)
 
@@ -169,7 +171,7 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}). See to its permissions, or move it away.") from error
+        raise DataError(f"{path}: cannot be read ({error}). Change its permissions, or move it away.") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest in known:
         return digest, None
@@ -178,14 +180,6 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     except PictureError as error:
         return digest, _Fresh(None, "", error.reason)
     return digest, _Fresh(pixels, difference_hash(pixels), "")
-
-
-def difference_hash(pixels: Pixels) -> str:
-    """Return the 256-bit perceptual difference hash of `uint8 (H, W, 3) RGB` as 64 hex digits.
-
-    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
-    """
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=HASH_SIZE))
 
 
 def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
@@ -197,14 +191,12 @@ def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({error}). Delete its folder; it is made anew.") from error
+        raise DataError(f"{path}: damaged ({error}). Delete its folder and train again.") from error
     return index
 
 
 def _write_index(folder: Path, index: dict[str, dict[str, Any]]) -> None:
-    partial = folder / "index.json.partial"
-    partial.write_text(json.dumps(index))
-    partial.replace(folder / "index.json")
+    write_whole(folder / "index.json", json.dumps(index).encode())
 
 
 @contextmanager
