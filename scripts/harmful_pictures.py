@@ -115,9 +115,10 @@ def write_page(measured: dict[str, Any]) -> None:
 
 def main() -> None:
     """Do what the command line says."""
+    results = measure(Path(sys.argv[2]), sys.argv[3:]) if sys.argv[1] != "page" else {}
     measured = json.loads(MEASURED.read_bytes()) if MEASURED.exists() else {"before": {}, "after": {}}
-    if sys.argv[1] != "page":
-        measured[sys.argv[1]] |= measure(Path(sys.argv[2]), sys.argv[3:])
+    if results:
+        measured[sys.argv[1]] |= results
         MEASURED.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
     write_page(measured)
 

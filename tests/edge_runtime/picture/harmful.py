@@ -83,10 +83,16 @@ def before_end(content: bytes, inserted: bytes) -> bytes:
 
 
 def codestream(
-    size: tuple[int, int], tile: tuple[int, int], *, precinct: int | None = None, layers: int = 1, levels: int = 5
+    size: tuple[int, int],
+    tile: tuple[int, int],
+    *,
+    precinct: int | None = None,
+    layers: int = 1,
+    components: int = 3,
 ) -> bytes:
-    """Return a JPEG 2000 codestream of three components without any data."""
-    siz = struct.pack(">HIIIIIIIIH", 0, *size, 0, 0, *tile, 0, 0, 3) + bytes([7, 1, 1] * 3)
+    """Return a JPEG 2000 codestream without any data."""
+    levels = 5
+    siz = struct.pack(">HIIIIIIIIH", 0, *size, 0, 0, *tile, 0, 0, components) + bytes([7, 1, 1] * components)
     style = bytes([0 if precinct is None else 1, 0]) + struct.pack(">H", layers) + bytes([0])
     precincts = b"" if precinct is None else bytes([precinct * 17] * (levels + 1))
     cod = style + bytes([levels, 4, 4, 0, 1]) + precincts
@@ -113,7 +119,7 @@ def jpeg2000_tiles(side: int) -> bytes:
 
 def jpeg2000_layers(layers: int) -> bytes:
     """A picture of many quality layers."""
-    return codestream((2000, 2000), (2000, 2000), precinct=5, layers=layers)
+    return codestream((2000, 2000), (2000, 2000), precinct=5, layers=layers, components=1)
 
 
 def jpeg2000_segments(count: int) -> bytes:
