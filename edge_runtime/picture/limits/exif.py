@@ -6,12 +6,18 @@ Source: Exif 2.32, 4.6.2 (structure of an image file directory).
 from __future__ import annotations
 
 import struct
+from typing import IO
 
 from edge_runtime.picture.limits.limit import LimitError, at_most
 
 MAX_EXIF_BYTES = 2**20  # a JPEG's segment holds 64 KiB, and the maker's notes and thumbnail fit into it
 _MAX_VALUE_BYTES = 16 * 2**20  # of all entries: they may point at the same bytes
 UNIT_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)  # by the type's number
+
+
+def refuse_exif_in(file: IO[bytes], size_bytes: int) -> None:
+    """Refuse the Exif metadata that begins where a file is read next; see `refuse_exif`."""
+    refuse_exif(file.read(min(size_bytes, MAX_EXIF_BYTES + 1)))
 
 
 def refuse_exif(content: bytes) -> None:

@@ -29,14 +29,14 @@ def scan(file: IO[bytes], size_bytes: int, allowed: int) -> None:
     numbers = 2 if kind in (b"P1", b"P4") else 3
     found = re.match(rb"P." + _NUMBER * (2 if kind == b"Pf" else numbers), head)
     if found is None:
-        at_most(MAX_HEADER_BYTES, size_bytes, "bytes in its header, or not a number there")
+        at_most(MAX_HEADER_BYTES, size_bytes, "bytes of header")
         return
     width, height, *rest = (int(number) if len(number) <= 10 else 0 for number in found.groups())
     samples = width * height * (3 if kind in (b"P3", b"P6") else 1)
     if kind in _PLAIN:
         _refuse_plain(file, kind, samples, size_bytes)
     elif kind in (b"P5", b"P6") and rest[0] != 255 and (kind, rest[0]) != (b"P5", 65_535):
-        at_most(MAX_PYTHON_SAMPLES, samples, "values of a largest one other than 255")
+        at_most(MAX_PYTHON_SAMPLES, samples, "values on another scale than 0 to 255")
 
 
 def _refuse_plain(file: IO[bytes], kind: bytes, samples: int, size_bytes: int) -> None:

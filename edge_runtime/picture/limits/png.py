@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from edge_runtime.picture.limits.exif import refuse_exif
+from edge_runtime.picture.limits.exif import refuse_exif_in
 from edge_runtime.picture.limits.limit import MAX_METADATA_BYTES, at_most
 
 MAX_CHUNKS = 65_536  # libpng writes 8 KiB of pixels in each
@@ -41,15 +41,15 @@ def scan(file: IO[bytes], size_bytes: int, allowed: int) -> None:
         at_most(MAX_OTHER_CHUNKS, others, "chunks without pixels")
         packed += kind in _PACKED
         at_most(MAX_PACKED_CHUNKS, packed, "compressed chunks of metadata")
-        metadata_bytes += length
-        text_bytes += length if kind in _TEXT else 0
-        at_most(MAX_METADATA_BYTES, metadata_bytes, "bytes of metadata")
-        at_most(MAX_TEXT_BYTES, text_bytes, "bytes of text")
         _refuse_exif_chunk(kind, length, file)
+        text_bytes += length if kind in _TEXT else 0
+        at_most(MAX_TEXT_BYTES, text_bytes, "bytes of text")
+        metadata_bytes += length
+        at_most(MAX_METADATA_BYTES, metadata_bytes, "bytes of metadata")
 
 
 def _refuse_exif_chunk(kind: bytes, length: int, file: IO[bytes]) -> None:
     if kind == b"eXIf":
-        refuse_exif(file.read(length))
+        refuse_exif_in(file, length)
     elif kind == b"tEXt" and file.read(5) == b"exif\0":  # Pillow takes it for the same
-        refuse_exif(file.read(max(0, length - 5)))
+        refuse_exif_in(file, max(0, length - 5))

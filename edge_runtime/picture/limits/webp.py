@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from edge_runtime.picture.limits.exif import refuse_exif
+from edge_runtime.picture.limits.exif import refuse_exif_in
 from edge_runtime.picture.limits.limit import MAX_METADATA_BYTES, at_most, pixels_at_most
 
 MAX_CHUNKS = 16_384  # an animation has one for each frame
@@ -30,10 +30,10 @@ def scan(file: IO[bytes], size_bytes: int, allowed: int) -> None:
         chunks += 1
         at_most(MAX_CHUNKS, chunks, "chunks")
         if kind in _METADATA:
+            if kind == b"EXIF":
+                refuse_exif_in(file, length)
             metadata_bytes += length
             at_most(MAX_METADATA_BYTES, metadata_bytes, "bytes of metadata")
-            if kind == b"EXIF":
-                refuse_exif(file.read(length))
 
 
 def _canvas(head: bytes) -> tuple[int, int]:

@@ -523,7 +523,7 @@ HARMFUL = {
     "plain-ppm": Harmful("plain PPM", plain_ppm, 3, 15, "plain"),
     "plain-pgm": Harmful("plain PGM, 16 bits", plain_pgm, 9, 45, "plain"),
     "plain-pbm": Harmful("plain PBM", plain_pbm, 32, 75, "plain"),
-    "plain-comments": Harmful("plain PGM, comments", plain_comments, 2_000_000, 90_000_000, "comments"),
+    "plain-comments": Harmful("plain PGM, comments", plain_comments, 2_000_000, 30_000_000, "comments"),
     "ppm-scaled": Harmful("PPM, largest value 254", ppm_scaled, 5, 25, "255"),
     "ppm-comment": Harmful("PPM, comment in the header", ppm_header_comment, 200_000, 90_000_000, "header"),
     "ppm-spaces": Harmful("PPM, spaces in the header", ppm_header_spaces, 200_000, 90_000_000, "header"),
