@@ -1,4 +1,4 @@
-"""Write a folder whole or not at all."""
+"""Write a folder completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 def whole_folder(target: Path) -> Iterator[Path]:
     """Give a temporary folder beside `target` and rename it to `target` when the block succeeds.
 
-    An existing `target` is replaced in the same step; on an exception it stays and the temporary folder goes.
+    The rename replaces an existing `target`. On an exception the old `target` stays and the temporary folder is
+    deleted.
     """
     with partial_folder(target) as partial:
         yield partial
@@ -24,10 +25,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def partial_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `target` that is gone after the block, unless it was renamed.
+    """Give a temporary folder beside `target` and delete it after the block, unless the block renamed it.
 
-    What killed processes left of earlier ones is deleted, but for an old `target` that one had moved away and not
-    yet replaced: that is put back.
+    First it cleans up after killed processes. It deletes their temporary folders. If such a process had moved the
+    old `target` away and not yet replaced it, the old `target` is moved back.
     """
     name = glob.escape(target.name)
     for left in (*target.parent.glob(f".{name}.*.old"), *target.parent.glob(f".{name}.*.partial")):
@@ -46,9 +47,12 @@ def partial_folder(target: Path) -> Iterator[Path]:
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; an old `target` changes places with it in the same step and is then deleted.
+    """Rename `source` to `target`, and delete the old `target` if there is one.
 
-    Source: renameat2(2) with RENAME_EXCHANGE, so that a process killed at any moment leaves the old or the new.
+    The two folders change places in one step, where the system can do that. So a process that is killed at any
+    moment leaves the old folder or the new one under the name.
+
+    Source: renameat2(2), RENAME_EXCHANGE.
     """
     if not target.exists():
         source.rename(target)
@@ -59,7 +63,7 @@ def replace_folder(source: Path, target: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step; return False where the system cannot."""
+    """Exchange two folders in one step. Return False where the system cannot do it."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
@@ -87,6 +91,6 @@ def _is_another_running(process: str) -> bool:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # the process of another user
         return True
     return True

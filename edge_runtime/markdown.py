@@ -1,4 +1,4 @@
-"""What the reports of all packages write in the same way."""
+"""Write the parts that the Markdown reports of all packages share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ SAMPLE_WARNING = (
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table. The first column is set to the left, the others to the right."""
+    """Return a Markdown table. The first column is aligned left, the others right."""
     lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -231,7 +231,7 @@ def test_input_must_fit_the_manifest(
 ) -> None:
     """Proves that a file which takes another size or layout is refused when opened."""
     folder = write_bundle({"float32.onnx": onnx_file("echo", shape=shape)})
-    with pytest.raises(BundleError, match="expected to take the"):
+    with pytest.raises(BundleError, match="expected the input"):
         Classifier.open(folder)
 
 

@@ -70,7 +70,7 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     assert result.stderr.splitlines()[1:] == [
         f"error: {text}: not a picture in a format that Pillow can read",
         f"error: {empty}: is a folder, not a picture; --recursive looks in the folders inside it",
-        "2 of 4 could not be classified",
+        "2 of 4 pictures could not be classified",
     ]
 
 
@@ -209,7 +209,7 @@ def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path]
         assert done.returncode == 1, done.stderr
         assert b"red" in done.stdout
         assert b"Traceback" not in done.stderr
-        assert b"1 of 2 could not be classified" in done.stderr
+        assert b"1 of 2 pictures could not be classified" in done.stderr
 
 
 def test_reader_that_stops_early_gets_no_traceback(onnx_bundle: Path, pictures: dict[str, Path]) -> None:

@@ -163,8 +163,8 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
         ([], 2, "name one source"),
         (["0", "--source", "1"], 2, "name one source"),
         (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
-        (["0", "--all-frames"], 2, "--all-frames is for a video file"),
-        (["0", "--all-frames", "--max-fps", "5"], 2, "exclude each other"),
+        (["0", "--all-frames"], 2, "--all-frames works only with a video file"),
+        (["0", "--all-frames", "--max-fps", "5"], 2, "cannot be used together"),
     ],
     ids=str,
 )
@@ -194,7 +194,7 @@ def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Pa
     assert "cannot be written" in result.stderr
     result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--save", tmp_path / "file")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
-    assert result.stderr.count("the frame cannot be kept") == 2
+    assert result.stderr.count("the frame cannot be saved") == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -73,7 +73,7 @@ def test_nothing_on_standard_input_is_one_line(onnx_bundle: Path) -> None:
     for script in ('"$@" </dev/null', '"$@" <&-'):
         done = subprocess.run(["sh", "-c", script, "sh", *command], capture_output=True, text=True)
         assert done.returncode == 1
-        assert done.stderr.splitlines()[1:] == ["error: -: is empty", "1 of 1 could not be classified"]
+        assert done.stderr.splitlines()[1:] == ["error: -: is empty", "1 of 1 pictures could not be classified"]
 
 
 def test_unsure_answers_are_called_so(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
@@ -87,7 +87,7 @@ def test_json_and_csv_exclude_each_other(onnx_bundle: Path) -> None:
     """Proves that two formats at once are a usage error."""
     result = classify("x.png", "--json", "--csv", "--bundle", onnx_bundle)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "exclude each other" in result.stderr
+    assert "cannot be used together" in result.stderr
 
 
 def test_limit_on_pixels(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
@@ -113,7 +113,7 @@ def test_control_c_ends_with_what_is_done(onnx_bundle: Path, pictures: dict[str,
     lines = output.read_text().splitlines()
     assert all(json.loads(line)["label"] == "red" for line in lines)
     assert 0 < len(lines) < 20000
-    told = re.fullmatch(r"stopped: (\d+) of 20000 done", stderr.splitlines()[-1])
+    told = re.fullmatch(r"stopped: (\d+) of 20000 pictures done", stderr.splitlines()[-1])
     assert told
     assert len(lines) - int(told[1]) in (0, 1)  # Ctrl-C can fall between printing a line and counting it
 
@@ -182,7 +182,7 @@ def test_odd_files_give_a_line_each(onnx_bundle: Path) -> None:
     assert "Traceback" not in done.stderr
     first, summary, peak_mib = done.stderr.splitlines()
     assert int(peak_mib) < 500
-    assert (first.endswith("onnxruntime"), summary.endswith("could not be classified")) == (True, True)
+    assert (first.endswith("onnxruntime"), summary.endswith("pictures could not be classified")) == (True, True)
 
 
 def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> None:
@@ -196,4 +196,4 @@ def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> No
     assert done.returncode == 1
     _, error, summary = done.stderr.splitlines()
     assert error.startswith(f"error: {path}: cannot be decoded")
-    assert summary == "1 of 1 could not be classified"
+    assert summary == "1 of 1 pictures could not be classified"

@@ -62,7 +62,7 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("litert ")]
-    assert line.startswith("litert missing cannot be imported: ended by signal 4, so built for another processor")
+    assert line.startswith("litert missing cannot be imported: ended by signal 4, so it was built")
     assert "pip install ai-edge-litert" in line
 
 
@@ -114,7 +114,7 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
         context.setattr(doctor, "glob", lambda pattern: ["/dev/video10", "/dev/video11"])
         context.setattr(doctor, "_may_be_camera", lambda device: False)
         [codecs] = doctor._cameras()
-    assert codecs.value == "none of 2 /dev/video* is one"
+    assert codecs.value == "none of the 2 /dev/video* is a camera"
     monkeypatch.setattr(doctor, "glob", lambda pattern: [str(tmp_path / "video0")])
     [closed] = doctor._cameras()  # a path that is not there cannot be opened either
     assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)
