@@ -17,7 +17,6 @@ from edge_runtime.commands.options import (
     CONFIDENCE_THRESHOLD,
     JSON,
     PRECISION,
-    THREADS,
     open_classifier,
 )
 from edge_runtime.commands.results import CsvFormat, JsonFormat, ResultFormat, TableFormat
@@ -69,7 +68,11 @@ class Tally:
 @BUNDLE
 @BACKEND
 @PRECISION
-@THREADS
+@click.option(
+    "--threads", type=click.IntRange(1),
+    help="Number of threads. A single picture runs on all of them. Many pictures run at once, each on one thread.  "
+         "[default: one for each core, at most 4, and one more for many pictures]",
+)  # fmt: skip
 @CONFIDENCE_THRESHOLD
 @click.option("--recursive", is_flag=True, help="Also search the folders inside a folder.")
 @click.option(

@@ -33,10 +33,7 @@ PRECISION = click.option(
     "--precision", type=click.Choice((AUTO, *map(str, Precision))), default=AUTO, show_default=True,
     help="Number format of the model file. `mixed` is int8 with some layers in float.",
 )  # fmt: skip
-THREADS = click.option(
-    "--threads", type=click.IntRange(1),
-    help="Number of inference threads.  [default: one for each core, at most 4]",
-)  # fmt: skip
+
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 
 

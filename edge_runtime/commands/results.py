@@ -82,7 +82,7 @@ class JsonFormat:
 
 
 class CsvFormat:
-    """Rows of CSV as RFC 4180 defines it. docs/reference/output.md explains every column."""
+    """Rows of CSV, quoted as RFC 4180 says. docs/reference/output.md explains every column."""
 
     def __init__(self, labels: tuple[str, ...], top_k: int | None = None) -> None:
         """Choose the scores to write.
