@@ -1,4 +1,4 @@
-"""Result folders: the newest is found, and a folder appears whole or not at all."""
+"""Result folders: the newest one is found, and a folder appears whole or not at all."""
 
 import os
 from pathlib import Path
@@ -19,14 +19,14 @@ def marked(parent: Path, name: str, age_s: int) -> Path:
 
 
 def write_and_raise(target: Path, error: type[BaseException]) -> None:
-    """Fail in the middle of writing a folder."""
+    """Fail while a folder is half written."""
     with whole_folder(target) as partial:
         (partial / "file").write_text("new")
         raise error
 
 
 def test_newest_folder_is_the_one_written_last(tmp_path: Path) -> None:
-    """Proves that the marker's time decides, not the name, and that folders without one do not count."""
+    """Proves that the time of the marker decides and not the name, and that only folders with a marker count."""
     marked(tmp_path, "z", 20)
     newest = marked(tmp_path, "a", 10)
     (tmp_path / "empty").mkdir()
@@ -34,20 +34,20 @@ def test_newest_folder_is_the_one_written_last(tmp_path: Path) -> None:
 
 
 def test_unfinished_folder_is_never_the_newest(tmp_path: Path) -> None:
-    """Proves that a hidden folder, which is one being written, is passed over."""
+    """Proves that a hidden folder does not count: it may be unfinished."""
     done = marked(tmp_path, "done", 10)
     marked(tmp_path, ".next.1.partial", 0)
     assert newest_folder(tmp_path, "marker") == done
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    """Proves that an empty and a missing parent give None."""
+    """Proves that an empty parent and a missing parent both give None."""
     assert newest_folder(tmp_path, "marker") is None
     assert newest_folder(tmp_path / "none", "marker") is None
 
 
 def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
-    """Proves that the target, with parents, is not there before the block ends, and nothing else after."""
+    """Proves that the target appears only when the block ends, with its parents, and that nothing else stays."""
     target = tmp_path / "deep" / "target"
     with whole_folder(target) as partial:
         (partial / "file").write_text("new")
@@ -58,7 +58,7 @@ def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
-    """Proves that no file of the old folder is left in the new one, nor beside it."""
+    """Proves that no file of the old folder stays in the new one or beside it."""
     marked(tmp_path, "target", 0)
     with whole_folder(tmp_path / "target") as partial:
         (partial / "file").write_text("new")
@@ -68,7 +68,7 @@ def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failed_block_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
-    """Proves that a failure, Ctrl-C included, leaves what was there and no remains."""
+    """Proves that the old folder stays after a failure or Ctrl-C, and that nothing else stays."""
     old = marked(tmp_path, "target", 0)
     with pytest.raises(error):
         write_and_raise(old, error)
@@ -77,7 +77,7 @@ def test_failed_block_leaves_the_old_folder(tmp_path: Path, error: type[BaseExce
 
 
 def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
-    """Proves that folders left by a process that had the same number are swept away."""
+    """Proves that folders of a killed process are deleted, even if it had the same process number."""
     marked(tmp_path, f".target.{os.getpid()}.partial", 0)
     marked(tmp_path, f".target.{os.getpid()}.old", 0)
     marked(tmp_path, "target", 0)
@@ -87,9 +87,9 @@ def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
 
 
 def test_old_folder_comes_back_when_its_replacement_was_killed(tmp_path: Path) -> None:
-    """Proves that a process killed between moving the old folder away and the new one in loses nothing.
+    """Proves that the old folder comes back if a process was killed after moving it away.
 
-    Where the system cannot exchange two folders, that moment leaves no folder of that name.
+    Where the system cannot exchange two folders, no folder has the name at that moment.
     """
     marked(tmp_path, ".target.999999999.partial", 0)
     marked(tmp_path, ".target.999999999.old", 0)
@@ -100,7 +100,7 @@ def test_old_folder_comes_back_when_its_replacement_was_killed(tmp_path: Path) -
 
 
 def test_old_folder_comes_back_when_the_new_one_cannot_be_moved(tmp_path: Path) -> None:
-    """Proves that the old result is never lost to a failing rename."""
+    """Proves that the old folder comes back when the rename of the new one fails."""
     old = marked(tmp_path, "target", 0)
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / "none", old)

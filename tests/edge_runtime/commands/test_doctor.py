@@ -1,4 +1,4 @@
-"""`catdog-edge doctor`: what it says of this machine is true, and what is missing comes with a line to type."""
+"""`catdog-edge doctor` says what is true of this machine, and how to install what is missing."""
 
 import json
 import os
@@ -19,12 +19,12 @@ from edge_runtime.commands.doctor import Finding, examine, is_camera
 
 @pytest.fixture(scope="module")
 def findings() -> dict[str, Finding]:
-    """What the doctor says of this machine, by name."""
+    """The findings of the doctor about this machine, by name."""
     return {finding.name: finding for finding in examine()}
 
 
 def test_versions_are_those_of_this_process(findings: dict[str, Finding]) -> None:
-    """Proves that Python, NumPy, Pillow and the installed runtime are found with their versions."""
+    """Proves that Python, NumPy, Pillow and the installed backend are found with their versions."""
     assert findings["Python"].value == platform.python_version()
     assert findings["numpy"] == Finding("numpy", "ok", version("numpy"))
     assert findings["pillow"] == Finding("pillow", "ok", version("pillow"))
@@ -33,12 +33,12 @@ def test_versions_are_those_of_this_process(findings: dict[str, Finding]) -> Non
 
 
 def test_everything_missing_has_a_line_to_type(findings: dict[str, Finding]) -> None:
-    """Proves that nothing is reported missing without its fix, and nothing in order comes with one."""
+    """Proves that each finding has a fix if something is missing, and none if it is ok."""
     assert all(bool(finding.fix) == (finding.state != "ok") for finding in findings.values())
 
 
 def test_command_prints_the_same(findings: dict[str, Finding]) -> None:
-    """Proves that the command lists the findings, as text and as JSON, and judges by the bad ones."""
+    """Proves that the command prints the findings as text and as JSON, and that a bad one decides the exit code."""
     result = CliRunner().invoke(main, ["doctor", "--json"])
     names = [json.loads(line)["name"] for line in result.stdout.splitlines()]
     assert names == list(findings)
@@ -49,7 +49,7 @@ def test_command_prints_the_same(findings: dict[str, Finding]) -> None:
 
 
 def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
-    """Proves that a library which ends its process is reported as built for another processor."""
+    """Proves that a library that crashes its process is reported as built for another processor."""
     package = tmp_path / "ai_edge_litert"
     package.mkdir()
     (package / "__init__.py").write_text("")
@@ -68,7 +68,7 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("broken", [["onnxruntime"], ["ai_edge_litert", "tflite_runtime", "onnxruntime"]])
 def test_broken_backend_is_bad_only_when_none_works(tmp_path: Path, broken: list[str]) -> None:
-    """Proves that a backend which cannot be imported is told with its fix, and ends with 1 if it was the last."""
+    """Proves that a broken backend comes with its fix, and ends with exit code 1 only if no other works."""
     pytest.importorskip("ai_edge_litert", reason="one backend has to work beside the broken one")
     for name in broken:
         (tmp_path / f"{name}.py").write_text("raise ImportError('built for something else')")
@@ -98,7 +98,7 @@ def test_broken_backend_is_bad_only_when_none_works(tmp_path: Path, broken: list
     ],
 )
 def test_codecs_and_processors_are_no_cameras(driver: str, of_driver: int, of_device: int, expected: bool) -> None:
-    """Proves that of the many video devices of a Pi those that give pictures are told."""
+    """Proves that of the many video devices of a Pi only those that give pictures count as cameras."""
     names = b"".join(text.encode().ljust(size, b"\0") for text, size in ((driver, 16), ("card", 32), ("bus", 32)))
     answer = names + struct.pack("<III", 0x60100, of_driver, of_device) + bytes(12)
     assert len(answer) == 104
@@ -106,7 +106,7 @@ def test_codecs_and_processors_are_no_cameras(driver: str, of_driver: int, of_de
 
 
 def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Proves that a camera without permission is told apart from none."""
+    """Proves that a camera without permission is reported differently from no camera."""
     monkeypatch.setattr(doctor, "glob", lambda pattern: [])
     [none] = doctor._cameras()
     assert none.value == "no /dev/video*"
@@ -132,7 +132,7 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
 def test_library_that_does_not_load_comes_with_what_it_lacks(
     tmp_path: Path, package: str, error: str, fix: str
 ) -> None:
-    """Proves that what is installed but does not load is bad, with the system's package that it lacks."""
+    """Proves that a package that does not load is bad, and that the fix names the system package that it lacks."""
     (tmp_path / package).mkdir()
     (tmp_path / package / "__init__.py").write_text(f"raise ImportError({error!r})")
     script = "from edge_runtime.commands.doctor import examine\nfor f in examine(): print(f.state, f.value, f.fix)"
