@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge_runtime import backends
 from edge_runtime.backends.selection import Selection, select
 from edge_runtime.bundle.folder import Bundle, default_bundle, read_bundle
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
@@ -271,7 +272,4 @@ def _is_ready(picture: PictureSource, shape: tuple[int, int, int]) -> TypeGuard[
 
 
 def _predict(model: backends.Backend, pixels: Pixels) -> NDArray[np.float32]:
-    outputs = model.predict(pixels)
-    if len(outputs) == 1:  # one sigmoid output: it is the score of the second label
-        return np.array([1 - outputs[0], outputs[0]], np.float32)
-    return outputs
+    return label_scores(model.predict(pixels))

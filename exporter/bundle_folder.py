@@ -15,50 +15,38 @@ from typing import Any
 
 from edge_runtime.atomic_folder import replace_folder
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, ONNX, Manifest, ModelFile, Precision
+from edge_runtime.bundle import MANIFEST, Manifest, ModelFile
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
 from exporter.calibration import calibration_record
 from exporter.errors import ConversionError
 from exporter.formats.conversion import Converted
+from exporter.formats.table import FORMATS, format_named
 from exporter.report.model_card import write_model_card
+from exporter.report.page import write_html
 from exporter.report.plots import flips_name, plot_differences, plot_flips, plot_reliability
 from exporter.report.record import ExportRecord
-from exporter.report.report import write_html, write_report
+from exporter.report.report import write_report
 from exporter.selftest import write_selftest
 from exporter.source import Source
-from exporter.verification import JUDGES, open_content
+from exporter.verification import open_content
 
-_VERSIONED = (
-    "catdog-edge",
-    "tensorflow",
-    "keras",
-    "tf2onnx",
-    "onnx",
-    "onnxruntime",
-    "ai-edge-litert",
-    "litert-quantizer",
-    "numpy",
-    "pillow",
-)
-# The oldest releases in which tests/contract/test_parity.py loads the files and finds the scores of the newest.
-_OLDEST_TFLITE = "tflite-runtime 2.14"
-_OLDEST_DYNAMIC = "ai-edge-litert 2.0"  # tflite-runtime 2.14 refuses it, docs/decisions/0008
-_OLDEST_ONNX = "onnxruntime 1.20"
+_PACKAGES = ("catdog-edge", "tensorflow", "keras", "scipy", "numpy", "pillow")  # and those of each format
 
 
-def describe_file(converted: Converted, source: Source) -> ModelFile:
-    """Return a file's entry in the manifest, still without drift.
+def describe_file(converted: Converted) -> ModelFile:
+    """Return a file's entry in the manifest, without its drift.
 
     Raises:
-        ConversionError: the runtime does not load what the converter wrote.
+        ConversionError: the backend does not load what the converter wrote.
     """
     target, content = converted.target, converted.content
+    format_ = format_named(target.format)
     try:
-        model = open_model(JUDGES[target.format], content, 1)
+        model = open_model(format_.backend, content, 1)
     except BackendError as error:
         raise ConversionError(
-            f"{target.file_name}: {error}. Export with another --quantize, or report this with the model's layers."
+            f"{target.file_name}: {error}. Choose another --quantize, or report this with the model's layers."
         ) from error
     return ModelFile(
         path=target.file_name,
@@ -68,7 +56,7 @@ def describe_file(converted: Converted, source: Source) -> ModelFile:
         sha256=hashlib.sha256(content).hexdigest(),
         input=model.input,
         output=model.output,
-        oldest_runtime=_oldest_runtime(target.format, target.precision),
+        oldest_runtime=(format_.oldest_backend or {}).get(target.precision, ""),
         drift={},
     )
 
@@ -76,7 +64,9 @@ def describe_file(converted: Converted, source: Source) -> ModelFile:
 def provenance(record: ExportRecord) -> dict[str, Any]:
     """Return where the model comes from and how it was exported, as the manifest keeps it."""
     run = record.source.run
-    versions = {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
+    packages = (*_PACKAGES, *(package for made in FORMATS.values() for package in made.packages))
+    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
+    folder = record.plan.calibration
     return {
         "name": run["name"],
         "architecture": run["architecture"],
@@ -86,20 +76,20 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "data_sha256": _data_hash(record.source),
         "export_versions": versions,
         "calibration": {
-            "pictures": len(record.calibration),
-            "seed": record.seed,
-            "folder": _printable(record.calibration_folder.name) if record.calibration_folder else None,
+            "pictures": len(record.pictures.calibration),
+            "seed": record.plan.seed,
+            "folder": _printable(folder.name) if folder else None,
         },
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
-        "temperature": record.temperature.to_dict(),
-        "folded": list(record.folded),
-        "kept_float": {file.name: list(file.kept_float) for file in record.files if file.kept_float},
+        "temperature": record.confidence.temperature.to_dict(),
+        "folded": list(record.folding.folded),
+        "kept_float": {file.name: list(file.kept_float) for file in record.files if file.is_repaired},
         "gate": record.state,
     }
 
 
 def _printable(name: str) -> str:
-    """Return a file name as text that a manifest can hold, whatever its bytes are."""
+    """Return a file name as text for the manifest, whatever its bytes are."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -110,7 +100,7 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
     opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
     bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
-    write_keras_scores(folder, bundle.labels, pictures, record.baseline)
+    write_keras_scores(folder, bundle.labels, pictures, record.baseline.scores)
     _write_reports(folder, bundle, record)
     (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
     _write_json(folder / MANIFEST, bundle.to_dict())
@@ -121,10 +111,10 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
 
 @contextmanager
 def log_kept(log: Path, target: Path) -> Iterator[None]:
-    """Keep the folder of `log` where a failed export's report would be when a conversion fails in the block.
+    """Keep the log when a conversion fails in the block. It goes where the report of a failed gate would be.
 
     Raises:
-        ConversionError: the one of the block, naming the log.
+        ConversionError: that of the block, with the path of the log.
     """
     try:
         yield
@@ -134,7 +124,7 @@ def log_kept(log: Path, target: Path) -> Iterator[None]:
 
 
 def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Path:
-    """Write the report of an export that failed beside where the bundle would be; return its folder."""
+    """Write the report of a failed export to `<target>.failed`, and return that folder."""
     for file in record.files:
         if file.failed:
             plot_flips(record, file, folder / flips_name(file))
@@ -146,8 +136,9 @@ def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRe
 
 
 def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None:
-    """Write the report with all that it shows and names."""
-    _write_json(folder / "calibration.json", calibration_record(record.source, record.calibration, record.seed))
+    """Write the report, its plots and the JSON files that it names."""
+    calibration = record.pictures.calibration
+    _write_json(folder / "calibration.json", calibration_record(record.source, calibration, record.plan.seed))
     _write_json(folder / "operators.json", {file.name: file.converted.graph.to_dict() for file in record.files})
     plot_differences(record, folder / "differences.png")
     plot_reliability(record, folder / "reliability.png")
@@ -158,12 +149,6 @@ def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None
 
 def _failed(target: Path) -> Path:
     return target.with_name(f"{target.name}.failed")
-
-
-def _oldest_runtime(format_: str, precision: Precision) -> str:
-    if format_ == ONNX:
-        return _OLDEST_ONNX
-    return _OLDEST_DYNAMIC if precision == Precision.DYNAMIC else _OLDEST_TFLITE
 
 
 def _data_hash(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""Choose the pictures from which a quantiser learns the range of every tensor: training pictures, never test."""
+"""Choose the pictures that show a quantiser the range of every tensor: training pictures, never test pictures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edge_runtime.picture.near_duplicates import MAX_DISTANCE, distances, hash_words
 from exporter.errors import SourceError
 from exporter.source import Source, SplitPicture, read_pictures
 
 DEFAULT_COUNT = 256
-LEAST_COUNT = 8  # below, ranges are those of single pictures, and most others are clipped
-# Bits of 256 in which difference hashes of near-identical pictures may differ: docs/decisions/0004.
-MAX_DISTANCE = 10
+LEAST_COUNT = 8  # with fewer, single pictures set the ranges, and most other pictures are clipped
 
 
 def draw_calibration(
@@ -22,19 +20,19 @@ def draw_calibration(
 ) -> tuple[tuple[SplitPicture, ...], tuple[SplitPicture, ...]]:
     """Draw two sets without a common picture: one to quantise with, one to see how much the draw matters.
 
-    Each has the same number of pictures of each class, as far as there are, shuffled.
+    Each set is shuffled and has as many pictures of one class as of another, as far as there are enough.
 
     Args:
         source: the training run.
-        count: pictures of a set; fewer where the split has fewer.
+        count: pictures of a set; fewer if the split has fewer.
         seed: seed of choice and order.
         folder: pictures to draw from, at any depth; by default those of the training split.
 
     Returns:
-        The calibration set and the second set, which is empty where too few pictures are left.
+        The calibration set and the second set. The second is empty if too few pictures are left.
 
     Raises:
-        SourceError: there are less than `LEAST_COUNT`, or one is in the test split too, by content or nearly so.
+        SourceError: there are fewer than `LEAST_COUNT`, or one is a test picture, exactly or nearly.
     """
     candidates = pictures_below(folder, source) if folder else source.sides["train"]
     generator = np.random.default_rng(seed)
@@ -50,7 +48,7 @@ def draw_calibration(
     if count < LEAST_COUNT:
         raise SourceError(
             f"{folder or source.folder}: expected {LEAST_COUNT} calibration pictures or more, received {count}. "
-            "Name a folder of more pictures with --calibration, and no smaller --calibration-count."
+            "Name a folder of more pictures with --calibration, or raise --calibration-count."
         )
     dealt = [picture for row in range(2 * count) for picture in _row(by_class, row)]
     first = _shuffled(dealt[:count], generator)
@@ -60,7 +58,7 @@ def draw_calibration(
 
 
 def calibration_record(source: Source, pictures: tuple[SplitPicture, ...], seed: int) -> dict[str, Any]:
-    """Return the JSON object of `calibration.json`: which pictures set the integer ranges, by content."""
+    """Return the JSON object of `calibration.json`: the hashes of the pictures that set the integer ranges."""
     return {
         "seed": seed,
         "pictures": [
@@ -71,7 +69,7 @@ def calibration_record(source: Source, pictures: tuple[SplitPicture, ...], seed:
 
 
 def pictures_below(folder: Path, source: Source) -> tuple[SplitPicture, ...]:
-    """Return the files below a folder; where a sub-folder has a label's name, so have its pictures.
+    """Return the pictures below a folder. Those in a sub-folder with the name of a label get that label.
 
     Raises:
         SourceError: there is none, or one cannot be read or decoded.
@@ -93,31 +91,22 @@ def _shuffled(pictures: list[SplitPicture], generator: np.random.Generator) -> t
 
 
 def _refuse_test_pictures(pictures: tuple[SplitPicture, ...], source: Source) -> None:
-    """Refuse a picture of the test split: a file fitted to it looks better there than anywhere else."""
+    """Refuse pictures of the test split: a file that was fitted to them would look better than it is."""
     known = {picture.sha256: picture for picture in source.sides["test"]}
     for picture in pictures:
         if picture.sha256 in known:
             raise SourceError(
-                f"{picture.path}: is in the test split too ({known[picture.sha256].path}), so it must not "
-                "calibrate. Calibrate with other pictures."
+                f"{picture.path}: is a test picture too ({known[picture.sha256].path}). Test pictures must not set "
+                "the integer ranges. Calibrate with other pictures."
             )
     test = source.sides["test"]
     if not test:
         return
-    distances = _distances(pictures, test)
-    row, column = np.unravel_index(distances.argmin(), distances.shape)
-    if distances[row, column] <= MAX_DISTANCE:
+    hashes = (hash_words([picture.difference_hash for picture in side]) for side in (pictures, test))
+    bits = distances(*hashes)
+    row, column = np.unravel_index(bits.argmin(), bits.shape)
+    if bits[row, column] <= MAX_DISTANCE:
         raise SourceError(
-            f"{pictures[row].path}: is nearly the same picture as {test[column].path} of the test split, so it "
-            "must not calibrate. Calibrate with other pictures."
+            f"{pictures[row].path}: is nearly the same as the test picture {test[column].path}. Test pictures must "
+            "not set the integer ranges. Calibrate with other pictures."
         )
-
-
-def _distances(first: tuple[SplitPicture, ...], second: tuple[SplitPicture, ...]) -> NDArray[np.int64]:
-    """Return the number of differing bits of every pair of hashes, `int (first, second)`."""
-    words = [
-        np.frombuffer(bytes.fromhex("".join(picture.difference_hash for picture in side)), np.uint64).reshape(-1, 4)
-        for side in (first, second)
-    ]
-    bits: NDArray[np.int64] = np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2, dtype=np.int64)
-    return bits

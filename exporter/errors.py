@@ -8,4 +8,4 @@ class SourceError(CatdogError):
 
 
 class ConversionError(CatdogError):
-    """A converter failed or wrote something other than was asked for."""
+    """A converter failed, or did not write what was asked for."""

@@ -1,4 +1,4 @@
-"""Pictures drawn here that a bundle carries, so that a device can prove it computes what the exporter computed."""
+"""Draw the self-test pictures of a bundle. With them a device proves that it computes as the exporter did."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 def draw_pictures() -> dict[str, bytes]:
     """Return encoded pictures by file name, one for each way of decoding that differs between libraries.
 
-    A large JPEG is decoded at reduced scale, one is stored lying on its side, one is CMYK; the others have an
-    alpha channel, 16 bits, a palette, and sizes that shrink, grow and stay.
+    One JPEG is so large that it is decoded at a reduced scale, one lies on its side, and one is CMYK. The others
+    have an alpha channel, 16 bits and a palette. Some sizes shrink, some grow, and some stay.
     """
     turned = Image.Exif()
     turned[0x0112] = 6  # orientation: rotate 90 degrees clockwise to view
@@ -40,7 +40,7 @@ def write_selftest(
     Args:
         folder: the bundle being written.
         preprocessing: its contract.
-        classifiers: every file of the bundle by name, opened.
+        classifiers: every opened file of the bundle, by name.
     """
     (folder / SELFTEST).mkdir()
     pictures = []

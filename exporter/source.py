@@ -7,16 +7,17 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edge_runtime.errors import PictureError
 from edge_runtime.folders import RUN
 from edge_runtime.parallel import map_in_order
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from exporter.errors import SourceError
 
@@ -30,7 +31,7 @@ class SplitPicture:
     Args:
         path: the file.
         label: index into the labels; -1 when unknown.
-        sha256: hash that its bytes had when it was read first, in training where it is the run's, hex.
+        sha256: hash of its bytes when it was first read, hex; for a picture of a run, that was in training.
         difference_hash: 256-bit perceptual hash of its preprocessed pixels, 64 hex digits.
     """
 
@@ -40,18 +41,26 @@ class SplitPicture:
     difference_hash: str
 
 
+class Origin(StrEnum):
+    """Where a model comes from."""
+
+    RUN = "run"
+    KERAS = "keras"
+
+
 @dataclass(frozen=True)
 class Source:
-    """A trained model and the pictures it was trained and is judged on.
+    """A trained model, the pictures that it was trained on, and those that it is judged on.
 
     Args:
-        folder: the run folder, or that of the test pictures.
+        folder: the run folder, or the folder of the test pictures.
         model_path: the Keras model.
-        run: the content of `run.json`; of a model of the user's own what is known of it.
+        run: the content of `run.json`, or what is known of a model of the user's own.
         labels: label of each output, in order.
         preprocessing: what the model was trained on.
         sides: the pictures of `train`, `validation` and `test`.
-        input_range: what the model takes for black and white; None when it takes 0-255.
+        input_range: what the model takes for black and white; None if it takes 0 and 255.
+        origin: a run of catdog-train, or a Keras model of the user's own.
     """
 
     folder: Path
@@ -61,11 +70,17 @@ class Source:
     preprocessing: Preprocessing
     sides: dict[str, tuple[SplitPicture, ...]]
     input_range: tuple[float, float] | None = None
+    origin: Origin = Origin.RUN
 
     @property
     def name(self) -> str:
         """What a bundle is called by default."""
-        return self.folder.resolve().name if self.run["architecture"] else self.model_path.stem
+        return self.folder.resolve().name if self.origin is Origin.RUN else self.model_path.stem
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether its pictures are the drawings of catdog itself."""
+        return bool(self.run["data"] == "sample")
 
 
 def read_source(folder: Path) -> Source:
@@ -104,9 +119,10 @@ def read_keras_source(
 
     Args:
         model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures per class; the labels are the sorted names in lower case.
+        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
+            case.
         size: height and width of the model's input, pixels.
-        input_range: what it takes for black and white, when it does not rescale 0-255 itself.
+        input_range: what it takes for black and white, if it does not rescale 0-255 itself.
 
     Raises:
         SourceError: there are no two classes of pictures there, or a file is no picture.
@@ -132,7 +148,7 @@ def read_keras_source(
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
     labels = tuple(folder.name.lower() for folder in folders)
-    return Source(test, model_path, run, labels, preprocessing, sides, input_range)
+    return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
 
 
 def read_pictures(
@@ -156,7 +172,7 @@ def read_pictures(
             digest = difference_hash(load_picture(content, preprocessing))
         except OSError as error:
             raise SourceError(
-                f"{path}: cannot be read ({error.strerror}). See to its permissions, or take it out of the {role} "
+                f"{path}: cannot be read ({error.strerror}). Change its permissions, or take it out of the {role} "
                 "folder."
             ) from error
         except PictureError as error:
@@ -166,23 +182,13 @@ def read_pictures(
     return tuple(map_in_order(describe, files, workers=os.cpu_count() or 1))
 
 
-def difference_hash(pixels: Pixels) -> str:
-    """Return the hash that training keeps of a picture's `uint8 (H, W, 3) RGB`: 256 bits, as 64 hex digits.
-
-    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
-    """
-    import imagehash
-
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=16))
-
-
 def load_split_pictures(
     pictures: tuple[SplitPicture, ...],
     preprocessing: Preprocessing,
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[Pixels, NDArray[np.intp]]:
-    """Decode pictures of a split, after making sure that they have not changed.
+    """Decode pictures of a split, if they have not changed.
 
     Args:
         pictures: one or more pictures.
@@ -200,7 +206,7 @@ def load_split_pictures(
     for index, loaded in enumerate(load_pictures(contents, preprocessing)):
         if isinstance(loaded, PictureError):
             raise SourceError(
-                f"{pictures[index].path}: {loaded.reason}, though it is as it was in training. "
+                f"{pictures[index].path}: {loaded.reason}. The file has not changed since training. "
                 "Install the Pillow that it was trained with, or train again."
             )
         pixels[index] = loaded

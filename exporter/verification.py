@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.backends import open_model
 from edge_runtime.backends.selection import Selection
-from edge_runtime.bundle import ONNX, TFLITE, Bundle, Manifest, ModelFile
+from edge_runtime.bundle import Bundle, Manifest, ModelFile
 from edge_runtime.classifier import Classifier
 from edge_runtime.parallel import usable_cores
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
 from edge_runtime.proof.drift import DriftReport, measure_drift, measure_drift_by_class
 from edge_runtime.proof.gate import Verdict, judge
-
-# The runtime that judges a file of each format.
-JUDGES = {TFLITE: "litert", ONNX: "onnxruntime"}
+from exporter.formats.table import format_named
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,10 @@ class Check:
     """What the test split says of one file.
 
     Args:
-        scores: the file's, `float64 (N, labels)`.
-        drift: against the Keras model, all pictures.
+        scores: those of the file, `float64 (N, labels)`.
+        drift: how far it is from the Keras model on all pictures.
         by_class: the same for the pictures of each label.
-        verdict: the gate's.
+        verdict: what the gate says.
     """
 
     scores: NDArray[np.float64]
@@ -52,11 +50,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Stability:
-    """How far two int8 files disagree that were quantised with pictures of which none is shared.
+    """How far two int8 files disagree that were quantised with different pictures.
 
     Args:
         pictures: test pictures compared.
-        agreement: share given the same label by both, 0-1.
+        agreement: share of the pictures to which both give the same label, 0-1.
         mean_difference: mean absolute difference of the scores, 0-1.
         largest_difference: the largest, 0-1.
     """
@@ -68,8 +66,8 @@ class Stability:
 
 
 def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Classifier:
-    """Open the bytes of a model file as the runtime opens those of a bundle, to run on one thread."""
-    backend = JUDGES[file.format]
+    """Open the bytes of a model file as a device opens those of a bundle, to run on one thread."""
+    backend = format_named(file.format).backend
     bundle = Bundle(Path(), Manifest("", labels, Preprocessing(), (file,), {}))
     return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
 
@@ -82,7 +80,7 @@ def run_file(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float64]:
-    """Return the scores that a file gives pictures, `float64 (N, labels)`, one classifier to a core."""
+    """Return the scores that a file gives pictures, `float64 (N, labels)`. Each core runs its own classifier."""
     scores = np.empty((len(pixels), len(labels)))
     workers = usable_cores()
     done = count(1)
@@ -102,7 +100,7 @@ def run_file(
 def time_ratio(
     labels: tuple[str, ...], files: tuple[tuple[ModelFile, bytes], tuple[ModelFile, bytes]], pixels: Pixels
 ) -> float:
-    """Return the median inference time of the first file over that of the second, run in turns on one thread."""
+    """Run two files in turns on one thread; return the first one's median inference time over the second's."""
     opened = [open_content(labels, *file) for file in files]
     times = np.zeros((len(opened), len(pixels)))
     for index, picture in enumerate(pixels):

@@ -77,9 +77,9 @@ MUTATIONS = (
     ),
     Mutation(
         "labels swapped",
-        "edge_runtime/classifier.py",
-        "np.array([1 - outputs[0], outputs[0]], np.float32)",
-        "np.array([outputs[0], 1 - outputs[0]], np.float32)",
+        "edge_runtime/bundle/scores.py",
+        "np.concatenate([1 - outputs, outputs], axis=-1)",
+        "np.concatenate([outputs, 1 - outputs], axis=-1)",
         ANSWERS + SCORES,
     ),
     Mutation(

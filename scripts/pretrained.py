@@ -26,7 +26,7 @@ def main(source: Path, target: Path = TARGET) -> None:
         replace(picture, scores={name: scores for name, scores in picture.scores.items() if name in names})
         for picture in bundle.selftest
     )
-    shipped = replace(bundle, files=files, selftest=selftest)
+    shipped = replace(bundle.manifest, files=files, selftest=selftest)
     with whole_folder(target) as folder:
         (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
         shutil.copytree(source / SELFTEST, folder / SELFTEST)

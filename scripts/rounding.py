@@ -17,12 +17,12 @@ import numpy as np
 
 from edge_runtime.bundle import ONNX, TFLITE, Precision, read_bundle
 from exporter.calibration import draw_calibration
-from exporter.formats.onnx import conversion as onnx_conversion
+from exporter.formats.onnx import quantization as onnx_quantization
 from exporter.formats.tflite import quantization as tflite_quantization
 from exporter.source import load_split_pictures, read_source
 from exporter.verification import run_file
 
-QUANTISERS: dict[str, Any] = {ONNX: onnx_conversion, TFLITE: tflite_quantization}
+QUANTISERS: dict[str, Any] = {ONNX: onnx_quantization, TFLITE: tflite_quantization}
 
 
 def main(run: Path, folder: Path) -> None:

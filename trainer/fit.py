@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.picture.preprocessing import Pixels
 from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
@@ -277,7 +278,7 @@ def predict_scores(model: keras.Model, dataset: Dataset, side: Side) -> NDArray[
         for start in range(0, len(rows), 64)
     ]
     outputs = np.concatenate(parts).astype(np.float64)
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+    return label_scores(outputs)
 
 
 def _log_epoch(folder: Path, number: int, epoch: Epoch) -> None:

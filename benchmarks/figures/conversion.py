@@ -17,6 +17,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.run.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import Backend, open_model
 from edge_runtime.bundle import Precision, read_bundle
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.picture.preprocessing import Pixels, load_pictures
 
 _RUNTIMES = {"tflite": "litert", "onnx": "onnxruntime"}
@@ -113,7 +114,5 @@ def _task(model: Backend, pixels: list[Pixels]) -> Callable[[], object]:
 def _accuracy(model: Backend, pixels: list[Pixels], targets: list[int]) -> float:
     right = 0
     for picture, target in zip(pixels, targets, strict=True):
-        scores = model.predict(picture)
-        best = int(scores[0] > 0.5) if len(scores) == 1 else int(scores.argmax())
-        right += best == target
+        right += int(label_scores(model.predict(picture)).argmax()) == target
     return right / len(targets)

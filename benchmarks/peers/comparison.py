@@ -16,6 +16,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.run.pictures import Pictures, find_pictures
 from benchmarks.run.timing import SETTLE_S, Process, describe, interleave, paired_ratio
 from edge_runtime.bundle import ONNX, TFLITE, Bundle, Precision, read_bundle
+from edge_runtime.bundle.scores import label_scores
 from edge_runtime.markdown import table
 from edge_runtime.proof.shares import wilson_interval
 
@@ -157,7 +158,7 @@ def _right(answers: list[Any], pictures: Pictures) -> dict[str, Any]:
 
 
 def _label(scores: list[float]) -> int:
-    return int(scores[0] > 0.5) if len(scores) == 1 else int(np.argmax(scores))
+    return int(label_scores(np.array(scores)).argmax())
 
 
 def describe_peers(found: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from edge_runtime import backends
 from edge_runtime.bundle.folder import Bundle
 from edge_runtime.bundle.formats import Precision
 from edge_runtime.bundle.manifest import ModelFile
+from edge_runtime.bundle.scores import possible_outputs
 from edge_runtime.errors import BackendError, BundleError
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -155,13 +156,12 @@ def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
             f"{path}: expected the input {size} of the manifest, received {model.input.shape[1:]}. "
             "Export the bundle again."
         )
-    expected = [(len(bundle.labels),)] + [(1,)] * (len(bundle.labels) == 2)
     received = model.output.shape[1:]
     if len(received) != 1 or -1 in received:  # the file leaves the size open: run it once to see
         import numpy as np  # here, because listing the candidates needs no NumPy
 
         received = model.predict(np.zeros(size, np.uint8)).shape
-    if received not in expected:
+    if received not in [(outputs,) for outputs in possible_outputs(len(bundle.labels))]:
         raise BundleError(
             f"{path}: expected one score for each of the labels {', '.join(bundle.labels)}, "
             f"received shape {received}. Export the bundle again."

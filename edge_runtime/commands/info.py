@@ -110,7 +110,8 @@ def _measured(drift: dict[str, Any]) -> str:
 
 
 def _training(training: dict[str, Any]) -> list[str]:
-    return [f"{key} {training[key]}" for key in ("name", "architecture", "seed") if key in training]
+    known = {key: training.get(key) for key in ("name", "architecture", "seed")}
+    return [f"{key} {value}" for key, value in known.items() if value not in (None, "")]
 
 
 def _use(selection: Selection | None) -> dict[str, str] | None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from edge_runtime.bundle import ONNX, TFLITE, Precision
+from edge_runtime.bundle.formats import FORMATS as RUNTIME_FORMATS
+from edge_runtime.bundle.formats import Precision
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.formats.onnx import conversion as onnx_conversion
-from exporter.formats.operators import Graph, Operator, read_graph
-from exporter.formats.tflite import conversion as tflite_conversion
-from exporter.formats.tflite import quantization as tflite_quantization
+from exporter.formats.operators import Graph
+from exporter.formats.table import format_named
 
 if TYPE_CHECKING:
     import keras
@@ -22,17 +22,25 @@ class ExportTarget:
     """A kind of file to write.
 
     Args:
-        format: file format.
+        format: a key of `exporter.formats.table.FORMATS`.
         precision: number format.
     """
 
     format: str
     precision: Precision
 
+    def __post_init__(self) -> None:
+        """Refuse an unknown format.
+
+        Raises:
+            ConversionError: `FORMATS` has no such format.
+        """
+        format_named(self.format)
+
     @property
     def file_name(self) -> str:
         """Says what the file is, such as `model.int8.tflite`."""
-        return f"model.{self.precision}.{self.format}"
+        return f"model.{self.precision}{RUNTIME_FORMATS[self.format].suffix}"
 
 
 @dataclass(frozen=True)
@@ -50,28 +58,23 @@ class Converted:
     graph: Graph
 
 
-class ExportObserver(Protocol):
-    """Watches an export."""
+def plan_targets(formats: Iterable[str], precisions: Iterable[Precision]) -> tuple[ExportTarget, ...]:
+    """Return every combination that exists.
 
-    def on_stage(self, name: str) -> None:
-        """Called when a stage begins."""
-
-    def on_progress(self, done: int, total: int) -> None:
-        """Called within a stage that can be counted."""
-
-
-def plan_targets(formats: tuple[str, ...], precisions: tuple[Precision, ...]) -> tuple[ExportTarget, ...]:
-    """Return every combination that exists: ONNX has no dynamic-range file.
-
-    ONNX Runtime's dynamic quantisation has convolutions take their ranges anew from every picture, which is slower
-    than float32 and loses accuracy; see docs/decisions/0006.
+    Raises:
+        ConversionError: a format is unknown.
     """
-    targets = (ExportTarget(format, precision) for format in formats for precision in precisions)
-    return tuple(target for target in targets if target != ExportTarget(ONNX, Precision.DYNAMIC))
+    wanted = tuple(precisions)
+    return tuple(
+        ExportTarget(name, precision)
+        for name in formats
+        for precision in wanted
+        if precision in format_named(name).precisions
+    )
 
 
 class Converter:
-    """Converts one model; the float32 file of a format and the ranges of its tensors are made once.
+    """Converts one model; the float32 file of each format is made once.
 
     Args:
         model: the Keras model, folded.
@@ -95,50 +98,28 @@ class Converter:
             keep_float: operators to leave in float32, for a mixed file.
 
         Raises:
-            ConversionError: a converter failed, or an int8 file computes in float.
+            ConversionError: the format is unknown, a converter failed, or an int8 file computes in float.
         """
         pictures = self._calibration if calibration is None else calibration
-        content = self._quantised(target, pictures, keep_float)
-        graph = read_graph(content, target.format)
+        format_ = format_named(target.format)
+        content = format_.quantized(self.float32(target.format), target.precision, pictures, keep_float)
+        graph = format_.read_graph(content)
         if target.precision == Precision.INT8:
             _require_integer(graph, target.file_name)
         return Converted(target, content, graph)
 
-    def float32(self, format_: str) -> bytes:
+    def float32(self, name: str) -> bytes:
         """Return the float32 file of a format."""
-        if format_ not in self._float32:
-            convert = tflite_conversion if format_ == TFLITE else onnx_conversion
-            self._float32[format_] = convert.convert_float32(self._model)
-        return self._float32[format_]
-
-    def _quantised(self, target: ExportTarget, pictures: Pixels, keep_float: tuple[str, ...]) -> bytes:
-        float32 = self.float32(target.format)
-        if target.precision == Precision.FLOAT32:
-            return float32
-        if target.format == ONNX:
-            if target.precision == Precision.FLOAT16:
-                return onnx_conversion.convert_float16(float32)
-            return onnx_conversion.quantize_int8(float32, pictures, keep_float=keep_float)
-        if target.precision == Precision.FLOAT16:
-            return tflite_quantization.quantize_float16(float32)
-        if target.precision == Precision.DYNAMIC:
-            return tflite_quantization.quantize_dynamic(float32)
-        return tflite_quantization.quantize_int8(float32, pictures, keep_float=keep_float)
-
-
-def left_in_float(graph: Graph) -> tuple[Operator, ...]:
-    """Return the operators that compute in float, but for a last one that only hands out the scores as float32."""
-    last = graph.operators[-1]
-    return tuple(
-        operator for operator in graph.float_operators() if operator is not last or last.kind != "DequantizeLinear"
-    )
+        if name not in self._float32:
+            self._float32[name] = format_named(name).convert(self._model)
+        return self._float32[name]
 
 
 def _require_integer(graph: Graph, name: str) -> None:
-    left = left_in_float(graph)
+    left = graph.left_in_float()
     if left:
         listed = ", ".join(f"{operator.kind} ({operator.name})" for operator in left[:5])
         raise ConversionError(
             f"{name}: expected integer arithmetic throughout, but {len(left)} operators compute in "
-            f"float: {listed}. Export with --quantize float16 or dynamic, or replace these layers and train again."
+            f"float: {listed}. Choose --quantize float16 or dynamic, or replace these layers and train again."
         )

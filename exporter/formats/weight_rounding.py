@@ -1,8 +1,8 @@
-"""Round the weights of an int8 layer so that what it adds up stays nearest, not each weight alone.
+"""Round the weights of an int8 layer so that its sums stay near, not each weight alone.
 
-A convolution's inputs go up and down together: neighbouring pixels are alike, and after ReLU all are positive. So
-the errors of weights rounded to the nearest step add up. Here weights are rounded one after the other, and each
-error is made good by the weights still to come, as far as the inputs of calibration pictures say they can.
+A convolution's inputs rise and fall together: neighbouring pixels are alike, and after ReLU all are positive. So
+the errors of weights rounded to the nearest step add up. Here the weights are rounded one after the other, and the
+weights still to come make up for each error. Calibration pictures say how far they can.
 
 Source: E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers",
 2022, after B. Hassibi and D. Stork, "Second order derivatives for network pruning: Optimal Brain Surgeon", 1992.
@@ -22,8 +22,8 @@ from scipy.linalg.lapack import dtrtri
 MOST_INPUTS = 5_000  # of a filter; 3 x 3 over 512 channels has 4,608. More would take minutes and gigabytes
 _PATCHES = 16_384  # seen by a layer, over all pictures; ten times the longest filter of the networks here
 _PICTURES = 32  # whose patches are multiplied at once
-_DAMPING = 0.01  # share of the mean power added to each input's, so that few patches do not decide alone
-_BLOCK = 128  # weights rounded before what they owe is handed to all later ones
+_DAMPING = 0.01  # share of the mean power that is added to each input, so that few patches do not decide alone
+_BLOCK = 128  # weights that are rounded before their errors are handed to all later ones
 
 Doubles = NDArray[np.float64]
 
@@ -35,8 +35,8 @@ class Window:
     Args:
         kernel: rows and columns.
         strides: rows and columns from one window to the next.
-        padding: rows above, columns left, rows below, columns right, all zero; None for as many as keep every
-            stride's pixel, the odd one below and right (`SAME`).
+        padding: rows of zeros above, columns left, rows below, columns right; None for `SAME`: as many as give an
+            output for every stride, with the odd one below and right.
     """
 
     kernel: tuple[int, int]
@@ -80,7 +80,7 @@ def input_powers(
         for window, tensor, patches in zip(windows, tensors, waiting, strict=True):
             patches.append(_some_patches(window.over(tensor), each, generator))
         if number % _PICTURES and number < count:
-            continue  # one large product is many times as fast as many small ones
+            continue  # one large product is many times faster than many small ones
         for index, patches in enumerate(waiting):
             together = np.concatenate(patches)
             sums[index] = sums[index] + together.T @ together
@@ -103,7 +103,7 @@ def round_kernel(
 
     Args:
         weights: `float32 (O, C, KH, KW)`.
-        nearest: its steps rounded one by one, in any order, which show how many there are to either side.
+        nearest: the same weights rounded one by one, in any order. The largest is the limit to either side.
         scales: `(O,)`, the width of a step of each output.
         powers: what `input_powers` returned for the layer.
 
@@ -146,7 +146,7 @@ def round_together(weights: Doubles, scales: Doubles, powers: Doubles, limit: in
 
 
 def _debts(powers: Doubles) -> Doubles:
-    """Return U, upper triangular, with U^T U the inverse of `powers`: what an input's error asks of later ones."""
+    """Return U, upper triangular, with U^T U the inverse of `powers`: how an error is spread over later inputs."""
     turned = cholesky(powers[::-1, ::-1], lower=True, check_finite=False)  # so that powers = V V^T, V upper
     debts: Doubles = dtrtri(turned[::-1, ::-1])[0]
     return debts

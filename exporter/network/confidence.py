@@ -1,4 +1,4 @@
-"""The temperature that makes a model's confidence one that can be believed."""
+"""The temperature that makes a confidence come true as often as it says, and the threshold of unsure answers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from scipy.special import log_softmax, softmax
 if TYPE_CHECKING:
     import keras
 
+KEPT = 0.99  # share of the right answers that the confidence threshold lets through
 _RANGE = (0.05, 20.0)  # of temperatures tried
 
 
 @dataclass(frozen=True)
 class Temperature:
-    """What the logits are divided by before the last activation; it changes no label.
+    """What the logits are divided by before the last activation. It changes no label.
 
     Args:
-        value: the temperature, above 1 where the model was too sure of itself.
-        pictures: pictures of the validation split that it was fitted on; 0 when it was not.
+        value: the temperature. It is above 1 if the model was too sure of itself.
+        pictures: pictures of the validation split that it was fitted on; 0 if it was not fitted.
         reason: why it was not fitted, or "".
     """
 
@@ -30,19 +31,24 @@ class Temperature:
     pictures: int = 0
     reason: str = ""
 
+    @property
+    def fitted(self) -> bool:
+        """Whether there were pictures to fit it on."""
+        return self.pictures > 0
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in the manifest."""
         return {"value": self.value, "validation_pictures": self.pictures, "reason": self.reason}
 
 
 def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> Temperature:
-    """Return the temperature with the lowest cross-entropy of the scores with their logits divided by it.
+    """Return the temperature that makes the cross-entropy of the scores lowest when their logits are divided by it.
 
     Args:
         scores: `float64 (N, labels)`, 0-1, as `keras_scores` gives them.
         targets: label indices `int (N,)`.
 
-    Source: C. Guo et al., as above, section 4.2.
+    Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
     """
     logits = _logits(scores)
 
@@ -54,6 +60,19 @@ def fit_temperature(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> T
     return Temperature(float(np.exp(found.x)), len(targets))
 
 
+def choose_threshold(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
+    """Return the confidence that 99 % of the right answers reach, 0-1, rounded down to thousandths.
+
+    Args:
+        scores: `float64 (N, labels)` of the validation split, 0-1.
+        targets: label indices `int (N,)`.
+    """
+    right = scores.argmax(axis=1) == targets
+    if not right.any():
+        return 0.0
+    return float(np.floor(np.quantile(scores.max(axis=1)[right], 1 - KEPT) * 1000) / 1000)
+
+
 def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """Return the scores `(N, labels)` that the model gives when its logits are divided by the temperature."""
     shares: NDArray[np.float64] = softmax(_logits(scores) / temperature, axis=1)
@@ -61,28 +80,35 @@ def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float6
 
 
 def _logits(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logarithms of scores, which are their logits but for a constant that cancels.
+    """Return the logarithms of scores: their logits, up to a constant that cancels.
 
-    Scores that are float64 throughout keep differences of logits up to 708; one that is 0 stays below 1e-15 at any
-    temperature tried.
+    Scores in float64 keep differences of logits up to 708. A score of 0 stays below 1e-15 at any temperature tried.
     """
     logits: NDArray[np.float64] = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
     return logits
 
 
-def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Divide the weights of the last layer, in place, so that the model's logits are divided.
+def divide_logits(model: keras.Model, temperature: float) -> keras.Model:
+    """Return a model whose logits are those of this one, divided. It shares all layers but the last with it.
 
     Args:
         model: a model that `last_layer` accepts.
         temperature: above 0.
     """
-    layer: Any = last_layer(model)
-    layer.set_weights([np.asarray(weights) / np.float32(temperature) for weights in layer.get_weights()])
+    import keras
+
+    dense: Any = last_layer(model)
+    divided = type(dense).from_config(dense.get_config())
+    outputs = divided(dense.input)
+    divided.set_weights([np.asarray(weights) / np.float32(temperature) for weights in dense.get_weights()])
+    last = model.layers[-1]
+    if last is not dense:  # the activation is a layer of its own
+        outputs = type(last).from_config(last.get_config())(outputs)
+    return keras.Model(model.inputs, outputs, name=model.name)
 
 
 def last_layer(model: keras.Model) -> Any | None:
-    """Return the dense layer whose softmax, or sigmoid of one output, the scores are; None for other endings."""
+    """Return the dense layer whose outputs go into a last softmax, or a last sigmoid if it is one; else None."""
     layers: list[Any] = [None, *model.layers]
     before, last = layers[-2:]
     name = last_activation(model)
@@ -97,7 +123,7 @@ def last_layer(model: keras.Model) -> Any | None:
 
 
 def last_activation(model: keras.Model) -> str:
-    """Return the name of the function that makes the scores, such as `softmax`; a layer's if it has none."""
+    """Return the name of the activation that makes the scores, such as `softmax`, or of the last layer."""
     last: Any = model
     while hasattr(last, "outputs"):  # a model within a model
         last = last.outputs[0]._keras_history.operation

@@ -1,10 +1,10 @@
-"""Even out the channels between layers before quantisation, changing nothing of what the model computes.
+"""Even out the channels between layers before quantisation. The model computes the same as before.
 
-One int8 scale serves all channels of a tensor. Where a few channels are a hundred times as large as the rest, as a
-normalisation folded into a rarely active unit makes them, the rest is left with a handful of steps. ReLU lets any
-positive factor through, so each channel is divided by a factor before it and multiplied again in the next layer's
-weights. The factor shares the burden between the two: the square root of the channel's largest value over the
-largest weight that reads it.
+One int8 scale serves all channels of a tensor. If a few channels are a hundred times as large as the rest, only a
+handful of steps is left for the rest. A normalisation that is folded into a rarely active unit makes such channels.
+ReLU lets any positive factor through. So each channel is divided by a factor before its ReLU, and the weights of
+the next layer multiply it again. The factor is the square root of the channel's largest value over the largest
+weight that reads it, so both sides share the burden.
 
 Source: M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019; with
 measured activations as in G. Xiao et al., "SmoothQuant", ICML 2023. Measured in docs/decisions/0009.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH = 32
-# Channels and weights that are all but dead count as this share of the median, so that no factor runs away.
+# Channels and weights that are almost dead count as this share of the median, or a factor would grow too large.
 _FLOOR = 0.05
 
 
@@ -32,7 +32,7 @@ def equalize(model: keras.Model, calibration: Pixels) -> keras.Model:
     """Return the same function with even channels.
 
     Args:
-        model: a folded model; one whose layers cannot be told apart is returned as it is.
+        model: a folded model. If its layers cannot be told apart, it is returned as it is.
         calibration: `uint8 (N, H, W, 3) RGB 0-255` to measure the channels on.
     """
     graph = Graph(model)
@@ -51,7 +51,7 @@ def equalize(model: keras.Model, calibration: Pixels) -> keras.Model:
 
 
 def _is_rectified(layer: Any) -> bool:
-    """Whether the layer has weights and ends in a plain ReLU of its own."""
+    """Say whether the layer has weights and ends in a plain ReLU of its own."""
     return type(layer).__name__ in ("Conv2D", "Dense") and layer.activation.__name__ == "relu"
 
 

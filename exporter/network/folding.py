@@ -1,18 +1,18 @@
-"""Fold what converters leave in the graph into the weights: batch normalisation after ReLU, and rescaling.
+"""Fold rescaling and batch normalisation after ReLU into the weights, because converters leave them in the graph.
 
-A batch normalisation is `a x + b` per channel. Behind a linear convolution it folds back into it whole, which
-every converter does. Behind ReLU and before pooling TFLiteConverter and tf2onnx leave a MUL and an ADD. Here, when
-`a > 0`:
+A batch normalisation is `a x + b` per channel. After a linear convolution, every converter folds it into that
+convolution. After ReLU and before pooling, TFLiteConverter and tf2onnx leave a MUL and an ADD. When `a > 0`:
 
     a ReLU(W x + c) + b  =  ReLU(a W x + a c) + b
 
-so `a` goes back into the convolution before, and `b` on through pooling and dropout into the bias of the next
-convolution (without padding) or dense layer. Taking `a` back rather than on does a second thing: every channel
-reaches the quantiser with a spread near one, so that one int8 scale fits them all (docs/decisions/0005).
+So `a` moves back into the convolution before. `b` moves on, through pooling and dropout, into the bias of the next
+dense layer or convolution without padding. Moving `a` back also helps the quantiser: it gives every channel a
+spread near one, and one int8 scale then fits them all (docs/decisions/0005).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,44 +44,45 @@ def fold(model: keras.Model) -> Folding:
     """Return the model with rescaling, batch normalisation and dropout folded away where that is exact.
 
     Args:
-        model: any Keras model; one whose layers cannot be told apart is returned as it is.
+        model: any Keras model. If its layers cannot be told apart, it is returned as it is.
     """
     graph = Graph(model)
     if not graph.layers:
         return Folding(
-            model, (), ((model.name, "a layer is used twice, or is a model itself, or something is no layer"),)
+            model, (), ((model.name, "a layer is used twice or is a model, or an operation is no layer"),)
         )
     folded: list[str] = []
     left: list[tuple[str, str]] = []
     for layer in list(graph.layers):
-        reason = _fold_layer(graph, layer)
+        moved = _MOVERS.get(type(layer).__name__)
+        if moved is None:
+            continue
+        reason = moved(graph, layer)
         if reason is None:
             graph.remove(layer)
             folded.append(layer.name)
-        elif reason:
+        else:
             left.append((layer.name, reason))
     return Folding(graph.rebuilt(), tuple(folded), tuple(left))
 
 
-def _fold_layer(graph: Graph, layer: Any) -> str | None:
-    """Move the layer's work to its neighbours; return None if done, a reason if not, "" if not concerned."""
-    kind = type(layer).__name__
-    if kind in ("Dropout", "SpatialDropout2D"):
-        return None
-    if kind == "Rescaling":
-        scale, offset = np.atleast_1d(np.float64(layer.scale)), np.atleast_1d(np.float64(layer.offset))
-        return _fold_forward(graph, layer, scale, offset)
-    if kind == "Normalization":
-        rescaling = _rescaling(layer)
-        if rescaling is None:
-            return "it normalises along another axis than the channels"
-        return _fold_forward(graph, layer, *rescaling)
-    if kind == "BatchNormalization":
-        return _fold_normalisation(graph, layer)
-    return ""
+def _move_dropout(graph: Graph, layer: Any) -> str | None:
+    return None  # it does nothing outside training
 
 
-def _fold_normalisation(graph: Graph, layer: Any) -> str | None:
+def _move_rescaling(graph: Graph, layer: Any) -> str | None:
+    scale, offset = np.atleast_1d(np.float64(layer.scale)), np.atleast_1d(np.float64(layer.offset))
+    return _move_forward(graph, layer, scale, offset)
+
+
+def _move_normalization(graph: Graph, layer: Any) -> str | None:
+    rescaling = _rescaling(layer)
+    if rescaling is None:
+        return "it normalises along another axis than the channels"
+    return _move_forward(graph, layer, *rescaling)
+
+
+def _move_batch_normalization(graph: Graph, layer: Any) -> str | None:
     scale, shift = _affine(layer)
     before = graph.weighted_before(layer)
     if before is None:
@@ -94,13 +95,13 @@ def _fold_normalisation(graph: Graph, layer: Any) -> str | None:
         return f"comes after {activation}"
     if not (scale > 0).all():
         return "a scale is not positive"
-    reason = _fold_forward(graph, layer, np.ones_like(scale), shift)
+    reason = _move_forward(graph, layer, np.ones_like(scale), shift)
     if reason is None:
         graph.scale_outputs(source, scale, np.zeros_like(shift))
     return reason
 
 
-def _fold_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str | None:
+def _move_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str | None:
     """Make the next convolution or dense layer take `x` where it took `scale x + shift`."""
     path = graph.path_after(layer)
     if not path:
@@ -112,6 +113,16 @@ def _fold_forward(graph: Graph, layer: Any, scale: Array, shift: Array) -> str |
         return "the next convolution pads with zeros"
     graph.scale_inputs(target, scale, shift)
     return None
+
+
+# How the work of each kind of layer moves to its neighbours. Each returns the reason where it cannot.
+_MOVERS: dict[str, Callable[[Graph, Any], str | None]] = {
+    "Dropout": _move_dropout,
+    "SpatialDropout2D": _move_dropout,
+    "Rescaling": _move_rescaling,
+    "Normalization": _move_normalization,
+    "BatchNormalization": _move_batch_normalization,
+}
 
 
 def _rescaling(layer: Any) -> tuple[Array, Array] | None:
@@ -137,11 +148,11 @@ def _affine(layer: Any) -> tuple[Array, Array]:
 
 
 class Graph:
-    """The layers of a model and their weights, which the folding changes in copies.
+    """The layers of a model, and copies of their weights, which folding changes.
 
     Attributes:
-        layers: the layers after the input, each after those it reads; empty for a model with several inputs or
-            outputs, a layer that is used twice, a model for a layer, or operations that are no layers.
+        layers: the layers after the input, each after those it reads. There are none if the model has several
+            inputs or outputs, uses a layer twice, has a model as a layer, or has operations that are no layers.
     """
 
     _PASSES_SHIFT = ("MaxPooling2D", "Flatten", "Dropout", "SpatialDropout2D")
@@ -165,12 +176,12 @@ class Graph:
                 self._weights[layer.name] = (kernel, bias)
 
     def _before(self, layer: Any) -> Any | None:
-        """Return the layer that this one alone reads, if it reads no other."""
+        """Return the layer that this one reads, if it reads no other and no other layer reads that one."""
         found = [other for other in self.layers if other.name in self._reads[layer.name]]
         return found[0] if len(self._reads[layer.name]) == 1 and found and self._after(found[0]) is layer else None
 
     def _after(self, layer: Any) -> Any | None:
-        """Return the layer that alone reads this one, and no other than it."""
+        """Return the layer that reads this one, if no other does and it reads no other."""
         readers = [other for other in self.layers if layer.name in self._reads[other.name]]
         return readers[0] if len(readers) == 1 and len(self._reads[readers[0].name]) == 1 else None
 
@@ -185,12 +196,12 @@ class Graph:
         return before, activation if own == "linear" else own
 
     def weighted_after(self, layer: Any) -> Any | None:
-        """Return the next convolution or dense layer if only layers that pass a shift on lie between."""
+        """Return the next convolution or dense layer, if all layers between pass a shift on."""
         path = self.path_after(layer)
         return path[-1] if path else None
 
     def path_after(self, layer: Any) -> list[Any]:
-        """Return the layers after this one up to `weighted_after`; none where there is no such layer."""
+        """Return the layers after this one up to `weighted_after`, or none if there is no such layer."""
         path = [self._after(layer)]
         while path[-1] is not None and path[-1].name not in self._weights:
             path.append(self._after(path[-1]) if type(path[-1]).__name__ in self._PASSES_SHIFT else None)
@@ -218,7 +229,7 @@ class Graph:
         self._weights[layer.name] = (kernel * scale[:, None], bias)
 
     def remove(self, layer: Any) -> None:
-        """Take out a layer that reads one other; those that read it read that one."""
+        """Take out a layer that reads one other. Its readers now read that one."""
         self.layers.remove(layer)
         [before] = self._reads.pop(layer.name)
         for reads in self._reads.values():
@@ -232,7 +243,7 @@ class Graph:
 
         def copied(layer: Any) -> Any:
             rescaling = _rescaling(layer) if type(layer).__name__ == "Normalization" else None
-            if rescaling:  # which ONNX Runtime computes in integers, and a Normalization in float
+            if rescaling:  # ONNX Runtime computes it in integers, but a Normalization in float
                 scale, offset = (value.tolist() for value in rescaling)
                 return keras.layers.Rescaling(scale, offset, name=layer.name)
             changed = {"use_bias": True} if layer.name in self._weights else {}
@@ -254,7 +265,7 @@ class Graph:
 
 
 def settle(layer: Any) -> None:
-    """Let each Normalization of a copied model compute with the weights given to it, as Keras does on loading."""
+    """Make each Normalization of a copied model use the weights it was given, as Keras does on loading."""
     for inner in getattr(layer, "layers", ()):
         settle(inner)
     if type(layer).__name__ == "Normalization":
@@ -262,7 +273,7 @@ def settle(layer: Any) -> None:
 
 
 def _can_be_told_apart(model: keras.Model) -> bool:
-    """Whether one input goes to one output through layers that are each used once."""
+    """Say whether one input goes to one output through layers that are each used once."""
     import keras
 
     if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:

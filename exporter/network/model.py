@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
+from edge_runtime.bundle.scores import label_scores, possible_outputs
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import SourceError
 from exporter.network.confidence import last_activation, last_layer
 from exporter.network.folding import settle
-from exporter.source import Source
+from exporter.source import Origin, Source
 
 if TYPE_CHECKING:
     import keras
@@ -28,16 +29,16 @@ _BATCH = 64
 
 
 def load_keras_model(source: Source) -> keras.Model:
-    """Load the model and check that it takes what the run says and scores as many labels.
+    """Load the model and check its input size and its number of outputs against the source.
 
     Raises:
         SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
     """
     model = _load(source.model_path)
-    if not source.run["architecture"]:
+    if source.origin is Origin.KERAS:
         model = _take_pixels(model, source)
     wanted = (None, source.preprocessing.height, source.preprocessing.width, 3)
-    outputs = (1, 2) if len(source.labels) == 2 else (len(source.labels),)  # a sigmoid, or a share for each
+    outputs = possible_outputs(len(source.labels))
     if model.input_shape != wanted or model.output_shape[-1] not in outputs:
         raise SourceError(
             f"{source.model_path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
@@ -49,13 +50,13 @@ def load_keras_model(source: Source) -> keras.Model:
 
 
 def _require_shares(model: keras.Model, path: Path) -> None:
-    """Refuse logits and independent sigmoids, which look like scores by their shape alone."""
+    """Refuse logits and independent sigmoids: their shape is that of scores, but they do not sum to 1."""
     import keras
 
     name, outputs = last_activation(model), model.output_shape[-1]
     if name in ("sigmoid", "softmax") and (name == "sigmoid") == (outputs == 1):
         return
-    # An activation of Keras is known by its name; what else ends a model, by what it gives for noise.
+    # A known activation is judged by its name, any other ending by what it gives for noise.
     if hasattr(keras.activations, name) or not _gives_shares(model):
         raise SourceError(
             f"{path}: expected scores from 0 to 1 that sum to 1, received {outputs} outputs of {name}. End the "
@@ -103,7 +104,7 @@ def _load(path: Path) -> keras.Model:
         ) from error
     if not isinstance(model, keras.Sequential):
         return model
-    # Loading calls each layer once for every layer after it, so that none could be told to be a link of a chain.
+    # Loading calls each layer once for every layer after it. Then no layer would look like the link of a chain.
     fresh = keras.models.clone_model(model)
     fresh.set_weights(model.get_weights())
     settle(fresh)
@@ -111,7 +112,7 @@ def _load(path: Path) -> keras.Model:
 
 
 def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
-    """Let a model of the user's own take 0-255, as all of ours do."""
+    """Return a model of the user's own that takes 0-255, as all of ours do."""
     import keras
 
     first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
@@ -120,8 +121,8 @@ def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
         if rescales:
             return model
         raise SourceError(
-            f"{source.model_path}: it does not begin with a Rescaling layer, so what it takes for black and white "
-            "is unknown. Say so, for example --input-range 0 1, or --input-range 0 255."
+            f"{source.model_path}: the model does not begin with a Rescaling layer, so its values for black and "
+            "white are unknown. State them, for example with --input-range 0 1 or --input-range 0 255."
         )
     low, high = source.input_range
     image = keras.Input(model.input_shape[1:])
@@ -152,33 +153,56 @@ def is_chain(model: keras.Model) -> bool:
     return links and model.outputs[0] is layers[-1].output
 
 
-def keras_scores(
-    model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
-) -> NDArray[np.float64]:
-    """Return the baseline: scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+class KerasScorer:
+    """Scores pictures with a Keras model, which is traced once.
 
-    Where they are the sigmoid or softmax of a dense layer, that layer is worked out in float64: a float32 score
-    near 1 cannot be taken back to its logit, and with a temperature would be up to 1e-4 off.
+    If the scores are the sigmoid or softmax of a dense layer, that layer is computed in float64. A float32 score
+    near 1 does not tell its logit exactly, and with a temperature it would be up to 1e-4 off.
+
+    Attributes:
+        model: the model.
+        last_layer: the dense layer that is computed in float64; None if the scores are made otherwise.
     """
-    import keras
 
-    dense = last_layer(model)
-    body = keras.Model(model.inputs, dense.input) if dense else model
-    parts = []
-    for start in range(0, len(pixels), _BATCH):
-        parts.append(np.asarray(body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
-        report(min(start + _BATCH, len(pixels)), len(pixels))
-    outputs = np.concatenate(parts)
-    if dense:
-        kernel, *bias = (np.asarray(weights, np.float64) for weights in dense.get_weights())
+    def __init__(self, model: keras.Model) -> None:
+        """Keep the model without its last layer."""
+        import keras
+
+        self.model = model
+        self.last_layer = last_layer(model)
+        self._body = keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model
+
+    def scores(
+        self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> NDArray[np.float64]:
+        """Return the scores of `uint8 (N, H, W, 3)` as `float64 (N, labels)`, rows summing to 1.
+
+        Args:
+            pixels: one or more pictures.
+            report: called with pictures done and in all.
+        """
+        parts = []
+        for start in range(0, len(pixels), _BATCH):
+            parts.append(np.asarray(self._body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
+            report(min(start + _BATCH, len(pixels)), len(pixels))
+        outputs = np.concatenate(parts)
+        if self.last_layer is None:
+            return label_scores(outputs)
+        kernel, *bias = (np.asarray(weights, np.float64) for weights in self.last_layer.get_weights())
         logits = outputs @ kernel + sum(bias)
-        # 1 - expit(40) is 0, which no temperature takes back to its logit
-        return np.hstack([expit(-logits), expit(logits)]) if dense.units == 1 else softmax(logits, axis=1)
-    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+        if self.last_layer.units > 1:
+            return softmax(logits, axis=1)  # type: ignore[no-any-return]
+        # Not 1 - expit(logits): that is 0 for a logit of 40, and no temperature would bring it back.
+        return np.hstack([expit(-logits), expit(logits)])
 
 
-def traced(model: keras.Model) -> tuple[Any, Any]:
-    """Return the model as a `tf.function` of one picture, and its input signature.
+def keras_scores(model: keras.Model, pixels: Pixels) -> NDArray[np.float64]:
+    """Return the scores that `KerasScorer` gives `uint8 (N, H, W, 3)`, for a model that is asked once."""
+    return KerasScorer(model).scores(pixels)
+
+
+def traced(model: keras.Model) -> Any:
+    """Return the model as a `tf.function` of one picture.
 
     The input is `float32 (1, H, W, 3) RGB 0-255` named `image`. A fixed batch of one keeps shape arithmetic
     out of the converted graphs.
@@ -186,4 +210,4 @@ def traced(model: keras.Model) -> tuple[Any, Any]:
     import tensorflow as tf
 
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name=INPUT_NAME)
-    return tf.function(lambda image: model(image, training=False), input_signature=[signature]), signature
+    return tf.function(lambda image: model(image, training=False), input_signature=[signature])

@@ -1,4 +1,4 @@
-"""`MODEL_CARD.md` of a bundle: what the model is for, on what figures, and where it ends."""
+"""`MODEL_CARD.md` of a bundle: what the model is for, how good it is, and its limits."""
 
 from __future__ import annotations
 
@@ -28,22 +28,24 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
     )
     parts = [
         f"# Model card: {bundle.name}\n",
-        SAMPLE_WARNING if record.source.run["data"] == "sample" else "",
+        SAMPLE_WARNING if record.source.is_sample else "",
         "## What it does\n",
         f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(bundle.labels)}. "
         f"{_anything_else(bundle)}\n",
         "## Data\n",
-        f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures; no "
-        f"copy or near-copy on two sides. One hash for all of them: {bundle.training['data_sha256']}.\n",
+        f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures. No "
+        f"picture has a copy or near-copy on another side. Hash of all: {bundle.training['data_sha256']}.\n",
         "## Figures\n",
         f"`{best.name}` on the test pictures: accuracy {drift.accuracy:.2%} [{low:.2%}, {high:.2%}], expected "
-        f"calibration error {drift.calibration_error:.3f}. Drift gate: {record.state}. More in report.md.\n",
+        f"calibration error {drift.calibration_error:.3f}. The drift gate says: {record.state}. "
+        "More in report.md.\n",
         classes,
         "## Limits\n",
-        "- Measured on pictures like those it was trained on; other cameras, light or framing may do worse.\n"
+        "- It was measured on pictures like those it was trained on. With another camera, light or framing it may "
+        "do worse.\n"
         "- Not for decisions about people, safety or money.\n",
         "## How to run\n",
-        "In this folder:\n\n    catdog-edge classify --model . PICTURE\n",
+        "In this folder:\n\n    catdog-edge classify --bundle . PICTURE\n",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -51,8 +53,8 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
 def _anything_else(bundle: Manifest) -> str:
     unsure = f"An answer of less than {bundle.confidence_threshold:.3f} confidence is `unsure`."
     other = (
-        f"`{NEITHER}` was learnt from some kinds of pictures and tested on others; report.md says how well."
+        f"`{NEITHER}` was learnt from some kinds of pictures and tested on others. report.md says how well it does."
         if NEITHER in bundle.labels
-        else "It has no other answer: a picture of anything else gets one of these labels, often with confidence."
+        else "It knows nothing else: any other picture gets one of these labels too, often with confidence."
     )
     return f"{other} {unsure}" if bundle.confidence_threshold else other

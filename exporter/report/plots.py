@@ -19,7 +19,7 @@ _MOST_FLIPS = 24
 
 
 def plot_differences(record: ExportRecord, path: Path) -> None:
-    """Draw each file's accuracy difference from Keras with its interval, and the drop that is allowed."""
+    """Draw how far each file's accuracy is from that of Keras, with its interval, and the largest drop allowed."""
     figure = Figure(figsize=(8, 1.2 + 0.42 * len(record.files)), layout="constrained")
     axes = figure.subplots()
     for row, file in enumerate(reversed(record.files)):
@@ -28,7 +28,7 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
         axes.plot([low, high], [row, row], color=colour, linewidth=2.5, solid_capstyle="butt")
         axes.plot(100 * file.check.drift.difference, row, "o", color=colour)
     axes.axvline(0, color="#888888", linewidth=1)
-    axes.axvline(-100 * record.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
+    axes.axvline(-100 * record.plan.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
     axes.set_yticks(range(len(record.files)), [file.name for file in reversed(record.files)], parse_math=False)
     axes.set(xlabel="accuracy difference from Keras, points, with 95 % interval")
     axes.margins(y=0.15)
@@ -38,17 +38,18 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
 
 
 def plot_reliability(record: ExportRecord, path: Path) -> None:
-    """Draw the share right at each confidence: Keras as trained and with the temperature, and the worst file."""
+    """Draw the share of right answers at each confidence, for Keras before and after, and for the worst file."""
     figure = Figure(figsize=(4.6, 4.6), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="#888888", linestyle=":", label="perfectly calibrated")
     worst = max(record.files, key=lambda file: file.check.drift.calibration_error)
-    series = [("Keras as trained", record.untempered, _BEFORE)]
-    if record.temperature.pictures:
-        series.append((f"Keras with temperature {record.temperature.value:.2f}", record.baseline, _AFTER))
+    temperature, baseline = record.confidence.temperature, record.baseline
+    series = [("Keras as trained", baseline.as_trained, _BEFORE)]
+    if temperature.fitted:
+        series.append((f"Keras with temperature {temperature.value:.2f}", baseline.scores, _AFTER))
     series.append((f"{worst.name}, the worst file", worst.check.scores, _WORST))
     for label, scores, colour in series:
-        confidence, share, errors = _reliability(scores, record.test[1])
+        confidence, share, errors = _reliability(scores, record.pictures.targets)
         axes.errorbar(confidence, share, errors, fmt="o-", color=colour, label=label, linewidth=1.2, markersize=4)
     lowest = 1 / len(record.source.labels)
     axes.set(
@@ -60,14 +61,14 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
 
 
 def flips_name(file: FileRecord) -> str:
-    """Return the name of the picture that `plot_flips` draws of a file, such as `flips.int8.tflite.png`."""
+    """Return the name of the plot that `plot_flips` draws of a file, such as `flips.int8.tflite.png`."""
     return f"flips.{file.entry.precision}.{file.entry.format}.png"
 
 
 def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the rows, in scores `(N, labels)` of both, to which a file gives another label than Keras.
+    """Return the rows of scores `(N, labels)` in which a file gives another label than Keras.
 
-    Those whose true label lost most of its score come first, so right to wrong before wrong to right.
+    The rows in which the true label lost most of its score come first: right to wrong before wrong to right.
     """
     rows = np.flatnonzero(keras.argmax(axis=1) != scores.argmax(axis=1))
     lost = keras[rows, targets[rows]] - scores[rows, targets[rows]]
@@ -75,9 +76,10 @@ def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: ND
 
 
 def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
-    """Draw up to 24 of a file's `flipped` pictures, with the scores of every file."""
-    pixels, targets = record.test
-    found = flipped(record.baseline, file.check.scores, targets)
+    """Draw up to 24 of the pictures that a file has `flipped`, with the scores of every file."""
+    pictures, baseline = record.pictures, record.baseline
+    pixels, targets = pictures.test, pictures.targets
+    found = flipped(baseline.scores, file.check.scores, targets)
     rows = found[:_MOST_FLIPS]
     columns = 4
     height = max(1, -(-len(rows) // columns))
@@ -94,7 +96,7 @@ def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
 
 def _scores(record: ExportRecord, row: int, label: int) -> str:
     name = record.source.labels[label]
-    lines = [f"{name}: Keras {record.baseline[row, label]:.3f}"]
+    lines = [f"{name}: Keras {record.baseline.scores[row, label]:.3f}"]
     lines += [f"{file.name} {file.check.scores[row, label]:.3f}" for file in record.files]
     return "\n".join(lines)
 
@@ -102,7 +104,7 @@ def _scores(record: ExportRecord, row: int, label: int) -> str:
 def _reliability(
     scores: NDArray[np.float64], targets: NDArray[np.intp]
 ) -> tuple[list[float], list[float], NDArray[np.float64]]:
-    """Return for each filled bin mean confidence, share right, and distance to both ends of its interval."""
+    """Return for each filled bin: mean confidence, share right, and distance to both ends of its interval."""
     confidence = scores.max(axis=1)
     right = scores.argmax(axis=1) == targets
     bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)

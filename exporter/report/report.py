@@ -1,48 +1,39 @@
-"""`report.md` and `report.html` of an export, for people."""
+"""`report.md` of an export, for people."""
 
 from __future__ import annotations
-
-import base64
-import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.bundle import ONNX, Manifest, ModelFile, Precision, TensorInfo
+from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.markdown import SAMPLE_WARNING, table
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
-from exporter.network.confidence import temper
-from exporter.report.answers import KEPT, answer_rows
+from exporter.formats.table import format_named
+from exporter.network.confidence import KEPT, temper
+from exporter.report.answers import answer_rows
+from exporter.report.files import describe_files
 from exporter.report.plots import flips_name
 from exporter.report.record import ExportRecord, FileRecord
+from exporter.source import Origin
 
-_UNITS = "Expected calibration error 0-1, Brier score 0-2; less is better."
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c1c1c; background: #fff; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.9rem; }
-th, td { border: 1px solid #ccc; padding: 0.25rem 0.6rem; text-align: left; white-space: nowrap; }
-code { font-size: 0.9em; } img { max-width: 100%; background: #fff; }
-blockquote { border-left: 4px solid #b7791f; margin: 0; padding-left: 1rem; }
-@media (prefers-color-scheme: dark) { body { color: #e6e6e6; background: #16181c; } th, td { border-color: #444; } }
-"""
+_UNITS = "Expected calibration error is 0-1, Brier score is 0-2. Less is better for both."
 
 
 def write_report(bundle: Manifest, record: ExportRecord) -> str:
     """Return the report as Markdown; it shows the plots beside it."""
     parts = [
         f"# Export of {bundle.name}: {record.state}\n",
-        SAMPLE_WARNING if record.source.run["data"] == "sample" else "",
+        SAMPLE_WARNING if record.source.is_sample else "",
         _verdicts(record),
         "## Drift from Keras\n",
-        f"Each file run by the edge runtime itself on the {len(record.test[1]):,} test pictures.\n",
+        f"The edge runtime ran each file on the {len(record.pictures.test):,} test pictures.\n",
         _drift_table(record),
         "![Differences](differences.png)\n",
-        "Intervals of 95 %: of an accuracy by Wilson, of the difference by Tango for paired answers. "
-        "Agreement: same label as Keras. p: exact McNemar test of the flips. Mean and largest: absolute difference "
-        "of the scores.\n",
+        "- Intervals are of 95 %: Wilson's for an accuracy, Tango's for a difference of paired answers.\n"
+        "- Agreement: share of the pictures that get the same label as from Keras.\n"
+        "- p: exact McNemar test of the flips.\n"
+        "- Mean and largest: absolute difference of the scores.\n",
         "### Per class\n",
         _class_table(record),
         _flips(record),
@@ -51,60 +42,34 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
         "![Reliability](reliability.png)\n",
         _answers(record),
         "## What the files compute in\n",
-        _precision_table(record),
-        _float_operators(record),
-        "".join(_operators(file) for file in record.files if file.is_int8 or file.kept_float),
-        _layer_errors(record),
+        describe_files(record),
         "## Calibration of int8\n",
         _calibration(record),
         "## Folding\n",
-        f"Folded into the weights before conversion: {', '.join(record.folded) or 'nothing'}. With channels evened "
-        f"out, that changed no score of {record.folding_pictures:,} pictures of {_origin(record)} by more than "
-        f"{record.folding_difference:.2g}.\n",
-        "".join(f"- Not folded: {name}, {reason}.\n" for name, reason in record.not_folded),
+        _folding(record),
         "## Provenance\n",
-        _provenance(bundle),
+        _provenance(bundle, record.source.origin),
     ]
     return "\n".join(part for part in parts if part)
 
 
-def write_html(markdown_text: str, folder: Path) -> str:
-    """Return the report as one page that needs nothing beside it.
-
-    Args:
-        markdown_text: what `write_report` returned.
-        folder: where its pictures are.
-    """
-    import markdown
-
-    body = markdown.markdown(markdown_text, extensions=["tables"])
-
-    def embedded(found: re.Match[str]) -> str:
-        content = base64.b64encode((folder / found[1]).read_bytes()).decode()
-        return f'src="data:image/png;base64,{content}"'
-
-    body = re.sub(r'src="([\w.-]+\.png)"', embedded, body)
-    title = markdown_text.splitlines()[0].removeprefix("# ")
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n{body}\n</html>\n"
-    )
-
-
 def _verdicts(record: ExportRecord) -> str:
     lines = [f"- `{file.name}`: **{file.check.verdict.state}**{_reason(file)}\n" for file in record.files]
+    limit = f"{-100 * record.plan.max_drop:g}"
     text = (
-        f"The gate passes a file when its accuracy is surely, by the bad end of the 95 % interval, no more than "
-        f"{record.max_drop:.1%} below that of the Keras model.\n\n"
+        "The gate compares each file's accuracy with that of the Keras model, by the 95 % interval of the "
+        "difference:\n\n"
+        f"- passed: the lower end of the interval is at least {limit} points.\n"
+        f"- failed: the upper end of the interval is below {limit} points.\n"
+        "- inconclusive: neither. More test pictures would decide.\n\n"
+        "The files:\n\n"
     )
     return text + "".join(lines)
 
 
 def _reason(file: FileRecord) -> str:
-    low, high = file.check.drift.difference_interval
-    text = f", {file.check.drift.difference:+.2%} [{low:+.2%}, {high:+.2%}]"
-    return text + needed(file.check.verdict) + ("; repaired, see below" if file.kept_float else "")
+    text = f", {_share(file.check.drift.difference, file.check.drift.difference_interval, '+')}"
+    return text + needed(file.check.verdict) + ("; repaired, see below" if file.is_repaired else "")
 
 
 def needed(verdict: Verdict) -> str:
@@ -112,7 +77,7 @@ def needed(verdict: Verdict) -> str:
     if verdict.state is not GateState.INCONCLUSIVE:
         return ""
     if not verdict.pictures_needed:
-        return "; the drop is so near the limit that no number of pictures in reach would decide"
+        return "; the drop is so near the limit that no practical number of pictures would decide"
     return f"; about {verdict.pictures_needed:,} test pictures would decide"
 
 
@@ -161,19 +126,20 @@ def _flips(record: ExportRecord) -> str:
     images = [f"![Flips of {file.name}]({flips_name(file)})\n" for file in record.files if file.failed]
     if not images:
         return ""
-    text = "Pictures to which a failed file gives another label than Keras, with the score of the true label.\n"
+    text = "A failed file gives these pictures another label than Keras. Shown is the score of the true label.\n"
     return "\n".join(("### Flipped pictures\n", text, *images))
 
 
 def _confidence(record: ExportRecord) -> str:
-    targets, temperature = record.test[1], record.temperature
-    after = {"Keras": record.baseline} | {f"`{file.name}`": file.check.scores for file in record.files}
-    if not temperature.pictures:
+    targets, temperature = record.pictures.targets, record.confidence.temperature
+    baseline = record.baseline
+    after = {"Keras": baseline.scores} | {f"`{file.name}`": file.check.scores for file in record.files}
+    if not temperature.fitted:
         plain = [(name, *_figures(scores, targets)) for name, scores in after.items()]
         figures = table(("scores of", "calibration error", "Brier score"), plain)
         return f"No temperature was fitted: {temperature.reason}.\n\n{figures}\n{_UNITS}\n"
     before = {name: temper(scores, 1 / temperature.value) for name, scores in after.items()}
-    before["Keras"] = record.untempered
+    before["Keras"] = baseline.as_trained
     rows = []
     for name, scores in after.items():
         error, brier = _figures(scores, targets)
@@ -181,11 +147,11 @@ def _confidence(record: ExportRecord) -> str:
         rows.append((name, old_error, error, old_brier, brier))
     header = ("scores of", "calibration error, before", "after", "Brier score, before", "after")
     return (
-        f"The logits are divided by {temperature.value:.3f}, fitted on {temperature.pictures:,} validation "
-        "pictures and folded into the last layer, so that every runtime gives calibrated scores. It changes no "
-        f"label.\n\n{table(header, rows)}\n{_UNITS} Before: as trained, without the temperature. It is in the "
-        "files, so it is taken out of their scores again, which is rough where scores are rounded: to 0 and 1, and "
-        "in int8 files to 256 steps.\n"
+        f"The logits are divided by a temperature of {temperature.value:.3f}. It was fitted on "
+        f"{temperature.pictures:,} validation pictures and is part of the last layer, so the scores of every "
+        f"backend are calibrated. It changes no label.\n\n{table(header, rows)}\n{_UNITS} Before: without the "
+        "temperature. It is part of the files, so their scores before are computed back from those after. That is "
+        "rough where scores are rounded: to 0 and 1, and in int8 files to 256 steps.\n"
     )
 
 
@@ -194,90 +160,25 @@ def _figures(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> tuple[st
 
 
 def _answers(record: ExportRecord) -> str:
-    if not record.threshold:
+    threshold = record.confidence.threshold
+    if not threshold:
         return "No confidence threshold was set, so no answer is unsure.\n"
     header = ("file", "class", "pictures", "label right", "right and sure", "right or unsure", "wrong and sure")
     return (
-        f"### Unsure below {record.threshold:.3f}\n\n"
-        f"Chosen on the validation split so that {KEPT:.0%} of the right answers stay. On the test pictures:\n\n"
-        f"{table(header, answer_rows(record))}"
+        f"### Unsure below {threshold:.3f}\n\n"
+        f"An answer of less confidence is unsure. On the validation split, {KEPT:.0%} of the right answers reach "
+        f"this confidence threshold. On the test pictures:\n\n{table(header, answer_rows(record))}"
     )
-
-
-def _precision_table(record: ExportRecord) -> str:
-    rows = [
-        (
-            f"`{file.name}`",
-            f"{file.entry.input.dtype}, {file.entry.output.dtype}",
-            _counts(file.converted.graph.tensors),
-            ", ".join(f"{size:,} {name}" for name, size in file.converted.graph.weight_bytes.items()),
-            f"{len(file.converted.graph.float_operators())} of {len(file.converted.graph.operators)}",
-            file.entry.oldest_runtime or "not known",
-        )
-        for file in record.files
-    ]
-    header = ("file", "input, output", "tensors", "weight bytes", "operators in float", "oldest runtime")
-    return table(header, rows)
-
-
-def _float_operators(record: ExportRecord) -> str:
-    """Return which operators of the int8 and mixed files compute in float."""
-    lines = []
-    for file in record.files:
-        if not (file.is_int8 or file.kept_float):
-            continue
-        operators = file.converted.graph.float_operators()
-        named = ", ".join(f"{operator.kind} (`{operator.name}`)" for operator in operators)
-        lines.append(f"- In float in `{file.name}`: {named or 'nothing'}.\n")
-    return "".join(lines)
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.items())
-
-
-def _operators(file: FileRecord) -> str:
-    rows = [
-        (row["operator"], row["inputs"], row["outputs"], str(row["count"]))
-        for row in file.converted.graph.to_dict()["operators"]
-    ]
-    return f"### Operators of `{file.name}`\n\n" + table(("operator", "in", "out", "count"), rows) + _repair(file)
-
-
-def _repair(file: FileRecord) -> str:
-    if file.repaired_from is None:
-        return "\n"
-    before = file.repaired_from
-    growth = file.entry.size_bytes / before.entry.size_bytes
-    kept = "".join(f"- `{name}`\n" for name in file.kept_float)
-    return (
-        f"\nRepaired from `{before.name}`, which the gate failed at {before.check.drift.difference:+.2%}, by "
-        f"keeping these in float:\n\n{kept}\nSize {growth:.2f} times that of the int8 file.{_time(file)}\n\n"
-    )
-
-
-def _time(file: FileRecord) -> str:
-    return f" Time {file.time_ratio:.2f} times." if file.time_ratio else ""
-
-
-def _layer_errors(record: ExportRecord) -> str:
-    parts = []
-    for name, errors in record.layer_errors.items():
-        rows = [(f"`{error.name}`", error.kind, f"{error.signal_to_noise_db:.1f} dB") for error in errors]
-        parts.append(
-            f"### Layers of the failed `{name}`, worst first\n\n"
-            + table(("layer", "kind", "signal to noise"), rows)
-        )
-    return "\n".join(parts)
 
 
 def _calibration(record: ExportRecord) -> str:
     text = (
-        f"Ranges come from {len(record.calibration):,} pictures of {_origin(record)}, drawn with seed "
-        f"{record.seed}, listed in calibration.json by content. None of them is a test picture, or nearly one.\n\n"
+        f"{len(record.pictures.calibration):,} pictures of {_origin(record)} set the integer ranges. "
+        f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. None of them is a "
+        "test picture or nearly one.\n\n"
     )
     if not record.stability:
-        return text + "Too few pictures for a second draw, so its stability was not measured.\n"
+        return text + "No int8 file was quantised a second time with other pictures.\n"
     rows = [
         (
             f"`{name}`",
@@ -289,15 +190,28 @@ def _calibration(record: ExportRecord) -> str:
         for name, found in record.stability.items()
     ]
     header = ("file", "test pictures", "agreement", "mean", "largest")
-    return text + "Against a file quantised with as many other pictures:\n\n" + table(header, rows)
+    return text + "Each file compared with one quantised with as many other pictures:\n\n" + table(header, rows)
 
 
 def _origin(record: ExportRecord) -> str:
-    return str(record.calibration_folder or "the training split")
+    return str(record.plan.calibration or "the training split")
 
 
-def _provenance(bundle: Manifest) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in bundle.training["export_versions"].items())
+def _folding(record: ExportRecord) -> str:
+    proof = record.folding
+    left = "".join(f"- Not folded: {name}, {reason}.\n" for name, reason in proof.left)
+    return (
+        f"Folded into the weights before conversion: {', '.join(proof.folded) or 'nothing'}. The channels were "
+        f"evened out too. Together this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
+        f"more than {proof.difference:.2g}.\n" + (f"\n{left}" if left else "")
+    )
+
+
+def _provenance(bundle: Manifest, origin: Origin) -> str:
+    training = bundle.training
+    versions = ", ".join(f"{name} {number}" for name, number in training["export_versions"].items())
+    run = f"Run {training['name']}, architecture {training['architecture']}, seed {training['seed']}"
+    model = {Origin.RUN: run, Origin.KERAS: f"Keras model {training['name']}"}[origin]
     files = table(
         ("file", "SHA-256", "input", "output"),
         [
@@ -306,9 +220,7 @@ def _provenance(bundle: Manifest) -> str:
         ],
     )
     return (
-        f"Run {bundle.training['name']}, architecture {bundle.training['architecture']}, seed "
-        f"{bundle.training['seed']}, data {bundle.training['data_sha256'][:16]}. Exported with "
-        f"{versions}.\n\n"
+        f"{model}, data {training['data_sha256'][:16]}. Exported with {versions}.\n\n"
         "All model files are the same bytes at each export with the same inputs, seed and package versions on the "
         f"same machine.\n\n{files}"
     )
@@ -318,8 +230,8 @@ def _tensor(info: TensorInfo, file: ModelFile) -> str:
     if info.scale:
         quantised = f", scale {info.scale:.6g}, zero point {info.zero_point}"
     else:
-        inside = file.format == ONNX and file.precision in (Precision.INT8, Precision.MIXED)
-        quantised = ", scale inside the file" if inside else ""
+        integer = file.precision in (Precision.INT8, Precision.MIXED)
+        quantised = ", scale inside the file" if integer and format_named(file.format).scales_inside else ""
     return f"{info.name} {info.dtype} {list(info.shape)}{quantised}"
 
 

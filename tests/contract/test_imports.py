@@ -16,7 +16,9 @@ MAY_IMPORT = {package: {package, "edge_runtime"} for package in PACKAGES}
 SOURCES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 TENSORFLOW = {"tensorflow", "keras", "tf2onnx"}
-TENSORFLOW_PLACES = {Path("exporter/network", f"{name}.py") for name in ("model", "folding", "equalization")}
+TENSORFLOW_PLACES = {
+    Path("exporter/network", f"{name}.py") for name in ("model", "folding", "equalization", "confidence")
+}
 BACKEND_OF = {
     "ai_edge_litert": Path("edge_runtime/backends/litert.py"),
     "tflite_runtime": Path("edge_runtime/backends/tflite_runtime.py"),
@@ -24,14 +26,15 @@ BACKEND_OF = {
 }
 # What the exporter takes of these libraries besides: quantisers, and tools that look into a file.
 TOOLS = {
-    Path("exporter/formats/layer_error.py"): ("onnxruntime.quantization.qdq_loss_debug.",),
-    Path("exporter/formats/onnx/conversion.py"): ("onnxruntime.quantization.",),
+    Path("exporter/formats/onnx/layer_error.py"): ("onnxruntime.quantization.qdq_loss_debug.",),
+    Path("exporter/formats/onnx/operators.py"): ("onnxruntime",),
+    Path("exporter/formats/onnx/quantization.py"): ("onnxruntime.quantization.",),
     Path("exporter/formats/onnx/rounding.py"): ("onnxruntime.InferenceSession",),
-    Path("exporter/formats/operators.py"): ("ai_edge_litert.schema_py_generated", "onnxruntime"),
     Path("exporter/formats/tflite/interface.py"): (
         "ai_edge_litert.schema_py_generated",
         "ai_edge_litert.tools.flatbuffer_utils",
     ),
+    Path("exporter/formats/tflite/operators.py"): ("ai_edge_litert.schema_py_generated",),
     Path("exporter/formats/tflite/rounding.py"): ("ai_edge_litert.schema_py_generated",),
     Path("exporter/formats/tflite/tensors.py"): ("ai_edge_litert.interpreter.Interpreter",),
 }

@@ -35,9 +35,10 @@ from edge_runtime.picture.source import MAX_FILE_BYTES
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.bundle_folder import _write_json
-from exporter.export import ExportPlan, export
+from exporter.export import export
 from exporter.formats.conversion import plan_targets
 from exporter.network.confidence import Temperature
+from exporter.plan import ExportPlan
 from exporter.source import read_source
 from exporter.verification import Stability
 from tests.exporter.conftest import Silent, Stages

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.bundle import FORMATS, Precision, TensorInfo
+from edge_runtime.bundle import Precision, TensorInfo
 from edge_runtime.bundle.manifest import ModelFile
 from exporter.formats.conversion import Converted, Converter, ExportTarget, plan_targets
+from exporter.formats.table import FORMATS
 from exporter.network.confidence import divide_logits
 from exporter.network.equalization import equalize
 from exporter.network.folding import fold
@@ -97,8 +98,8 @@ def train_pixels(source) -> np.ndarray:
 def keras_model(source, train_pixels):
     """The trained network as an export converts it: tempered, here to logits around +-1.5, folded, evened out."""
     model = load_keras_model(source)
-    divide_logits(model, logits(keras_scores(model, train_pixels)).std() / 1.5)
-    return equalize(fold(model).model, train_pixels)
+    divided = divide_logits(model, logits(keras_scores(model, train_pixels)).std() / 1.5)
+    return equalize(fold(divided).model, train_pixels)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +111,7 @@ def converter(keras_model, train_pixels) -> Converter:
 def files(converter) -> dict[str, Converted]:
     """Every file that an export can write of the trained network, by file name."""
     precisions = (Precision.FLOAT32, Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
-    targets = plan_targets(tuple(FORMATS), precisions)
+    targets = plan_targets(FORMATS, precisions)
     return {target.file_name: converter.convert(target) for target in targets}
 
 
@@ -187,7 +188,7 @@ def spoiled_network(*, layers_spoiled: int = 1):
     return model
 
 
-@pytest.fixture(params=list(FORMATS), ids=str)
+@pytest.fixture(params=FORMATS)
 def format_(request) -> str:
     return request.param
 

@@ -64,7 +64,7 @@ def test_a_rare_class_gives_what_it_has(source):
 def test_a_test_picture_is_refused(source):
     """A training picture that is in the test split too, by content, stops the export and is named."""
     leaked = source.sides | {"test": source.sides["train"][:1]}
-    with pytest.raises(SourceError, match="in the test split too") as refused:
+    with pytest.raises(SourceError, match="is a test picture too") as refused:
         draw_calibration(replace(source, sides=leaked), count=10_000)
     assert str(source.sides["train"][0].path) in str(refused.value)
 
@@ -100,7 +100,7 @@ def test_a_folder_of_ones_own(source, folder):
 def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
     """A copy of a test picture under another name is found by its content."""
     shutil.copy(source.sides["test"][0].path, folder / "harmless.jpg")
-    with pytest.raises(SourceError, match=r"harmless\.jpg: is in the test split too"):
+    with pytest.raises(SourceError, match=r"harmless\.jpg: is a test picture too"):
         draw_calibration(source, folder=folder)
 
 
@@ -117,7 +117,9 @@ def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, chan
     assert draw_calibration(leaked, folder=folder)[0]
     changed = texture.resize((160, 120)) if "size" in change else texture
     changed.save(folder / ("copy.png" if "format" in change else "copy.jpg"), quality=60)
-    with pytest.raises(SourceError, match=r"copy\.(jpg|png): is nearly the same picture as .*original\.jpg of the"):
+    with pytest.raises(
+        SourceError, match=r"copy\.(jpg|png): is nearly the same as the test picture .*original\.jpg\."
+    ):
         draw_calibration(leaked, folder=folder)
 
 
@@ -137,7 +139,7 @@ def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
     own = read_keras_source(tmp_path / "model.keras", tmp_path / "test", size=(64, 48))
     assert draw_calibration(own, folder=folder)[0]
     texture.save(folder / "copy.jpg", quality=60)
-    with pytest.raises(SourceError, match=r"copy\.jpg: is nearly the same picture as .*original\.png of the"):
+    with pytest.raises(SourceError, match=r"copy\.jpg: is nearly the same as the test picture .*original\.png\."):
         draw_calibration(own, folder=folder)
 
 

@@ -16,10 +16,11 @@ from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.proof.drift import brier_score, calibration_error
 from exporter.cli import wanted_targets
 from exporter.errors import ConversionError, SourceError
-from exporter.export import MAX_FOLDING_DIFFERENCE, ExportPlan, export
-from exporter.network.confidence import temper
+from exporter.export import export
+from exporter.network.confidence import choose_threshold, temper
 from exporter.network.model import keras_scores, load_keras_model
-from exporter.report.answers import choose_threshold
+from exporter.plan import ExportPlan
+from exporter.preparation import MAX_FOLDING_DIFFERENCE
 from exporter.source import load_split_pictures
 from tests.contract.conftest import OLDEST, TFLITE_RUNTIME
 from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, target
@@ -82,10 +83,18 @@ def test_a_limit_that_is_kept_is_exit_code_0(lenient):
     assert read_bundle(cwd / "bundles" / "small").training["gate"] == "passed"
 
 
+def test_the_report_states_the_rule_of_the_gate(bundle_folder, lenient):
+    """Proves that each report says in points, for the limit it was judged by, what passes and what fails."""
+    for folder, limit in ((bundle_folder, "-1"), (lenient[1] / "bundles" / "small", "-50")):
+        text = (folder / "report.md").read_text()
+        assert f"- passed: the lower end of the interval is at least {limit} points.\n" in text
+        assert f"- failed: the upper end of the interval is below {limit} points.\n" in text
+
+
 def test_the_terminal_has_stages_and_no_chatter(exported):
     """Standard error has a line for each stage with its time and the next command; nothing of any converter."""
     *lines, last = exported[0].stderr.strip().splitlines()
-    assert last == "next: catdog-edge classify --model bundles/small PICTURE"
+    assert last == "next: catdog-edge classify --bundle bundles/small PICTURE"
     assert all(re.fullmatch(rf"({'|'.join(STAGES)}) .*: \d+\.\d s", line) for line in lines), lines
     assert {line.split()[0] for line in lines} == {stage.split()[0] for stage in STAGES}
 
@@ -295,7 +304,7 @@ def test_the_model_card_has_figures_and_limits(bundle_folder):
     text = (bundle_folder / "MODEL_CARD.md").read_text()
     assert text.startswith("# Model card: small\n")
     figures = ("cat, dog", "32 test pictures", "| cat | 16 |", "`model.int8.")
-    for wanted in (*figures, "## Limits", "catdog-edge classify --model"):
+    for wanted in (*figures, "## Limits", "catdog-edge classify --bundle"):
         assert wanted in text
     assert read_bundle(bundle_folder).training["data_sha256"] in text
 

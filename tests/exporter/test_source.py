@@ -16,8 +16,9 @@ from edge_runtime import Classifier, read_bundle
 from edge_runtime.picture.preprocessing import load_picture
 from exporter.cli import main
 from exporter.errors import SourceError
-from exporter.export import ExportPlan, export
+from exporter.export import export
 from exporter.network.model import input_size, is_chain, keras_scores, load_keras_model
+from exporter.plan import ExportPlan
 from exporter.source import SplitPicture, load_split_pictures, read_keras_source, read_source
 from tests.exporter.conftest import Stages, target
 
@@ -83,7 +84,9 @@ def test_a_picture_that_training_read_and_export_cannot(source, tmp_path):
     path = tmp_path / "odd.jpg"
     path.write_bytes(b"no picture")
     picture = SplitPicture(path, 0, hashlib.sha256(b"no picture").hexdigest(), "0" * 64)
-    with pytest.raises(SourceError, match=r"odd\.jpg: not a picture .*as it was in training\. Install the Pillow"):
+    with pytest.raises(
+        SourceError, match=r"odd\.jpg: not a picture .*has not changed since training\. Install the Pillow"
+    ):
         load_split_pictures((picture,), source.preprocessing)
 
 
@@ -176,6 +179,7 @@ def test_a_model_of_ones_own_that_takes_pixels(own, tmp_path, name):
         np.testing.assert_allclose(scores[:, 1], expected, atol=1e-5)
     bundle = read_bundle(tmp_path / "b")
     assert bundle.labels == ("hund", "katze")
+    assert f"\nKeras model {name}, data " in (tmp_path / "b" / "report.md").read_text()
     assert (bundle.preprocessing.width, bundle.preprocessing.height) == (32, 32)
 
 

@@ -18,15 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagehash
 import numpy as np
-from PIL import Image
 
 from edge_runtime.errors import PictureError
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
 from trainer.errors import DataError
 
-HASH_SIZE = 16  # a 16 x 16 difference hash, 256 bits
 _CHUNK = 256
 DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catdog-edge"
 
@@ -178,14 +176,6 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     except PictureError as error:
         return digest, _Fresh(None, "", error.reason)
     return digest, _Fresh(pixels, difference_hash(pixels), "")
-
-
-def difference_hash(pixels: Pixels) -> str:
-    """Return the 256-bit perceptual difference hash of `uint8 (H, W, 3) RGB` as 64 hex digits.
-
-    Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
-    """
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=HASH_SIZE))
 
 
 def _read_index(folder: Path) -> dict[str, dict[str, Any]]:

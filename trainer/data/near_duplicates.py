@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-# Bits of 256 that may differ; every pair listed for PetImages differs in 6 or fewer (docs/decisions/0004).
-MAX_DISTANCE = 10
+from edge_runtime.picture.near_duplicates import MAX_DISTANCE, distances, hash_words
+
 _CHUNK = 512
 
 
@@ -30,15 +30,10 @@ def group_near_duplicates(hashes: list[str], *, max_distance: int = MAX_DISTANCE
 def _close_pairs(hashes: list[str], max_distance: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if not hashes:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    packed = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint64).reshape(len(hashes), -1)
+    packed = hash_words(hashes)
     pairs = []
     for start in range(0, len(packed), _CHUNK):
-        block = packed[start : start + _CHUNK, None]
-        distance = sum(
-            np.bitwise_count(block[..., word] ^ packed[None, start:, word]).astype(np.uint16)
-            for word in range(packed.shape[1])
-        )
-        row, column = np.nonzero(np.asarray(distance) <= max_distance)
-        pairs.append(np.stack([row, column]) + start)
+        bits = distances(packed[start : start + _CHUNK], packed[start:])
+        pairs.append(np.stack(np.nonzero(bits <= max_distance)) + start)
     first, second = np.concatenate(pairs, axis=1)
     return first, second

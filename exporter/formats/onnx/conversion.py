@@ -1,18 +1,12 @@
-"""Keras to ONNX: float32, float16 weights, and int8 by static quantisation in QDQ form."""
+"""Keras to a float32 ONNX file, from which the quantised ones are made."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.formats.onnx.rounding import round_weights
-from exporter.formats.tflite.quantization import LARGEST_LOGIT
 from exporter.network.model import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
@@ -21,16 +15,6 @@ if TYPE_CHECKING:
 _LARGE = 100_000  # elements
 _WEIGHTS = "weights_"
 OPSET = 17  # the newest that tf2onnx 1.17 writes without gaps; ONNX Runtime reads it since 1.12
-# One step a level, whatever the pictures held.
-_PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
-# Steps of 1/256, as in TFLite files. ONNX Runtime's softmax of bytes multiplies by the number of steps to 1,
-# rounded down. Of the 254.99998 that float32 makes of 255 that is 254: every score would be 0.4 % too small.
-_SCORE_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255 / 256)}
-_LOGIT_RANGE = {"rmin": np.float32(-LARGEST_LOGIT), "rmax": np.float32(LARGEST_LOGIT)}
-# x86 processors without VNNI multiply unsigned by signed bytes with sums that saturate, unless the signed ones have
-# seven bits. Convolutions, bound by arithmetic, take these; dense layers, bound by memory, unsigned weights of
-# eight, which every processor multiplies right: docs/decisions/0006.
-_SEVEN_BITS = {"reduce_range": True, "axis": 0}
 
 
 def convert_float32(model: keras.Model) -> bytes:
@@ -41,8 +25,8 @@ def convert_float32(model: keras.Model) -> bytes:
     """
     import tf2onnx
 
-    # Each of tf2onnx's passes copies all constants. Large ones stay outside, as inputs, until it is done: measured
-    # on the report network, a peak of 4.1 GiB and 13 s become 1.6 GiB and 1.3 s, and the graph is the same.
+    # Each of tf2onnx's passes copies all constants. So large ones stay outside, as inputs, until it is done. On the
+    # report network, a peak of 4.1 GiB and 13 s became 1.6 GiB and 1.3 s, and the graph is the same.
     large = [variable for variable in model.variables if len(variable.shape) == 2 and _size(variable) > _LARGE]
     function, signature = _traced_without(model, large)
     try:
@@ -52,85 +36,8 @@ def convert_float32(model: keras.Model) -> bytes:
         raise ConversionError(f"tf2onnx failed: {error}") from error
     _put_in(proto.graph, large, _captured(function))
     _name_output(proto.graph)
-    content: bytes = proto.SerializeToString()
-    return content
-
-
-def convert_float16(float32: bytes) -> bytes:
-    """Return the file with its weights stored in float16; arithmetic, input and output stay float32.
-
-    ONNX Runtime widens the weights once, when it loads the file. It has next to no float16 arithmetic for CPUs, and
-    a file that asks for it is cast to and fro around every operator.
-    """
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    proto = onnx.load_from_string(float32)
-    casts = []
-    for weights in proto.graph.initializer:
-        if weights.data_type != TensorProto.FLOAT:
-            continue
-        name, values = weights.name, numpy_helper.to_array(weights)
-        weights.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
-        casts.append(helper.make_node("Cast", [weights.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *proto.graph.node]
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
-    content: bytes = proto.SerializeToString()
-    return content
-
-
-def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str, ...] = ()) -> bytes:
-    """Return the float32 file quantised to int8 on `uint8 (1, H, W, 3)`: static ranges, per-channel weights.
-
-    Args:
-        float32: what `convert_float32` returned.
-        calibration: `uint8 (N, H, W, 3) RGB 0-255`, pictures to take tensor ranges from and to round weights by.
-        keep_float: names of nodes to leave in float32.
-
-    Raises:
-        ConversionError: the quantiser failed.
-    """
-    import onnx
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    unsigned, signed = {"quant_type": QuantType.QUInt8}, {"quant_type": QuantType.QInt8}
-    with tempfile.TemporaryDirectory() as scratch:
-        plain, prepared, result = (Path(scratch, name) for name in ("float32.onnx", "prepared.onnx", "int8.onnx"))
-        plain.write_bytes(float32)
-        try:
-            quant_pre_process(plain, prepared)
-            proto = onnx.load(prepared)
-            graph = proto.graph
-            picture = _picture_tensor(graph)
-            left = _fence(graph, keep_float)
-            onnx.save(proto, prepared)
-            quantize_static(
-                prepared,
-                result,
-                PictureFeed(calibration),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                activation_type=QuantType.QUInt8,
-                weight_type=QuantType.QUInt8,
-                nodes_to_exclude=left,
-                extra_options={
-                    "TensorQuantOverrides": {
-                        picture: [unsigned | _PIXEL_RANGE],
-                        OUTPUT_NAME: [unsigned | _SCORE_RANGE],
-                        **{name: [signed | _SEVEN_BITS] for name in _kernels(graph)},
-                        **{name: [unsigned | _LOGIT_RANGE] for name in _logits(graph)},
-                    }
-                },
-            )
-        # onnxruntime's quantiser raises whatever onnx and its own passes raise.
-        except Exception as error:
-            raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
-        exact, proto = onnx.load(prepared), onnx.load(result)
-    round_weights(proto, exact, calibration)
-    _pad_bytes(proto.graph)
-    _take_uint8(proto.graph, picture)
+    # It holds a number that TensorFlow counts up: the bytes would depend on what the process did before.
+    proto.graph.doc_string = ""
     content: bytes = proto.SerializeToString()
     return content
 
@@ -156,14 +63,14 @@ def _traced_without(model: keras.Model, large: list[Any]) -> tuple[Any, list[Any
 
 
 def _captured(function: Any) -> list[Any]:
-    """Return the tensors that a traced function reads beside inputs and variables, in the order of its inputs."""
+    """Return the tensors that a traced function reads besides inputs and variables, in the order of its inputs."""
     import tensorflow as tf
 
     return [tensor for tensor in function.get_concrete_function().captured_inputs if tensor.dtype != tf.resource]
 
 
 def _put_in(graph: Any, large: list[Any], captured: list[Any]) -> None:
-    """Turn the inputs that stand for variables, and for tensors as those of a Normalization, into constants."""
+    """Turn inputs into constants: those for large variables, and those for tensors of a Normalization."""
     from onnx import numpy_helper
 
     values = list(graph.input[1:])
@@ -188,119 +95,3 @@ def _name_output(graph: Any) -> None:
                 if found == name:
                     names[index] = OUTPUT_NAME
     graph.output[0].name = OUTPUT_NAME
-
-
-def _picture_tensor(graph: Any) -> str:
-    """Return the tensor that the first layer reads: the input, or what a transposition makes of it."""
-    first = next(node for node in graph.node if INPUT_NAME in node.input)
-    return str(first.output[0]) if first.op_type == "Transpose" else INPUT_NAME
-
-
-def _fence(graph: Any, names: tuple[str, ...]) -> list[str]:
-    """Let leaky ReLUs, which do the same here, follow the layers that stay in float; return all nodes to leave.
-
-    Between quantised neighbours, a ReLU or nothing in between, ONNX Runtime quantises a float layer after all.
-    """
-    from onnx import helper
-
-    fenced = [node for node in graph.node if node.name in names]
-    for node in list(fenced):
-        after = [other for other in graph.node if node.output[0] in other.input]
-        if len(after) == 1 and after[0].op_type == "Relu":
-            after[0].op_type = "LeakyRelu"
-            after[0].attribute.append(helper.make_attribute("alpha", 0.0))
-            fenced.append(after[0])
-            continue
-        output = node.output[0]
-        node.output[0] = f"{output}_fenced"
-        fence = helper.make_node("LeakyRelu", [node.output[0]], [output], f"{node.name}_fence", alpha=1.0)
-        graph.node.insert(list(graph.node).index(node) + 1, fence)
-        fenced.append(fence)
-    return [node.name for node in fenced]
-
-
-def _logits(graph: Any) -> list[str]:
-    """Return the tensor that the last sigmoid reads, if there is one."""
-    last = graph.node[-1]
-    return [last.input[0]] if last.op_type == "Sigmoid" else []
-
-
-def _kernels(graph: Any) -> list[str]:
-    """Return the weights of the convolutions."""
-    return [node.input[1] for node in graph.node if node.op_type == "Conv"]
-
-
-def _pad_bytes(graph: Any) -> None:
-    """Pad quantised tensors with the byte of zero: ONNX Runtime would widen them, pad, and quantise them again."""
-    makers = {node.output[0]: node for node in graph.node}
-    for pad in [node for node in graph.node if node.op_type == "Pad" and _pads_zeros(node, graph)]:
-        before, readers = makers.get(pad.input[0]), [node for node in graph.node if pad.output[0] in node.input]
-        if before is None or len(readers) != 1 or before.input[1:] != readers[0].input[1:]:
-            continue
-        if (before.op_type, readers[0].op_type) == ("DequantizeLinear", "QuantizeLinear"):
-            pad.input[:] = [before.input[0], pad.input[1], before.input[2]]
-            _forget(graph, pad.output[0])
-            pad.output[0] = readers[0].output[0]
-            graph.node.remove(readers[0])
-            if not any(before.output[0] in node.input for node in graph.node):
-                graph.node.remove(before)
-
-
-def _pads_zeros(pad: Any, graph: Any) -> bool:
-    from onnx import numpy_helper
-
-    values = [constant for constant in graph.initializer if constant.name in pad.input[2:3]]
-    return not any(pad.input[2:3]) or any(not numpy_helper.to_array(value).any() for value in values)
-
-
-def _forget(graph: Any, name: str) -> None:
-    """Drop what is noted of a tensor's type."""
-    for value in [value for value in graph.value_info if value.name == name]:
-        graph.value_info.remove(value)
-
-
-def _take_uint8(graph: Any, picture: str) -> None:
-    """Let the file take what its first quantisation would make, so that no float picture is ever built."""
-    from onnx import TensorProto
-
-    found = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture]
-    if not found:  # the first layer stays in float
-        return
-    quantise = found[0]
-    for node in graph.node:
-        for index, name in enumerate(node.input):
-            if name == quantise.output[0]:
-                node.input[index] = picture
-    graph.node.remove(quantise)
-    graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    _forget(graph, picture)
-
-
-class PictureFeed:
-    """Hands pictures to ONNX Runtime's tools one by one.
-
-    Args:
-        pixels: `uint8 (N, H, W, 3) RGB 0-255`.
-        dtype: what the file takes.
-    """
-
-    def __init__(self, pixels: Pixels, dtype: Any = np.float32) -> None:
-        """Begin with the first picture."""
-        self._pictures: Iterator[Any] = iter(pixels)
-        self._dtype = dtype
-
-    def get_next(self) -> dict[str, Any] | None:
-        """Return the next input, or None after the last."""
-        picture = next(self._pictures, None)
-        return None if picture is None else {INPUT_NAME: picture[None].astype(self._dtype)}
-
-    def __iter__(self) -> PictureFeed:
-        """Return itself."""
-        return self
-
-    def __next__(self) -> dict[str, Any]:
-        """Return the next input."""
-        fed = self.get_next()
-        if fed is None:
-            raise StopIteration
-        return fed

@@ -15,11 +15,11 @@ from exporter.network.model import INPUT_NAME
 
 
 def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
-    """Round the kernels of all two-dimensional convolutions of all channels anew, in place; scales stay.
+    """Round the kernels of all two-dimensional ungrouped convolutions together, in place. Their scales stay.
 
     Args:
         quantised: the `onnx.ModelProto` in QDQ form, kernels in int8 with a scale for each channel.
-        float32: the `onnx.ModelProto` that it was made from, with the same names of nodes.
+        float32: the `onnx.ModelProto` that it was made from. Its nodes have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
     from onnx import numpy_helper
@@ -40,7 +40,7 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
 
 
 def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any, Window, str, str]]:
-    """Return the float nodes whose kernels can be rounded, and the names of kernel and scale in the other file."""
+    """Return the float nodes with kernels that can be rounded, each with its kernel and scale in the int8 file."""
     dequantised = {node.output[0]: node for node in quantised.graph.node if node.op_type == "DequantizeLinear"}
     twins = {node.name: node for node in quantised.graph.node if node.op_type == "Conv"}
     found = []
@@ -57,7 +57,7 @@ def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any
 
 
 def _window(node: Any) -> Window | None:
-    """Return a convolution's window; None if grouped, dilated, not two-dimensional or padded above first."""
+    """Return a convolution's window; None if it is grouped, dilated, not two-dimensional or padded above first."""
     from onnx import helper
 
     options = {option.name: helper.get_attribute_value(option) for option in node.attribute}
@@ -70,7 +70,7 @@ def _window(node: Any) -> Window | None:
 
 
 def _inputs(float32: Any, names: list[str], calibration: Pixels) -> Iterator[list[NDArray[np.float32]]]:
-    """Yield for each picture the tensors named, `float32 (H, W, C)`."""
+    """Yield the named tensors for each picture, `float32 (H, W, C)`."""
     import onnx
     from onnx import helper
     from onnxruntime import InferenceSession

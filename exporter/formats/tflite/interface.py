@@ -16,11 +16,11 @@ _INT8_TO_UINT8 = 128  # distance of the zero points of the same step
 def name_interface(content: bytes, *, versions: dict[str, int] | None = None) -> bytes:
     """Return the file with its input called `image` and its output `scores`, as in every other format.
 
-    It is also written anew, with all weights inside the flatbuffer, where every runtime looks for them.
+    The file is also written anew, with all weights inside the flatbuffer, where every backend looks for them.
 
     Args:
         content: a TFLite file.
-        versions: the version to demand of a runtime's operators, by kind.
+        versions: the version of each kind of operator that a backend must have.
     """
     from ai_edge_litert import schema_py_generated as schema
 
@@ -36,9 +36,9 @@ def name_interface(content: bytes, *, versions: dict[str, int] | None = None) ->
 
 
 def take_and_give_uint8(content: bytes) -> bytes:
-    """Return a file with int8 input and output as one that takes and gives uint8, in steps of the same size.
+    """Return a file that takes and gives uint8 where this one takes and gives int8, in steps of the same size.
 
-    An end that is in float, because the layer there is, stays so.
+    An input or output in float stays in float.
     """
     from ai_edge_litert import schema_py_generated as schema
 

@@ -1,8 +1,8 @@
-"""Smaller TFLite files from the float32 one: float16 and dynamic weights, and integer arithmetic throughout.
+"""Smaller TFLite files from the float32 one: float16 weights, dynamic range, and int8 throughout.
 
-litert-quantizer writes them; the ranges of the tensors are measured here. Its own calibration averages the ends of
-each picture's range, which for the one number before a sigmoid is a range of no width: scores off by 0.29 on the
-report network, where ranges as measured here leave 0.005 (docs/decisions/0008).
+litert-quantizer writes the files, and the ranges of the tensors are measured here. Its own calibration averages the
+ends of each picture's range. For the single number before a sigmoid, that is a range of no width. On the report
+network it made scores wrong by 0.29; with the ranges measured here they are wrong by 0.005 (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -11,21 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.bundle import TFLITE
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
-from exporter.formats.operators import read_graph
+from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.formats.tflite.interface import name_interface, take_and_give_uint8
+from exporter.formats.tflite.operators import read_graph
 from exporter.formats.tflite.rounding import round_weights
 from exporter.formats.tflite.tensors import tensors_of
 from exporter.network.model import INPUT_NAME
 
-# litert-quantizer leaves the version of a dense layer as it was. A runtime older than its per-channel weights then
-# loads the file and computes nonsense (tflite-runtime 2.14: scores off by 0.55); with this version it refuses.
+# litert-quantizer leaves the version of a dense layer as it was. A backend that is older than per-channel weights
+# loads such a file and computes nonsense (tflite-runtime 2.14: scores wrong by 0.55). With this version it refuses.
 _DYNAMIC_VERSIONS = {"FULLY_CONNECTED": 12}
-
-# Beyond it a sigmoid in steps of 1/256 is 0 or 1, and the steps are better spent within.
-LARGEST_LOGIT = 6.3
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -37,7 +34,7 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         float32: a float32 TFLite file.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
-    graph = read_graph(float32, TFLITE)
+    graph = read_graph(float32)
     names = [operator.name for operator in graph.operators]
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for tensors in tensors_of(float32, calibration, names):
@@ -47,11 +44,11 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
     if graph.operators[-1].kind == "LOGISTIC":
         logits = graph.operators[-2].name
         measured[logits] = (max(measured[logits][0], -LARGEST_LOGIT), min(measured[logits][1], LARGEST_LOGIT))
-    return measured | {INPUT_NAME: (0.0, 255.0)}  # one step a level, whatever the pictures held
+    return measured | {INPUT_NAME: (0.0, 255.0)}  # one step is one level of a pixel, whatever the pictures hold
 
 
 def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str, ...] = ()) -> bytes:
-    """Return a file that computes in int8, per-channel weights, on `uint8 (1, H, W, 3)`, scores in uint8.
+    """Return a file that computes in int8 with per-channel weights, from `uint8 (1, H, W, 3)` to scores in uint8.
 
     Args:
         float32: a float32 TFLite file.
@@ -72,7 +69,7 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
 
 
 def quantize_dynamic(float32: bytes) -> bytes:
-    """Return a file with int8 weights whose activations are quantised as they come, float32 in and out.
+    """Return a file with int8 weights that quantises activations while it runs, with float32 in and out.
 
     Raises:
         ConversionError: the quantiser failed.

@@ -16,11 +16,11 @@ Layer = tuple[int, int, Window]  # indices of input and kernel in the float file
 
 
 def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> bytes:
-    """Return the file with the kernels of all convolutions of all channels rounded anew; scales stay.
+    """Return the file with the kernels of all ungrouped convolutions rounded together. Their scales stay.
 
     Args:
         quantised: the int8 file, kernels with a scale for each channel.
-        float32: the file that it was made from, with the same names of kernels.
+        float32: the file that it was made from. Its kernels have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
     exact, rounded = read_model(float32), read_model(quantised)
@@ -43,7 +43,7 @@ def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> byte
 
 
 def _layers(model: Any) -> list[Layer]:
-    """Return the convolutions of all channels, not dilated, whose kernels are constants."""
+    """Return the convolutions that are neither grouped nor dilated and have constant kernels."""
     from ai_edge_litert import schema_py_generated as schema
 
     paddings = {schema.Padding.SAME: None, schema.Padding.VALID: (0, 0, 0, 0)}

@@ -12,7 +12,7 @@ from edge_runtime.picture.preprocessing import Pixels
 
 
 def tensors_of(content: bytes, pictures: Pixels, names: list[str]) -> Iterator[list[NDArray[Any]]]:
-    """Yield for each picture the tensors named, quantised ones as the `float64` numbers that they stand for.
+    """Yield the named tensors for each picture, with quantised values as the `float64` numbers that they stand for.
 
     Args:
         content: a TFLite file that takes pictures as `uint8` or `float32`.

@@ -68,3 +68,14 @@ def test_bundle_that_nothing_runs_is_still_described(onnx_bundle: Path) -> None:
     assert values["use"] is None
     assert "the bundle has no file for backend litert" in values["reason"]
     assert "in use: none" in info(onnx_bundle, "--backend", "litert").stdout
+
+
+def test_what_is_not_known_of_a_training_is_left_out(onnx_bundle: Path) -> None:
+    """Proves that the bundle of a user's own Keras model shows its name, without an empty architecture or seed."""
+    path = onnx_bundle / "manifest.json"
+    values = json.loads(path.read_text())
+    values["training"] = {"name": "mine", "architecture": "", "seed": None}
+    path.write_text(json.dumps(values))
+    assert "training   name mine\n" in info(onnx_bundle).stdout
+    path.write_text(json.dumps(values | {"training": {"name": "a", "architecture": "compact", "seed": 0}}))
+    assert "training   name a, architecture compact, seed 0\n" in info(onnx_bundle).stdout

@@ -9,10 +9,12 @@ import pytest
 
 from edge_runtime import Classifier, read_bundle
 from edge_runtime.backends import open_model
+from edge_runtime.bundle import Precision
 from edge_runtime.picture.preprocessing import load_picture
-from exporter.export import ExportPlan, export
+from exporter.export import export
 from exporter.formats.conversion import Converter, plan_targets
-from exporter.formats.layer_error import measure_layer_errors
+from exporter.formats.table import format_named
+from exporter.plan import ExportPlan
 from exporter.report.plots import flipped
 from exporter.source import load_split_pictures, read_source
 from tests.exporter.conftest import (
@@ -31,7 +33,7 @@ JUDGE = {"tflite": "litert", "onnx": "onnxruntime"}
 def test_every_weighted_layer_is_measured_worst_first(converter, files, train_pixels, format_):
     """Three convolutions and two dense layers, in rising order, on a sound network all well above the noise."""
     int8 = files[f"model.int8.{format_}"].content
-    errors = measure_layer_errors(converter.float32(format_), int8, format_, train_pixels[:8])
+    errors = format_named(format_).measure_layer_errors(converter.float32(format_), int8, train_pixels[:8])
     assert len({error.name for error in errors}) == 5
     decibels = [error.signal_to_noise_db for error in errors]
     assert decibels == sorted(decibels)
@@ -43,7 +45,7 @@ def test_the_spoiled_layer_comes_first(train_pixels, format_):
     """A layer whose small weights all become 0 has an error as large as its signal; the layers before have not."""
     converter = Converter(spoiled_network(), train_pixels)
     int8 = converter.convert(target(format_, "int8")).content
-    worst, *others = measure_layer_errors(converter.float32(format_), int8, format_, train_pixels[:8])
+    worst, *others = format_named(format_).measure_layer_errors(converter.float32(format_), int8, train_pixels[:8])
     assert "verdict" in worst.name
     assert worst.signal_to_noise_db < 10
     assert all(error.signal_to_noise_db > 25 for error in others)
@@ -54,7 +56,7 @@ def test_layer_error_is_that_of_the_values(train_pixels):
     converter = Converter(spoiled_network(), train_pixels)
     int8 = converter.convert(target("tflite", "int8")).content
     float32 = converter.float32("tflite")
-    worst = measure_layer_errors(float32, int8, "tflite", train_pixels[:8])[0]
+    worst = format_named("tflite").measure_layer_errors(float32, int8, train_pixels[:8])[0]
 
     def logits(content):
         from ai_edge_litert.interpreter import Interpreter
@@ -82,8 +84,7 @@ def spoiled_source(spoiled_run):
 
 def plan(**options) -> ExportPlan:
     """Return a plan of float32 and int8 files that lets 20 % go."""
-    targets = plan_targets(("tflite", "onnx"), ("float32", "int8"))
-    targets = tuple(target(wanted.format, wanted.precision) for wanted in targets)
+    targets = plan_targets(("tflite", "onnx"), (Precision.FLOAT32, Precision.INT8))
     return ExportPlan(targets, calibration_count=CALIBRATION_COUNT, max_drop=0.2, **options)
 
 
@@ -166,14 +167,14 @@ MIXED = """
 import hashlib
 import numpy as np
 from exporter.formats.conversion import Converter
-from exporter.formats.layer_error import measure_layer_errors
+from exporter.formats.table import format_named
 from tests.exporter.conftest import spoiled_network, target
 
 pictures = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3)).astype(np.uint8)
 converter = Converter(spoiled_network(), pictures)
 for format_ in ("tflite", "onnx"):
     int8 = converter.convert(target(format_, "int8")).content
-    worst = measure_layer_errors(converter.float32(format_), int8, format_, pictures)[0]
+    worst = format_named(format_).measure_layer_errors(converter.float32(format_), int8, pictures)[0]
     mixed = converter.convert(target(format_, "mixed"), keep_float=(worst.name,)).content
     print("mixed", format_, worst.kind, hashlib.sha256(mixed).hexdigest())
 """
@@ -240,7 +241,7 @@ def test_the_report_says_what_the_repair_costs(repaired):
     """Which layer stays in float, how much larger the file is and how much longer it takes."""
     text = (repaired[0].folder / "report.md").read_text()
     for format_ in JUDGE:
-        part = text.split(f"Repaired from `model.int8.{format_}`, which the gate failed at -50.00%")[1]
+        part = text.split(f"The gate failed `model.int8.{format_}` at a difference of -50.00%.")[1]
         kept = [line for line in part.split("\nSize")[0].splitlines() if line.startswith("- `")]
         assert len(kept) == 1
         assert "verdict" in kept[0]

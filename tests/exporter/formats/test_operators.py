@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from onnx import TensorProto, helper, numpy_helper
 
 from exporter.errors import ConversionError
-from exporter.formats.conversion import Converter, left_in_float
-from exporter.formats.operators import Graph, Operator, read_graph
+from exporter.formats.conversion import Converter
+from exporter.formats.onnx.operators import read_graph
+from exporter.formats.table import format_named
 from exporter.network.model import keras_scores
 from tests.exporter.conftest import file_scores, target
 
@@ -69,7 +71,7 @@ def test_the_int8_tflite_file_has_no_float_tensor(files):
 @pytest.mark.parametrize("name", ["model.int8.tflite", "model.int8.onnx"])
 def test_nothing_is_left_in_float(files, name):
     """The function that the export asks agrees."""
-    assert left_in_float(files[name].graph) == ()
+    assert files[name].graph.left_in_float() == ()
 
 
 @pytest.mark.parametrize("name", ["model.float32.tflite", "model.dynamic.tflite", "model.float32.onnx"])
@@ -77,7 +79,7 @@ def test_float_files_are_seen_to_be_float(files, name):
     """Every operator of a float32 or dynamic file counts as float, so a dynamic file cannot pass for int8."""
     graph = files[name].graph
     assert len(graph.float_operators()) == len(graph.operators)
-    assert left_in_float(graph)
+    assert graph.left_in_float()
 
 
 def test_weights_by_data_type(files):
@@ -102,7 +104,7 @@ def test_the_json_object_counts_every_operator(files):
 def test_the_count_is_of_the_bytes(converter, files, format_):
     """Reading a finished file again, as a stranger would, gives the same graph."""
     name = f"model.int8.{format_}"
-    assert read_graph(files[name].content, format_) == files[name].graph
+    assert format_named(format_).read_graph(files[name].content) == files[name].graph
 
 
 def network(activation: str, side: int = 32) -> keras.Model:
@@ -139,13 +141,27 @@ def test_an_integer_activation_is_not_refused():
     assert "TANH" in kinds(converted.graph)
 
 
+def widening(nodes) -> bytes:
+    """Return an ONNX file that turns three bytes into numbers by these nodes."""
+    scale, zero = (
+        numpy_helper.from_array(np.array(value), name)
+        for name, value in (("scale", np.float32(1)), ("zero", np.uint8(0)))
+    )
+    bytes_in = helper.make_tensor_value_info("bytes", TensorProto.UINT8, [1, 3])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 3])
+    graph = helper.make_graph(nodes, "small", [bytes_in], [scores], [scale, zero])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
 @pytest.mark.parametrize("activation", ["Sigmoid", "Softmax"])
 def test_a_last_activation_in_float_is_seen(activation):
     """Only the operator that turns the finished scores into float32 may be in float."""
-    last = Operator("DequantizeLinear", "logits", ("uint8",), ("float32",))
-    scores = Operator(activation, "scores", ("float32",), ("float32",))
-    assert left_in_float(Graph((last,), {}, {})) == ()
-    assert left_in_float(Graph((last, scores), {}, {})) == (last, scores)
+    widened = helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["scores"])
+    assert read_graph(widening([widened])).left_in_float() == ()
+    widened = helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["logits"])
+    last = helper.make_node(activation, ["logits"], ["scores"])
+    left = read_graph(widening([widened, last])).left_in_float()
+    assert [operator.kind for operator in left] == ["DequantizeLinear", activation]
 
 
 @pytest.mark.parametrize("labels", [2, 3])
@@ -164,7 +180,7 @@ def test_softmax_is_integer_too(format_, labels):
     )
     pictures = np.random.default_rng(0).integers(0, 256, (16, 32, 32, 3)).astype(np.uint8)
     converted = Converter(model, pictures).convert(target(format_, "int8"))
-    assert left_in_float(converted.graph) == ()
+    assert converted.graph.left_in_float() == ()
     assert {"tflite": "SOFTMAX", "onnx": "QLinearSoftmax"}[format_] in kinds(converted.graph)
     scores = file_scores(converted, pictures, tuple("abc"[:labels]))
     assert np.abs(scores - keras_scores(model, pictures)).max() < 0.05

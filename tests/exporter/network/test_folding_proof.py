@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter import export as exporting
+from exporter import preparation
 from exporter.errors import ConversionError, SourceError
-from exporter.export import FOLDING_PICTURES, ExportPlan, export
+from exporter.export import export
 from exporter.network.confidence import last_layer
 from exporter.network.folding import fold
 from exporter.network.model import load_keras_model
+from exporter.plan import ExportPlan
+from exporter.preparation import FOLDING_PICTURES, read_pictures
 from tests.exporter.conftest import Stages, target
 
 PLAN = ExportPlan((target("tflite", "float32"),), calibration_count=8)
@@ -27,7 +29,7 @@ def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
         layer.set_weights([kernel, bias + np.float32(shift)])
         return folding
 
-    monkeypatch.setattr(exporting, "fold", broken)
+    monkeypatch.setattr(preparation, "fold", broken)
     with pytest.raises(ConversionError, match=r"folding rescaling.* changed a score by .*expected at most 1e-05"):
         export(source, tmp_path / "bundles" / "b", PLAN, observer=Stages([]))
     assert not (tmp_path / "bundles" / "b").exists()
@@ -35,12 +37,13 @@ def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
 
 def test_the_proof_has_256_pictures_of_few_to_calibrate_with(source):
     """However few pictures set the ranges, the proof is on 256 of training, or on all there are."""
-    none = np.zeros((0, 64, 64, 3), np.uint8)
-    proof = exporting._proof_pixels(source, PLAN, none)
-    assert proof.shape == (len(source.sides["train"]), 64, 64, 3)
+    pictures = read_pictures(source, PLAN, Stages([]))
+    assert len(pictures.calibration_pixels) == 8
+    assert pictures.proof_pixels.shape == (len(source.sides["train"]), 64, 64, 3)
     many = replace(source, sides=source.sides | {"train": 5 * source.sides["train"]})
-    assert len(exporting._proof_pixels(many, PLAN, none)) == FOLDING_PICTURES == 256
-    assert exporting._proof_pixels(source, replace(PLAN, calibration_count=256), proof) is proof
+    assert len(read_pictures(many, PLAN, Stages([])).proof_pixels) == FOLDING_PICTURES == 256
+    pictures = read_pictures(source, replace(PLAN, calibration_count=256), Stages([]))
+    assert pictures.proof_pixels is pictures.calibration_pixels
 
 
 def test_a_network_without_finite_scores_is_refused(source, tmp_path):

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exporter.report.answers import answer_rows, choose_threshold
+from exporter.network.confidence import choose_threshold
+from exporter.report.answers import answer_rows
 
 
 def test_the_threshold_keeps_99_of_100_right_answers():
@@ -30,8 +31,8 @@ def test_answers_are_counted_by_class():
     record = SimpleNamespace(
         files=[SimpleNamespace(name="m.tflite", check=SimpleNamespace(scores=scores))],
         source=SimpleNamespace(labels=("cat", "dog", "neither")),
-        test=(None, np.array([0, 0, 1, 2, 2])),
-        threshold=0.6,
+        pictures=SimpleNamespace(targets=np.array([0, 0, 1, 2, 2])),
+        confidence=SimpleNamespace(threshold=0.6),
     )
     rows = [(row[1], row[2], *(cell.split(" ")[0] for cell in row[3:])) for row in answer_rows(record)]
     assert rows == [

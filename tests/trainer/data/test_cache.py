@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from tests.trainer.conftest import SMALL, draw_blocks, write_class
-from trainer.data.cache import PictureCache, cache_pictures, difference_hash
+from trainer.data.cache import PictureCache, cache_pictures
 from trainer.errors import DataError
 
 ROW_BYTES = 32 * 32 * 3

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from trainer.data.near_duplicates import MAX_DISTANCE, group_near_duplicates
+from edge_runtime.picture.near_duplicates import MAX_DISTANCE
+from trainer.data.near_duplicates import group_near_duplicates
 
 
 def flip(value: int, bits: int, first: int = 0) -> int:

@@ -7,10 +7,9 @@ import pytest
 from onnx import TensorProto
 
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import FORMATS
-from exporter.formats.conversion import Converter, left_in_float
-from exporter.formats.layer_error import measure_layer_errors
+from exporter.formats.conversion import Converter
 from exporter.formats.onnx.conversion import OPSET
+from exporter.formats.table import format_named
 from tests.exporter.conftest import file_scores, target
 from tests.exporter.smooth import smooth_pictures
 
@@ -45,7 +44,6 @@ def test_int8_scores_are_near_keras(files, baseline, test_pixels):
     assert np.abs(file_scores(files["model.int8.onnx"], test_pixels) - baseline).mean() < 0.08
 
 
-@pytest.mark.parametrize("format_", list(FORMATS), ids=str)
 def test_int8_scores_of_three_answers_add_up(format_):
     """Proves that a softmax loses nothing to its steps: over pictures, sums of scores are 1 within 0.001."""
     keras.utils.set_random_seed(2)
@@ -90,6 +88,14 @@ def test_a_normalization_is_part_of_the_file():
     assert [value.name for value in onnx.load_from_string(exact.content).graph.input] == ["image"]
     scores = file_scores(exact, pictures, ("cat", "dog", "neither"))
     np.testing.assert_allclose(scores, model.predict_on_batch(pictures), atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_no_number_of_the_process_is_in_the_file(files, precision):
+    """Proves that the graph does not tell how many functions TensorFlow had traced in the process before."""
+    content = files[f"model.{precision}.onnx"].content
+    assert onnx.load_from_string(content).graph.doc_string == ""
+    assert b"__inference" not in content
 
 
 def test_sizes(files):
@@ -137,7 +143,7 @@ def test_convolution_weights_are_per_channel_and_of_seven_bits(files):
 def layer_errors(converter, files, train_pixels):
     """The weighted layers of the trained network's int8 file."""
     int8 = files["model.int8.onnx"].content
-    return measure_layer_errors(converter.float32("onnx"), int8, "onnx", train_pixels[:8])
+    return format_named("onnx").measure_layer_errors(converter.float32("onnx"), int8, train_pixels[:8])
 
 
 @pytest.mark.parametrize(("kind", "position"), [("Conv", 0), ("Conv", 1), ("Conv", -1), ("Gemm", 0), ("Gemm", -1)])
@@ -151,7 +157,7 @@ def test_a_kept_layer_is_in_float(converter, layer_errors, baseline, test_pixels
         node.name for node in onnx.load_from_string(converter.float32("onnx")).graph.node if node.name in names
     ][position]
     mixed = converter.convert(target("onnx", "mixed"), keep_float=(kept,))
-    left = [operator.kind for operator in left_in_float(mixed.graph)]
+    left = [operator.kind for operator in mixed.graph.left_in_float()]
     assert sum(name in ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul") for name in left) == 1
     integer = [operator.kind for operator in mixed.graph.operators if not operator.computes_in_float]
     assert sum(name in ("QLinearConv", "QGemm", "QLinearMatMul") for name in integer) == 4
@@ -163,7 +169,8 @@ def test_a_kept_layer_is_in_float(converter, layer_errors, baseline, test_pixels
 def test_all_layers_kept_give_the_float_scores(converter, files, train_pixels, baseline, test_pixels, format_):
     """With every layer in float, what is left of int8 is the rounding of scores to 256ths and between layers."""
     int8 = files[f"model.int8.{format_}"]
-    errors = measure_layer_errors(converter.float32(format_), int8.content, format_, train_pixels[:8])
+    measure = format_named(format_).measure_layer_errors
+    errors = measure(converter.float32(format_), int8.content, train_pixels[:8])
     mixed = converter.convert(target(format_, "mixed"), keep_float=tuple(error.name for error in errors))
     assert not any(operator.kind in ("QLinearConv", "QGemm") for operator in mixed.graph.operators)
     assert np.abs(file_scores(mixed, test_pixels) - baseline).max() < 0.05

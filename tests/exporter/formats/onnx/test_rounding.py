@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from exporter.formats.onnx import conversion as onnx_conversion
+from exporter.formats.onnx import quantization as onnx_quantization
 from exporter.formats.onnx import rounding as onnx_rounding
 from tests.exporter.smooth import smooth_pictures
 
@@ -46,17 +46,17 @@ def test_other_convolutions_stay(monkeypatch, pictures: np.ndarray, options: dic
     if not options:
         monkeypatch.setattr(onnx_rounding, "MOST_INPUTS", 26)  # it has 27
     content = _convolution(**options).SerializeToString()
-    together = onnx_conversion.quantize_int8(content, pictures)
-    monkeypatch.setattr(onnx_conversion, "round_weights", lambda *_: None)
-    assert together == onnx_conversion.quantize_int8(content, pictures)
+    together = onnx_quantization.quantize_int8(content, pictures)
+    monkeypatch.setattr(onnx_quantization, "round_weights", lambda *_: None)
+    assert together == onnx_quantization.quantize_int8(content, pictures)
 
 
 def test_a_file_is_nearer_and_as_narrow(monkeypatch, pictures: np.ndarray) -> None:
     """Proves that a convolution's int8 file errs less than with nearest rounding, at the same scales and 7 bits."""
     content = _convolution(pads=[1, 1, 1, 1]).SerializeToString()
-    files = [onnx_conversion.quantize_int8(content, pictures[:20])]
-    monkeypatch.setattr(onnx_conversion, "round_weights", lambda *_: None)
-    files.append(onnx_conversion.quantize_int8(content, pictures[:20]))
+    files = [onnx_quantization.quantize_int8(content, pictures[:20])]
+    monkeypatch.setattr(onnx_quantization, "round_weights", lambda *_: None)
+    files.append(onnx_quantization.quantize_int8(content, pictures[:20]))
     float_file = onnx.load_from_string(content)
     exact = _run(float_file, pictures[20:].astype(np.float32))
     errors = []

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from edge_runtime.backends import open_model
-from exporter.formats.conversion import left_in_float
-from exporter.formats.layer_error import measure_layer_errors
-from exporter.formats.tflite.quantization import LARGEST_LOGIT, measure_ranges, quantize_int8
+from exporter.formats.score_steps import LARGEST_LOGIT
+from exporter.formats.table import format_named
+from exporter.formats.tflite.quantization import measure_ranges, quantize_int8
 from tests.exporter.conftest import file_scores, target
 
 DTYPES = {"float32": "float32", "float16": "float32", "dynamic": "float32", "int8": "uint8"}
@@ -75,11 +75,12 @@ def test_the_same_pictures_give_the_same_bytes(converter, files, train_pixels):
 def test_a_kept_layer_is_in_float(converter, files, train_pixels, baseline, test_pixels, which):
     """The named layer, here the last of its kind, and no other, computes in float; scores stay right."""
     int8 = files["model.int8.tflite"]
-    errors = measure_layer_errors(converter.float32("tflite"), int8.content, "tflite", train_pixels[:8])
+    measure = format_named("tflite").measure_layer_errors
+    errors = measure(converter.float32("tflite"), int8.content, train_pixels[:8])
     names = {error.name for error in errors if error.kind == which}
     kept = [operator.name for operator in int8.graph.operators if operator.name in names][-1]
     mixed = converter.convert(target("tflite", "mixed"), keep_float=(kept,))
-    left = [operator for operator in left_in_float(mixed.graph) if operator.kind not in ("QUANTIZE", "DEQUANTIZE")]
+    left = [operator for operator in mixed.graph.left_in_float() if operator.kind not in ("QUANTIZE", "DEQUANTIZE")]
     assert [(operator.name, operator.inputs, operator.outputs) for operator in left] == [
         (kept, ("float32",), ("float32",))
     ]

@@ -1,0 +1,205 @@
+"""All that comes before a conversion: read pictures, score with Keras, fold the network and prove it the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.picture.preprocessing import Pixels
+from exporter.calibration import draw_calibration
+from exporter.errors import ConversionError, SourceError
+from exporter.network.confidence import Temperature, choose_threshold, divide_logits, fit_temperature, temper
+from exporter.network.equalization import equalize
+from exporter.network.folding import fold
+from exporter.network.model import KerasScorer, load_keras_model
+from exporter.plan import ExportPlan
+from exporter.progress import ExportObserver
+from exporter.source import Source, SplitPicture, load_split_pictures
+
+if TYPE_CHECKING:
+    import keras
+
+MAX_FOLDING_DIFFERENCE = 1e-5  # of scores 0-1
+FOLDING_PICTURES = 256  # training pictures on which it is proven, where there are so many
+_LEAST_VALIDATION = 30  # pictures, below which a temperature would be a guess
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of an export, decoded to `uint8 (N, H, W, 3) RGB 0-255`.
+
+    Args:
+        test: those that every file is judged on.
+        targets: their label indices, `int (N,)`.
+        calibration: the pictures that set the integer ranges.
+        calibration_pixels: the same, decoded.
+        second_pixels: as many others, for a second calibration; none where too few are left.
+        proof_pixels: those on which folding is proven.
+    """
+
+    test: Pixels
+    targets: NDArray[np.intp]
+    calibration: tuple[SplitPicture, ...]
+    calibration_pixels: Pixels
+    second_pixels: Pixels
+    proof_pixels: Pixels
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What the validation split says of the scores.
+
+    Args:
+        temperature: what the logits are divided by.
+        threshold: confidence below which an answer is unsure, 0-1; 0 when none is.
+    """
+
+    temperature: Temperature
+    threshold: float
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Scores of the Keras model on the test pictures, `float64 (N, labels)`.
+
+    Args:
+        as_trained: those of the model as it was trained.
+        scores: the same with the temperature. Every file is compared with them.
+    """
+
+    as_trained: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FoldingProof:
+    """What folding and evening out did to the network.
+
+    Args:
+        folded: names of the layers folded away.
+        left: names of the layers that had to stay, each with the reason.
+        difference: largest difference made to a score, 0-1.
+        pictures: training pictures that it was measured on.
+    """
+
+    folded: tuple[str, ...]
+    left: tuple[tuple[str, str], ...]
+    difference: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What the conversion starts from.
+
+    Args:
+        pictures: the pictures of the export.
+        confidence: temperature and threshold.
+        baseline: what files are compared with.
+        folding: what was done to the network.
+        network: the network to convert: with the temperature, folded, its channels evened out.
+    """
+
+    pictures: Pictures
+    confidence: Confidence
+    baseline: Baseline
+    folding: FoldingProof
+    network: keras.Model
+
+
+def prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> Preparation:
+    """Read pictures and model, score the test split, and make the network that is converted.
+
+    Raises:
+        SourceError: the model or its pictures cannot be used.
+        ConversionError: folding changed a score.
+    """
+    pictures = read_pictures(source, plan, observer)
+    observer.on_stage("scoring with Keras")
+    trained = KerasScorer(load_keras_model(source))
+    as_trained = trained.scores(pictures.test, report=observer.on_progress)
+    if not np.isfinite(as_trained).all():
+        raise SourceError(f"{source.model_path}: some test pictures have no finite score. Train it again.")
+    confidence = judge_confidence(source, trained)
+    baseline = Baseline(as_trained, temper(as_trained, confidence.temperature.value))
+    network, folding = fold_network(trained, confidence.temperature, pictures)
+    return Preparation(pictures, confidence, baseline, folding, network)
+
+
+def read_pictures(source: Source, plan: ExportPlan, observer: ExportObserver) -> Pictures:
+    """Decode the test pictures, and draw and decode those of the calibration and of the proof.
+
+    Raises:
+        SourceError: there is no test picture, or a picture is missing, has changed or cannot be decoded.
+    """
+    if not source.sides["test"]:
+        raise SourceError(f"{source.folder}: the test split is empty, so drift cannot be measured. Train again.")
+    calibration, second = draw_calibration(
+        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration
+    )
+    observer.on_stage("reading test pictures")
+    test, targets = load_split_pictures(source.sides["test"], source.preprocessing, report=observer.on_progress)
+    pixels, _ = load_split_pictures(calibration, source.preprocessing)
+    second_pixels, _ = load_split_pictures(second, source.preprocessing)
+    proof = _proof_pixels(source, plan, pixels)
+    return Pictures(test, targets, calibration, pixels, second_pixels, proof)
+
+
+def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels) -> Pixels:
+    """Return the pictures on which folding is proven: those of the calibration, or more where they are few."""
+    if plan.calibration_count >= FOLDING_PICTURES:
+        return calibration
+    drawn, _ = draw_calibration(source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration)
+    return load_split_pictures(drawn, source.preprocessing)[0]
+
+
+def judge_confidence(source: Source, trained: KerasScorer) -> Confidence:
+    """Fit a temperature and choose a confidence threshold on the validation split."""
+    pictures = source.sides["validation"]
+    if len(pictures) < _LEAST_VALIDATION:
+        reason = f"only {len(pictures)} validation pictures, {_LEAST_VALIDATION} are needed"
+        return Confidence(Temperature(reason=reason), 0.0)
+    pixels, targets = load_split_pictures(pictures, source.preprocessing)
+    scores = trained.scores(pixels)
+    if trained.last_layer is None:
+        reason = "the scores are not the softmax, or the sigmoid of one output, of a dense layer"
+        return Confidence(Temperature(reason=reason), choose_threshold(scores, targets))
+    temperature = fit_temperature(scores, targets)
+    return Confidence(temperature, choose_threshold(temper(scores, temperature.value), targets))
+
+
+def fold_network(
+    trained: KerasScorer, temperature: Temperature, pictures: Pictures
+) -> tuple[keras.Model, FoldingProof]:
+    """Return the network with the temperature, folded and evened out, and the proof that its scores are the same.
+
+    Raises:
+        ConversionError: a score changed.
+    """
+    proof = pictures.proof_pixels
+    expected = trained.scores(proof)
+    network = trained.model
+    if temperature.fitted:
+        network = divide_logits(network, temperature.value)
+        divided = KerasScorer(network).scores(proof)
+        _require_same(divided, temper(expected, temperature.value), "the temperature")
+        expected = divided
+    folding = fold(network)
+    even = equalize(folding.model, pictures.calibration_pixels)
+    what = f"folding {', '.join(folding.folded)}"
+    difference = _require_same(KerasScorer(even).scores(proof), expected, what)
+    return even, FoldingProof(folding.folded, folding.left, difference, len(proof))
+
+
+def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> float:
+    """Return the largest difference of a score, when it is small enough."""
+    difference = float(np.abs(first - second).max())
+    if not difference <= MAX_FOLDING_DIFFERENCE:  # nan compares as false
+        raise ConversionError(
+            f"{what} changed a score by {difference:.2g}, expected at most {MAX_FOLDING_DIFFERENCE:.0g}. "
+            "Please report this with the model's layers."
+        )
+    return difference
