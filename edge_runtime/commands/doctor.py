@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import click
 
 from edge_runtime.backends import BACKENDS
+from edge_runtime.camera import devices
 from edge_runtime.commands.options import JSON
 from edge_runtime.terminal import ExitCode, one_line_errors, say
 
@@ -19,8 +19,6 @@ from edge_runtime.terminal import ExitCode, one_line_errors, say
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
 # Libraries that the wheels for a Raspberry Pi do not contain, each with its Debian package.
 SYSTEM_LIBRARIES = {"libopenblas": "libopenblas0", "libopenjp2": "libopenjp2-7", "libtiff": "libtiff6"}
-# Drivers of the Pi's image processor and of its raw camera. Their devices give no pictures.
-NO_CAMERAS = ("bcm2835-isp", "pispbe", "rp1-cfe", "unicam")
 LEAST_MEMORY_MIB = 128  # twice what a classification with a 13 MB model needs
 
 
@@ -211,56 +209,20 @@ def _picamera() -> Finding:
 
 
 def _cameras() -> list[Finding]:
-    every = sorted(glob("/dev/video*"))
-    devices = list(filter(_may_be_camera, every))
-    if not devices:
+    every = devices.video_devices()
+    cameras = list(filter(devices.may_be_camera, every))
+    if not cameras:
         found = f"none of the {len(every)} /dev/video* is a camera" if every else "no /dev/video*"
         fix = "v4l2-ctl --list-devices  # after plugging one in; for the Pi's own: catdog-edge watch picamera2"
         return [Finding("cameras", "missing", found, fix)]
     findings = []
-    for device in devices:
+    for device in cameras:
         readable = os.access(device, os.R_OK | os.W_OK)
         card = _read(f"/sys/class/video4linux/{Path(device).name}/name").strip() or "camera"
         fix = "" if readable else "sudo usermod -aG video $USER  # and log in again"
         value = card if readable else f"{card}, this user may not open it"
         findings.append(Finding(device, "ok" if readable else "missing", value, fix))
     return findings
-
-
-def _may_be_camera(device: str) -> bool:
-    """Say whether a video device gives pictures. A Pi has many codecs and image processors that give none.
-
-    A device that this user may not open counts as a camera, because nothing is known about it.
-
-    Source: V4L2's VIDIOC_QUERYCAP, struct v4l2_capability, linux/videodev2.h.
-    """
-    import fcntl
-
-    answer = bytearray(104)
-    try:
-        with open(device, "rb", buffering=0) as file:
-            fcntl.ioctl(file, 0x80685600, answer)
-    except OSError:
-        return True
-    return is_camera(bytes(answer))
-
-
-def is_camera(answer: bytes) -> bool:
-    """Say whether a video device is a camera.
-
-    The Pi's own camera does not count. It gives raw sensor values, and picamera2 makes pictures from them.
-
-    Args:
-        answer: the 104 bytes that the driver answers to VIDIOC_QUERYCAP.
-    """
-    import struct
-
-    driver = answer[:16].partition(b"\0")[0].decode(errors="replace")
-    capabilities, of_device = struct.unpack_from("<II", answer, 84)
-    if capabilities & 0x8000_0000:  # V4L2_CAP_DEVICE_CAPS
-        capabilities = of_device
-    captures, streams = capabilities & 0x1001, capabilities & 0x0400_0000  # V4L2_CAP_VIDEO_CAPTURE or _MPLANE
-    return bool(captures and streams) and not driver.startswith(NO_CAMERAS)
 
 
 def _read(path: str) -> str:

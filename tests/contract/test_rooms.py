@@ -38,7 +38,7 @@ def test_every_room_is_in_the_order(rooms: ModuleType) -> None:
 
 
 def test_the_drawing_is_of_this_code(rooms: ModuleType) -> None:
-    """Proves that the drawing has the arrows of the code. To draw it again: python scripts/draw_rooms.py"""
+    """Proves that the drawing has the arrows of the code. `python scripts/draw_rooms.py` draws it again."""
     assert rooms.DRAWING.read_text(encoding="utf-8") == rooms.to_dot(rooms.arrows())
     assert rooms.DRAWING.with_suffix(".svg").stat().st_size > 1000
 

@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import struct
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,9 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from edge_runtime.camera import devices
 from edge_runtime.cli import main
 from edge_runtime.commands import doctor
-from edge_runtime.commands.doctor import Finding, examine, is_camera
+from edge_runtime.commands.doctor import Finding, examine
 
 
 @pytest.fixture(scope="module")
@@ -85,37 +85,17 @@ def test_broken_backend_is_bad_only_when_none_works(tmp_path: Path, broken: list
     assert ("backends" in found) is last
 
 
-@pytest.mark.parametrize(
-    ("driver", "of_driver", "of_device", "expected"),
-    [
-        ("uvcvideo", 0x84A00001, 0x04200001, True),
-        ("uvcvideo", 0x84A00001, 0x04A00000, False),  # the same camera's metadata
-        ("vivid", 0x04000001, 0, True),  # a driver from before each device could answer for itself
-        ("bcm2835-codec", 0x84204000, 0x04204000, False),
-        ("bcm2835-isp", 0x85200001, 0x05200001, False),
-        ("rp1-cfe", 0x85A00001, 0x05200001, False),
-        ("unicam", 0x85A00001, 0x05200001, False),
-    ],
-)
-def test_codecs_and_processors_are_no_cameras(driver: str, of_driver: int, of_device: int, expected: bool) -> None:
-    """Proves that of the many video devices of a Pi only those that give pictures count as cameras."""
-    names = b"".join(text.encode().ljust(size, b"\0") for text, size in ((driver, 16), ("card", 32), ("bus", 32)))
-    answer = names + struct.pack("<III", 0x60100, of_driver, of_device) + bytes(12)
-    assert len(answer) == 104
-    assert is_camera(answer) is expected
-
-
 def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Proves that a camera without permission is reported differently from no camera."""
-    monkeypatch.setattr(doctor, "glob", lambda pattern: [])
+    monkeypatch.setattr(devices, "glob", lambda pattern: [])
     [none] = doctor._cameras()
     assert none.value == "no /dev/video*"
     with monkeypatch.context() as context:
-        context.setattr(doctor, "glob", lambda pattern: ["/dev/video10", "/dev/video11"])
-        context.setattr(doctor, "_may_be_camera", lambda device: False)
+        context.setattr(devices, "glob", lambda pattern: ["/dev/video10", "/dev/video11"])
+        context.setattr(devices, "may_be_camera", lambda device: False)
         [codecs] = doctor._cameras()
     assert codecs.value == "none of the 2 /dev/video* is a camera"
-    monkeypatch.setattr(doctor, "glob", lambda pattern: [str(tmp_path / "video0")])
+    monkeypatch.setattr(devices, "glob", lambda pattern: [str(tmp_path / "video0")])
     [closed] = doctor._cameras()  # a path that is not there cannot be opened either
     assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)
 
