@@ -3,11 +3,12 @@
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
+    ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
     ├── BackendError                    no installed backend loads a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
-    ├── trainer.errors.RunError         a run folder is missing or damaged, or its training cannot continue
+    ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
     ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
     └── benchmarks.errors.BenchmarkError something to measure is missing or cannot be run
@@ -37,6 +38,10 @@ class PictureError(CatdogError):
 
 class BundleError(CatdogError):
     """A bundle is missing or damaged, or its version is unknown."""
+
+
+class RunFolderError(CatdogError):
+    """A run folder is missing or damaged, or its version is unknown."""
 
 
 class BackendError(CatdogError):

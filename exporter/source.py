@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,14 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import PictureError
-from edge_runtime.folders import RUN
+from edge_runtime.errors import PictureError, RunFolderError
 from edge_runtime.parallel import map_in_order
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
+from edge_runtime.run_folder import Side, read_run_folder
 from exporter.errors import SourceError
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -89,27 +86,19 @@ def read_source(folder: Path) -> Source:
     Raises:
         SourceError: it is no finished run, is damaged, or of an unknown version.
     """
-    run = _read_json(folder / RUN)
-    splits = _read_json(folder / "splits.json")
-    if run.get("schema_version") != SCHEMA_VERSION:
-        raise SourceError(
-            f"{folder / RUN}: schema version {run.get('schema_version')!r} is unknown, expected "
-            f"{SCHEMA_VERSION}. Train again with this catdog-edge, or install the one that trained it."
-        )
     try:
-        labels = tuple(run["labels"])
-        data = Path(splits["folder"])
-        sides: dict[str, list[SplitPicture]] = {"train": [], "validation": [], "test": []}
-        for file in splits["files"]:
-            picture = SplitPicture(
-                data / file["path"], labels.index(file["label"]), file["sha256"], file["difference_hash"]
-            )
-            sides[file["side"]].append(picture)
-        preprocessing = Preprocessing.from_dict(run["preprocessing"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise SourceError(f"{folder}: {RUN} or splits.json is damaged ({error}). Train again.") from error
-    whole = {side: tuple(found) for side, found in sides.items()}
-    return Source(folder, folder / "model.keras", run, labels, preprocessing, whole)
+        found = read_run_folder(folder)
+    except RunFolderError as error:
+        raise SourceError(str(error)) from error
+    run, splits = found.run, found.splits
+    sides: dict[str, tuple[SplitPicture, ...]] = {
+        side: tuple(
+            SplitPicture(splits.path(file), run.labels.index(file.label), file.sha256, file.difference_hash)
+            for file in splits.on(side)
+        )
+        for side in Side
+    }
+    return Source(folder, found.model_path, run.to_dict(), run.labels, run.preprocessing, sides)
 
 
 def read_keras_source(
@@ -225,17 +214,3 @@ def _read_unchanged(picture: SplitPicture) -> bytes:
     if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise SourceError(f"{picture.path}: has changed since training. Restore it, or train again.")
     return content
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SourceError(
-            f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read ({error}). Train again.") from error
-    if not isinstance(values, dict):
-        raise SourceError(f"{path}: expected a JSON object, received {type(values).__name__}. Train again.")
-    return values

@@ -22,6 +22,7 @@ ROOMS = {
         "errors",
         "files",
         "picture",
+        "run_folder",
         "bundle",
         "proof",
         "backends",

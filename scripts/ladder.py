@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.proof.shares import paired_interval, wilson_interval
+from edge_runtime.run_folder import MODEL, Side
 from trainer.config import TrainConfig, read_config, write_config
-from trainer.data.dataset import Dataset, Side, SplitPlan, read_dataset
+from trainer.data.dataset import Dataset, SplitPlan, read_dataset
 from trainer.data.negatives import add_negatives
 from trainer.fit import predict_scores
 
@@ -84,7 +86,7 @@ def main() -> None:
 
 
 def _train(name: str, config: TrainConfig) -> None:
-    if (RUNS / name / "run.json").exists():
+    if (RUNS / name / RUN).exists():
         return
     RUNS.mkdir(parents=True, exist_ok=True)
     recipe = RUNS / f"{name}.toml"
@@ -105,7 +107,7 @@ def _dataset(config: TrainConfig) -> Dataset:
 def _scores(name: str, dataset: Dataset) -> np.ndarray:
     import keras
 
-    return predict_scores(keras.saving.load_model(RUNS / name / "model.keras"), dataset, Side.VALIDATION)
+    return predict_scores(keras.saving.load_model(RUNS / name / MODEL), dataset, Side.VALIDATION)
 
 
 def _page(config: TrainConfig, scores: dict[str, np.ndarray], targets: np.ndarray) -> str:

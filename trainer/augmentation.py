@@ -1,4 +1,4 @@
-"""Change training pictures at random, so that the network sees each one a little differently every epoch."""
+"""Change training pictures at random, so that each one looks a little different in every epoch."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from PIL import Image, ImageFilter
 
 from edge_runtime.picture.preprocessing import Pixels
 
-MIN_CROP_AREA = 0.45  # smallest area of the random crop, as a share of the picture's
+MIN_CROP_AREA = 0.45  # smallest area of a random crop, as a share of the picture
 MAX_CROP_RATIO = 4 / 3  # largest change of width to height
 MAX_GAIN = 0.4  # largest change of brightness, contrast and saturation, as a share
 MAX_TINT = 0.1  # largest change of one channel against the others, as a share
 MAX_TURN_DEG = 45.0
 MAX_BLUR_PX = 3.0
 JPEG_QUALITIES = (20, 80)
-MAX_NOISE = 30.0  # largest standard deviation of a camera's noise, levels
-MIN_ZOOM = 0.5  # smallest side of a picture seen from afar, as a share of the result's
+MAX_NOISE = 30.0  # largest standard deviation of the noise, levels of 0-255
+MIN_ZOOM = 0.5  # smallest side of a picture that is made small, as a share of the result
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 TURN_SHARE, ZOOM_SHARE, BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.2, 0.1, 0.15, 0.15, 0.15  # of the pictures
 
 
 def augment(pixels: Pixels, generator: np.random.Generator, side: int) -> Pixels:
-    """Crop, flip and colour a picture at random; turn, shrink, blur, spoil or compress a few, as cameras do.
+    """Crop, flip and colour a picture at random. Turn, shrink, blur, add noise to or compress a few, as cameras do.
 
     Args:
         pixels: `uint8 (H, W, 3) RGB 0-255`; not changed.
@@ -57,17 +57,17 @@ def resize(pixels: Pixels, side: int) -> Pixels:
 def cut_and_mix(
     pixels: Pixels, expected: NDArray[np.float32], generator: np.random.Generator
 ) -> tuple[Pixels, NDArray[np.float32]]:
-    """Replace one box, the same in all pictures of a batch, by that of another picture, and mix the answers alike.
+    """Replace one box of each picture by the same box of another picture, and mix the answers by area.
 
     Args:
         pixels: `uint8 (B, H, W, 3) RGB 0-255`; not changed.
-        expected: `float32 (B, outputs)`, what should be answered, 0-1; not changed.
+        expected: the answers to expect, `float32 (B, outputs)`, 0-1; not changed.
         generator: source of every random choice.
 
     Returns:
-        Pictures and answers, each mixed by the share of the area.
+        The mixed pictures and the mixed answers.
 
-    Source: S. Yun et al., "CutMix", 2019, with a share that is uniform from 0 to 1.
+    Source: S. Yun et al., "CutMix", 2019, with a share of the area that is uniform from 0 to 1.
     """
     _, height, width, _ = pixels.shape
     side = math.sqrt(generator.random())
@@ -100,7 +100,7 @@ def _colour(picture: Image.Image, generator: np.random.Generator) -> Image.Image
 
 
 def _level(picture: Image.Image) -> float:
-    """Return the mean of all values, 0-255, near enough."""
+    """Return nearly the mean of all values, 0-255."""
     return float(np.asarray(picture.resize((1, 1), Image.Resampling.BOX)).mean())
 
 
@@ -112,7 +112,7 @@ def _turn(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
 
 
 def _zoom_out(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """Shrink the picture and put it anywhere on a plain ground."""
+    """Make the picture smaller and put it anywhere on a plain background."""
     if generator.random() >= ZOOM_SHARE:
         return picture
     small = picture.resize((max(1, round(picture.width * generator.uniform(MIN_ZOOM, 1))),) * 2)

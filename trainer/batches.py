@@ -1,4 +1,4 @@
-"""Feed shuffled batches to a training loop from a background thread, and count the time spent waiting."""
+"""Prepare shuffled batches in a background thread, and count the time that training waits for them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from edge_runtime.picture.preprocessing import Pixels
 from trainer.data.drawn_negatives import draw_negative
 
 _AHEAD = 4
-DRAWN = -1  # a row of no picture: a generated negative is drawn for it
+DRAWN = -1  # a row without a picture: code draws a negative for it
 
 Batch = tuple[Pixels, NDArray[np.float32]]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 
 class Batches:
-    """One shuffled pass over pictures, prepared ahead of the consumer.
+    """One shuffled pass over pictures. Batches are prepared before they are asked for.
 
     Args:
         pixels: `uint8 (rows, H, W, 3) RGB 0-255`, indexed by `rows`.
-        rows: `int (N,)`, the rows to pass over; `DRAWN` for a picture drawn anew.
+        rows: `int (N,)`, the rows to pass over; `DRAWN` for a negative to draw.
         targets: `float32 (N,)` or `int (N,)`, the target of each row.
         batch_size: pictures a batch; the last batch holds the rest.
-        seed: seeds of this pass, order and changes; the same seeds give the same batches.
-        change: what is done to each picture, given a source of random choices.
+        seed: seed of order, changes and drawn negatives; the same seed gives the same batches.
+        change: called with each picture and a source of random choices; returns the picture to show.
 
     Attributes:
-        waited_s: seconds the consumer has waited for a batch.
+        waited_s: seconds spent waiting for a batch so far.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Batches:
         seed: tuple[int, ...],
         change: Change,
     ) -> None:
-        """Keep what to pass over; nothing is read before iteration."""
+        """Keep the arguments. Nothing is read before the iteration."""
         self._pixels, self._rows, self._targets = pixels, rows, targets
         self._batch_size, self._seed, self._change = batch_size, seed, change
         self.waited_s = 0.0
@@ -55,7 +55,7 @@ class Batches:
         return -(-len(self._rows) // self._batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield `(uint8 (B, H, W, 3), float32 (B,))` in the seeded order."""
+        """Yield pictures and targets, `(uint8 (B, H, W, 3), float32 (B,))`, in the seeded order."""
         ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
         stop = threading.Event()
         worker = threading.Thread(target=self._fill, args=(ready, stop), daemon=True)

@@ -1,14 +1,17 @@
-"""What is kept after each epoch: the network and its optimiser, and the figures so far."""
+"""What is saved after each epoch: the network with its optimiser, and the figures so far."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.errors import RunFolderError
+from edge_runtime.run_folder import Epoch
 from trainer.errors import RunError
+from trainer.network.saved import load_network
 
 if TYPE_CHECKING:
     import keras
@@ -17,34 +20,13 @@ STATE = "state.json"
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """Figures of one epoch.
-
-    Args:
-        loss: mean training loss over the epoch, while the weights changed.
-        accuracy: training accuracy, 0-1, likewise, with dropout on.
-        validation_loss: loss on the validation split after the epoch.
-        validation_accuracy: accuracy on the validation split after the epoch, 0-1.
-        seconds: length of the epoch without validation and checkpoint.
-        waiting_share: share of these seconds spent waiting for pictures, 0-1.
-    """
-
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
-    waiting_share: float
-
-
-@dataclass(frozen=True)
 class FitState:
     """What a checkpoint holds beside the weights.
 
     Args:
         history: the epochs done.
-        keep_best: whether the epoch of the lowest validation loss is the result, and not the last.
-        suspects: rows of training pictures that are left out as wrongly labelled.
+        keep_best: whether the result is the epoch of the lowest validation loss; otherwise it is the last.
+        suspects: rows of training pictures that are left out because their label is probably wrong.
     """
 
     history: tuple[Epoch, ...] = ()
@@ -53,7 +35,7 @@ class FitState:
 
     @property
     def best(self) -> int:
-        """Index of the epoch with the lowest validation loss, or -1 before the first."""
+        """Index of the epoch with the lowest validation loss; -1 before the first epoch."""
         losses = [
             math.inf if math.isnan(epoch.validation_loss) else epoch.validation_loss for epoch in self.history
         ]
@@ -61,7 +43,7 @@ class FitState:
 
     @property
     def kept(self) -> int:
-        """Index of the epoch whose network is the result, or -1 before the first."""
+        """Index of the epoch whose network is the result; -1 before the first epoch."""
         return self.best if self.keep_best else len(self.history) - 1
 
 
@@ -76,20 +58,22 @@ def read_state(folder: Path, *, keep_best: bool = True) -> FitState:
         return FitState(keep_best=keep_best)
     try:
         values = json.loads(path.read_text())
-        history = tuple(Epoch(**epoch) for epoch in values["history"])
+        history = tuple(map(Epoch.from_dict, values["history"]))
         return FitState(history, keep_best, tuple(values["suspects"]))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _damaged(path, error) from error
+    except (OSError, ValueError, TypeError, KeyError, RunFolderError) as error:
+        raise RunError(f"{path}: cannot be read ({error}). {_advice(folder)}") from error
 
 
 def write_checkpoint(folder: Path, model: keras.Model, state: FitState) -> None:
-    """Write the checkpoint, then the state that names it, then delete checkpoints no longer named."""
+    """Write the network, then the state that counts it. Then delete checkpoints that are not needed any more."""
     newest = len(state.history) - 1
     partial = folder / "partial.keras"
     model.save(partial)
     partial.replace(_path(folder, newest))
     text = folder / "state.json.partial"
-    text.write_text(json.dumps({"history": [asdict(epoch) for epoch in state.history], "suspects": state.suspects}))
+    text.write_text(
+        json.dumps({"history": [epoch.to_dict() for epoch in state.history], "suspects": state.suspects})
+    )
     text.replace(folder / STATE)
     for path in folder.glob("checkpoint-*.keras"):
         if path not in (_path(folder, newest), _path(folder, state.kept)):
@@ -102,18 +86,12 @@ def read_checkpoint(folder: Path, number: int) -> keras.Model:
     Raises:
         RunError: it cannot be read.
     """
-    import keras
-
-    path = _path(folder, number)
-    try:
-        return keras.saving.load_model(path)
-    except Exception as error:  # damaged archives raise almost anything (BadZipFile, KeyError, OSError, ...)
-        raise _damaged(path, error) from error
+    return load_network(_path(folder, number), compiled=True, advice=_advice(folder))
 
 
 def _path(folder: Path, number: int) -> Path:
     return folder / f"checkpoint-{number:04d}.keras"
 
 
-def _damaged(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path}: checkpoint cannot be read ({error}). Delete {path.parent} and train again.")
+def _advice(folder: Path) -> str:
+    return f"Delete {folder} and train again."

@@ -1,4 +1,4 @@
-"""Everything that decides how a run turns out, from a TOML file and the command line."""
+"""The options of a training run, from a TOML file and the command line."""
 
 from __future__ import annotations
 
@@ -10,52 +10,58 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import ConfigError
+from trainer.network.optimizers import OPTIMIZERS, SCHEDULES
+
+SAMPLE, MICROSOFT = "sample", "microsoft"  # data sets that need no folder
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Options of a training run: the keys of a recipe file; those changed often are also command-line flags.
+    """The options of a training run. They are the keys of a recipe file; many are also command-line flags.
 
     Args:
         data: a folder with one sub-folder per class, or `sample` (drawn here), or `microsoft` (downloaded).
-        negatives: a folder of pictures of none of the classes, one sub-folder per kind; adds a class `neither`.
-            Some kinds are kept whole for validation and test; negatives drawn by code are trained on beside them.
+        negatives: a folder of pictures that show none of the classes, one sub-folder per kind; empty for none. It
+            adds the class `neither`. Some kinds are used for validation and test only. Training adds negatives that
+            are drawn by code.
         architecture: a key of `trainer.network.architectures.ARCHITECTURES`.
         image_size: side of the square input in pixels, 32-512.
         epochs: passes over the training split, 1 or more.
-        batch_size: pictures a step, 1 or more.
-        optimizer: `adam`, `sgd` with Nesterov momentum 0.9, or `muon`, which learns from the fewest pictures
-            where most weights are convolutions.
-        learning_rate: step size, the largest of a schedule, above 0.
-        schedule: `constant`, or `cosine` to zero after a warm-up over the first twentieth.
-        weight_decay: share of each weight, in learning rates, taken off at each step; 0 for none.
-        label_smoothing: share of each target spread over all classes, 0-0.5; none with a teacher, whose scores
-            are smooth.
-        weight_averaging: decay a step of the moving average of the weights that is the result; 0 takes the last.
-        first_side: side of the pictures trained on in the first epochs, pixels, growing in four stages to
-            `last_side`; 0 trains at `image_size` throughout.
-        last_side: side of the pictures trained on in the last epochs, pixels; 0 for `image_size`.
-        source_side: side of the pictures that random crops are cut from, pixels; 0 for `image_size`. Larger ones
-            keep crops as sharp as whole pictures are.
-        cutmix: share of the batches in which a part of each picture is that of another, 0-1.
-        start: a finished run folder whose network, of the same architecture, labels and split, is trained on; a
-            new network if empty.
-        teacher: a finished run folder whose network, of the same labels and split, is learnt from; none if empty.
-        teacher_share: share of the teacher's scores in the targets, against the labels, 0-1.
-        mixed_bfloat16: compute in bfloat16, which pays on processors with AMX or AVX-512 BF16 and on GPUs.
-        clean_labels: once, after two thirds of the epochs, leave out pictures of classes whose label the network
-            gives less than 0.1.
-        seed: seed of split, order, augmentation, weights and dropout.
-        augment: crop, flip, colour, turn, shrink, blur, spoil and compress at random.
-        early_stopping: stop after so many epochs without a lower validation loss; 0 never stops.
-        keep_best: keep the epoch of the lowest validation loss; otherwise the last.
-        limit_per_class: use at most so many pictures of each class; 0 uses all.
+        batch_size: pictures per step, 1 or more.
+        optimizer: `adam`, `sgd` (with Nesterov momentum 0.9) or `muon`. For networks of convolutions `muon`
+            needs the fewest pictures.
+        learning_rate: step size, above 0; with a schedule the largest one.
+        schedule: `constant`, or `cosine`: rise over the first twentieth of the steps, then fall to zero.
+        weight_decay: share of each weight, times the step size, that each step takes off, 0-1; 0 for none.
+        label_smoothing: share of each answer that is spread over all classes, 0-0.5. It is not used with a teacher,
+            because its scores are smooth already.
+        weight_averaging: decay per step of the moving average of the weights, 0 to below 1. The average is the
+            result; 0 takes the last weights.
+        first_side: side of the training pictures in the first epochs, pixels; 0 for `last_side`. It grows to
+            `last_side` in four stages.
+        last_side: side of the training pictures in the last epochs, pixels; 0 for `image_size`.
+        source_side: side of the pictures that random crops are cut from, pixels; 0 for `image_size`. With a larger
+            one a crop is as sharp as a whole picture.
+        cutmix: share of the batches in which a part of each picture is replaced by a part of another, 0-1.
+        start: a finished run folder; training begins with the weights of its network. It must have the same
+            architecture, labels and split. Empty for a new network.
+        teacher: a finished run folder; its scores are learnt beside the labels. It must have the same labels and
+            split. Empty for none.
+        teacher_share: how much the teacher's scores count against the labels, 0-1.
+        mixed_bfloat16: compute in bfloat16. It is faster on GPUs and on processors with AMX or AVX-512 BF16.
+        clean_labels: once, after two thirds of the epochs, leave out pictures that are probably labelled wrong:
+            those whose label gets a score below 0.1. Negatives are never left out.
+        seed: seed of everything random: split, order, augmentation, weights and dropout.
+        augment: crop, flip, colour, turn, shrink, blur, spoil and compress training pictures at random.
+        early_stopping: stop after so many epochs without a lower validation loss; 0 for never.
+        keep_best: keep the epoch of the lowest validation loss; otherwise the last one.
+        limit_per_class: use at most so many pictures of each class; 0 for all.
         validation_fraction: share of the pictures that chooses the epoch to keep, 0.01-0.4.
         test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
         tensorboard: also write a TensorBoard log into the run folder.
     """
 
-    data: str = "sample"
+    data: str = SAMPLE
     negatives: str = ""
     architecture: str = "report"
     image_size: int = 128
@@ -104,12 +110,17 @@ class TrainConfig:
                 )
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the pictures are drawings made by our own code."""
+        return self.data == SAMPLE
+
+    @property
     def any_side(self) -> bool:
-        """Whether the network is trained at other sides than that of its input."""
+        """Whether training pictures ever have another side than the network's input."""
         return any(side not in (0, self.image_size) for side in (self.first_side, self.last_side))
 
     def side(self, epoch: int) -> int:
-        """Return the side of the pictures trained on in an epoch, from 0, pixels."""
+        """Return the side of the training pictures in an epoch, pixels; epochs count from 0."""
         last = self.last_side or self.image_size
         first = self.first_side or last
         stage = min(_STAGES - 1, epoch * _STAGES // self.epochs)
@@ -121,7 +132,7 @@ class TrainConfig:
 
 
 _STAGES = 4  # of progressive resolution
-_CHOICES = {"optimizer": ("adam", "sgd", "muon"), "schedule": ("constant", "cosine")}
+_CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
 _RANGES = (
     ("weight_decay", 0.0, 1.0),
     ("label_smoothing", 0.0, 0.5),
@@ -144,7 +155,11 @@ _RANGES = (
 
 
 def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
-    """Return the defaults, overridden by a TOML file, overridden by the options that are not None.
+    """Return the options of a run: defaults, then what a TOML file says, then `overrides`.
+
+    Args:
+        path: the TOML file; None for none.
+        overrides: options that win over the file, by name.
 
     Raises:
         ConfigError: the file cannot be read, or an option is unknown or out of range.
@@ -160,7 +175,7 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
         config = replace(TrainConfig(), **values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return replace(config, **{name: value for name, value in overrides.items() if value is not None})
+    return replace(config, **overrides)
 
 
 def write_config(path: Path, config: TrainConfig) -> None:
@@ -180,7 +195,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as TOML ({error})") from error
+        raise ConfigError(f"{path}: cannot be read as TOML ({error}). Name another file with --config.") from error
 
 
 def _check_type(name: str, value: Any, wanted: type) -> None:

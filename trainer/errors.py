@@ -12,4 +12,4 @@ class ConfigError(CatdogError):
 
 
 class RunError(CatdogError):
-    """A run folder is missing, damaged or cannot be continued."""
+    """A run cannot be begun, continued or learnt from."""

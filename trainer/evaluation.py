@@ -17,11 +17,11 @@ class Evaluation:
 
     Args:
         pictures: number of pictures.
-        accuracy: share classified right, 0-1.
-        accuracy_interval: its 95 % confidence interval, Wilson's score method, 0-1.
-        confusion: row per true label, column per predicted label, counts.
-        per_class: scikit-learn's `classification_report`: precision, recall, f1-score and support of each
-            label, and their macro and weighted averages.
+        accuracy: share of them classified right, 0-1.
+        accuracy_interval: 95 % interval of the accuracy, Wilson's method, 0-1.
+        confusion: counts, a row per true label and a column per predicted label.
+        per_class: precision, recall, f1-score and support of each label, and their macro and weighted averages,
+            from scikit-learn's `classification_report`.
     """
 
     pictures: int
@@ -36,7 +36,7 @@ class Evaluation:
 
 
 def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labels: tuple[str, ...]) -> Evaluation:
-    """Return the figures of scores `(N, labels)` against the true label indices `(N,)`.
+    """Compare scores `(N, labels)` with the true label indices `(N,)`.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
@@ -60,7 +60,7 @@ def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labe
 def worst_mistakes(
     scores: NDArray[np.float64], targets: NDArray[np.intp], count: int
 ) -> list[tuple[int, int, float]]:
-    """Return `(picture index, wrong label, its score)` of the mistakes made with the highest score."""
+    """Return `(picture index, wrong label, its score)` of the mistakes with the highest scores, highest first."""
     predicted = scores.argmax(axis=1)
     confidence = scores.max(axis=1)
     wrong = np.flatnonzero(predicted != targets)

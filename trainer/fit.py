@@ -1,4 +1,4 @@
-"""Fit a network epoch by epoch, with a checkpoint after each, so that a killed run goes on where it was."""
+"""Fit a network epoch by epoch. A checkpoint follows each epoch, so a killed run continues where it was."""
 
 from __future__ import annotations
 
@@ -15,29 +15,40 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle.scores import label_scores
 from edge_runtime.picture.preprocessing import Pixels
-from trainer.checkpoint import Epoch, FitState, read_checkpoint, read_state, write_checkpoint
+from edge_runtime.run_folder import Epoch, Side
+from trainer.checkpoint import FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.lessons import Lessons, epoch_batches, training_rows
 from trainer.network.batch_norm import recalibrate
+from trainer.network.optimizers import make_optimizer
+from trainer.random_streams import Stream
 
 if TYPE_CHECKING:
     import keras
 
-# Validation accuracy of the report network moved by less than 0.5 points from 256 to 2,048 pictures.
+# From 256 to 2,048 pictures the validation accuracy of the report network moved by less than 0.5 points.
 _RECALIBRATION_PICTURES = 512
-_NEGATIVES_TO_FIT = 30  # on the validation side
-_SUSPECT_SCORE = 0.1  # a label that scores less is taken to be wrong
+_NEGATIVES_TO_FIT = 30  # fewest on the validation side
+_SUSPECT_SCORE = 0.1  # a label with a lower score is probably wrong
 
 
 class Observer(Protocol):
     """Watches a fit."""
 
     def on_step(self, number: int, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Called after each step of epoch `number`, from 1 to `steps`, with the epoch's means so far."""
+        """Called after each step, with the means of the epoch so far.
+
+        Args:
+            number: the epoch, from 0.
+            step: the step in this epoch, 1 to `steps`.
+            steps: steps of this epoch.
+            loss: mean loss of the epoch so far.
+            accuracy: mean accuracy of the epoch so far, 0-1.
+        """
 
     def on_epoch(self, number: int, epoch: Epoch) -> None:
-        """Called when epoch `number`, from 0, is checkpointed."""
+        """Called when epoch `number`, from 0, has its checkpoint."""
 
 
 def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None:
@@ -46,43 +57,26 @@ def compile_network(model: keras.Model, config: TrainConfig, steps: int) -> None
     Args:
         model: the network.
         config: the options.
-        steps: steps of the whole run, the length of a schedule.
+        steps: steps of the whole training, 1 or more.
     """
     import keras
 
     binary = model.output_shape[-1] == 1
-    losses = keras.losses
-    loss = losses.BinaryCrossentropy if binary else losses.CategoricalCrossentropy
+    loss = keras.losses.BinaryCrossentropy if binary else keras.losses.CategoricalCrossentropy
+    optimizer = make_optimizer(
+        config.optimizer,
+        config.schedule,
+        learning_rate=config.learning_rate,
+        steps=steps,
+        weight_decay=config.weight_decay,
+        weight_averaging=config.weight_averaging,
+    )
     model.compile(
-        optimizer=_optimizer(config, steps),
+        optimizer=optimizer,
         loss=loss(label_smoothing=0.0 if config.teacher else config.label_smoothing),
         metrics=["accuracy"],
         jit_compile=False if config.any_side else "auto",  # XLA would compile anew for every side
     )
-
-
-def _optimizer(config: TrainConfig, steps: int) -> keras.optimizers.Optimizer:
-    from keras import optimizers
-
-    rate: float | optimizers.schedules.LearningRateSchedule = config.learning_rate
-    if config.schedule == "cosine":
-        warm_up = max(1, steps // 20)
-        rate = optimizers.schedules.CosineDecay(
-            0.0, steps - warm_up, warmup_target=config.learning_rate, warmup_steps=warm_up
-        )
-    decay, average = config.weight_decay or None, config.weight_averaging
-    options = {"weight_decay": decay, "use_ema": average > 0, "ema_momentum": average or 0.99}
-    if config.optimizer == "sgd":
-        optimizer = optimizers.SGD(rate, momentum=0.9, nesterov=True, **options)
-    elif config.optimizer == "muon":
-        from trainer.network.muon import ConvolutionMuon
-
-        optimizer = ConvolutionMuon(rate, adam_weight_decay=decay, **options)
-    else:
-        optimizer = optimizers.Adam(rate, **options)
-    if decay:
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
 
 
 def fit(
@@ -94,7 +88,7 @@ def fit(
     observer: Observer,
     teacher: keras.Model | None = None,
 ) -> tuple[keras.Model, FitState]:
-    """Train for `config.epochs`, going on from the checkpoint in `folder` if there is one.
+    """Train for `config.epochs`. If there is a checkpoint in `folder`, continue from it.
 
     Args:
         model: a compiled network, `uint8` or `float32 (N, H, W, 3) RGB 0-255` to `(N, outputs)`.
@@ -102,10 +96,10 @@ def fit(
         config: the options.
         folder: where checkpoints are kept.
         observer: watches the progress.
-        teacher: a network whose scores are learnt beside the labels.
+        teacher: a network whose scores are learnt beside the labels; None for none.
 
     Returns:
-        The network of the epoch that `config.keep_best` asks for, and the history.
+        The network of the kept epoch, which `config.keep_best` chooses, and the history.
 
     Raises:
         RunError: a checkpoint cannot be read.
@@ -169,69 +163,72 @@ def _train_epoch(
 
 
 def right_odds(model: keras.Model, dataset: Dataset) -> None:
-    """Move the logit of `neither`, in place, so that it is answered as readily as new kinds of it ask for.
+    """Correct how readily the network answers `neither`. It changes the bias of that logit in the given network.
 
-    Training shows `neither` more often than it is there, and kinds that the network then knows. The bias, fitted
-    together with a temperature, is the one with which the validation side, whose kinds are new, is most likely.
-    With few negatives there, the odds are multiplied by pictures over training rows instead.
+    The correction is needed for two reasons. Training shows `neither` more often than it occurs. And the network
+    knows the kinds that it was trained on better than new ones.
+
+    The kinds on the validation side are new. So the bias is fitted there, together with a temperature, for the
+    highest likelihood. If the validation side has fewer than 30 negatives, the odds of `neither` are multiplied by
+    its pictures over its training rows instead.
 
     Sources: A. Alexandari et al., "Maximum likelihood with bias-corrected calibration is hard-to-beat at label
     shift adaptation", 2020; M. Saerens et al., "Adjusting the outputs of a classifier to new a priori
     probabilities", 2002.
     """
-    if not dataset.has_negatives:
+    neither = dataset.neither
+    if neither is None:
         return
     scores, targets = predict_scores(model, dataset, Side.VALIDATION), dataset.targets(Side.VALIDATION)
-    enough = (targets == len(dataset.labels) - 1).sum() >= _NEGATIVES_TO_FIT
+    enough = (targets == neither).sum() >= _NEGATIVES_TO_FIT
     layer = [layer for layer in model.layers if layer.get_weights()][-1]
     kernel, bias = layer.get_weights()
-    bias[-1] += _fitted_bias(scores, targets) if enough else math.log(_odds_of_neither(dataset))
+    bias[neither] += (
+        _fitted_bias(scores, targets, neither) if enough else math.log(_odds_of_neither(dataset, neither))
+    )
     layer.set_weights([kernel, bias])
 
 
-def _fitted_bias(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return what to add to the last label's logit for the highest likelihood at the best temperature."""
+def _fitted_bias(scores: NDArray[np.float64], targets: NDArray[np.intp], neither: int) -> float:
+    """Return what to add to the logit of `neither` for the highest likelihood, at the best temperature."""
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
     logits = np.log(np.clip(scores, np.finfo(np.float64).tiny, 1))
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        moved = logits + np.array([*[0.0] * (logits.shape[1] - 1), parameters[1]])
+        moved = logits + parameters[1] * (np.arange(logits.shape[1]) == neither)
         shares = log_softmax(moved / np.exp(parameters[0]), axis=1)
         return float(-shares[np.arange(len(targets)), targets.astype(np.intp)].mean())
 
     return float(minimize(loss, [0.0, 0.0], method="Nelder-Mead").x[1])
 
 
-def _odds_of_neither(dataset: Dataset) -> float:
-    """Return the pictures of `neither`, the last label, over its training rows, which overstate its odds."""
-    neither = len(dataset.labels) - 1
+def _odds_of_neither(dataset: Dataset, neither: int) -> float:
+    """Return the pictures of `neither` over its training rows. The rows repeat pictures."""
     pictures = (dataset.targets(Side.TRAIN) == neither).sum()
     return float(pictures / (training_rows(dataset)[1] == neither).sum())
 
 
 def _suspects(model: keras.Model, dataset: Dataset) -> tuple[int, ...]:
-    """Return the rows of the training pictures whose label the network hardly believes.
+    """Return the rows of the training pictures whose label is probably wrong, by the network's own scores.
 
-    Negatives are never among them: somebody sorted them by kind, and those that look like a class are the ones to
-    learn from.
+    Negatives are never among them. Somebody sorted them by kind, and the network learns most from those that look
+    like a class.
     """
     with _averaged(model):
         scores = predict_scores(model, dataset, Side.TRAIN)
-    if dataset.has_negatives:  # or hundreds of hard cats and dogs would be left out as neither
-        scores[:, -1] *= _odds_of_neither(dataset)
+    targets, neither = dataset.targets(Side.TRAIN), dataset.neither
+    if neither is not None:  # without this, hundreds of difficult cats and dogs would be left out as neither
+        scores[:, neither] *= _odds_of_neither(dataset, neither)
         scores /= scores.sum(axis=1, keepdims=True)
-    targets = dataset.targets(Side.TRAIN)
-    doubted = scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE
-    if dataset.has_negatives:
-        doubted &= targets != len(dataset.labels) - 1
+    doubted = (scores[np.arange(len(targets)), targets] < _SUSPECT_SCORE) & (targets != neither)  # None: all differ
     return tuple(dataset.rows(Side.TRAIN)[doubted].tolist())
 
 
 @contextmanager
 def _averaged(model: keras.Model) -> Iterator[None]:
-    """Put the moving average of the weights in their place for a while, where one is kept."""
+    """Use the moving average of the weights, where there is one; at the end the weights come back."""
     variables = model.trainable_variables
     own = [variable.numpy() for variable in variables]
     _take_average(model)
@@ -243,26 +240,26 @@ def _averaged(model: keras.Model) -> Iterator[None]:
 
 
 def _take_average(model: keras.Model) -> None:
-    """Replace the weights by their moving average, where the optimiser keeps one."""
+    """Replace the weights by their moving average, where there is one."""
     model.optimizer.finalize_variable_values(model.trainable_variables)
 
 
 def _some_training_pictures(dataset: Dataset, seed: int) -> Pixels:
-    rows = np.random.default_rng([seed, 4]).permutation(dataset.rows(Side.TRAIN))
+    rows = Stream.RECALIBRATION.generator(seed).permutation(dataset.rows(Side.TRAIN))
     return np.asarray(dataset.pixels[rows[:_RECALIBRATION_PICTURES]])
 
 
 def _seed_dropout(model: keras.Model, seed: int, number: int) -> None:
-    """Give each dropout layer noise that follows from seed and epoch: a checkpoint does not keep its state."""
+    """Seed the noise of each dropout layer by seed and epoch, because a checkpoint does not keep its state."""
     for index, layer in enumerate(model.layers):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
-            state = np.random.default_rng([seed, 3, number, index]).integers(0, 2**31, 2, np.uint32)
+            state = Stream.DROPOUT.generator(seed, number, index).integers(0, 2**31, 2, np.uint32)
             generator.state.assign(state)
 
 
 def evaluate(model: keras.Model, dataset: Dataset, side: Side) -> tuple[float, float]:
-    """Return mean cross-entropy (natural log) and accuracy, 0-1, on one side of the split."""
+    """Return the mean cross-entropy (natural log) and the accuracy, 0-1, on one side of the split."""
     scores = predict_scores(model, dataset, side)
     targets = dataset.targets(side)
     of_target = scores[np.arange(len(targets)), targets]
@@ -271,7 +268,7 @@ def evaluate(model: keras.Model, dataset: Dataset, side: Side) -> tuple[float, f
 
 
 def predict_scores(model: keras.Model, dataset: Dataset, side: Side) -> NDArray[np.float64]:
-    """Return the score of every label for a side's pictures, `float64 (pictures, labels)`, rows summing to 1."""
+    """Return the scores of the pictures of a side, `float64 (pictures, labels)`. Each row sums to 1."""
     rows = dataset.rows(side)
     parts = [
         np.asarray(model.predict_on_batch(np.asarray(dataset.pixels[rows[start : start + 64]])))
@@ -284,7 +281,7 @@ def predict_scores(model: keras.Model, dataset: Dataset, side: Side) -> NDArray[
 def _log_epoch(folder: Path, number: int, epoch: Epoch) -> None:
     import tensorflow as tf
 
-    # tf.summary.scalar would need the tensorboard package, which newer TensorFlow does not bring along.
+    # tf.summary.scalar needs the tensorboard package. Newer TensorFlow does not install it.
     scalar = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class="DATA_CLASS_SCALAR")
     with tf.summary.create_file_writer(str(folder)).as_default(step=number + 1):
         for name, value in asdict(epoch).items():

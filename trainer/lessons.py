@@ -1,4 +1,4 @@
-"""What a network is shown in an epoch, and what it should answer."""
+"""The pictures that a network sees in an epoch, and the answers it should give."""
 
 from __future__ import annotations
 
@@ -8,20 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
+from edge_runtime.run_folder import Side
 from trainer.augmentation import augment, cut_and_mix, resize
 from trainer.batches import DRAWN, Batches, Change
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
+from trainer.random_streams import Stream
 
 if TYPE_CHECKING:
     import keras
 
-_NEGATIVE_REPEATS = 4  # times an epoch that each negative is seen
-_DRAWN_SHARE = 0.04  # negatives drawn by code, as a share of the training pictures
+_NEGATIVE_REPEATS = 4  # how often each negative is seen in an epoch
+_DRAWN_SHARE = 0.04  # number of negatives drawn by code, as a share of the training pictures
 
 
 def epoch_batches(dataset: Dataset, config: TrainConfig, number: int, suspects: tuple[int, ...] = ()) -> Batches:
-    """Return the batches of epoch `number`, from 0: changed pictures and the label index of each."""
+    """Return the batches of an epoch: training pictures, changed as the options say, with their label indices.
+
+    Args:
+        dataset: the pictures.
+        config: the options.
+        number: the epoch, from 0.
+        suspects: rows of training pictures to leave out.
+    """
     rows, targets = training_rows(dataset, suspects)
     pixels = dataset.pixels
     if dataset.crops is not None:
@@ -32,7 +41,7 @@ def epoch_batches(dataset: Dataset, config: TrainConfig, number: int, suspects: 
         rows,
         targets,
         batch_size=config.batch_size,
-        seed=(config.seed, 2, number),
+        seed=Stream.BATCHES.seed(config.seed, number),
         change=_change(config, config.side(number)),
     )
 
@@ -40,13 +49,13 @@ def epoch_batches(dataset: Dataset, config: TrainConfig, number: int, suspects: 
 def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Return the rows and targets of an epoch, `int (N,)` and `float32 (N,)`: all training pictures but suspects.
 
-    Negatives are far fewer than the pictures of a class, so that they come several times, and more are drawn.
+    There are far fewer negatives than pictures of a class. So each comes several times, and code draws more.
     """
     rows, targets = dataset.rows(Side.TRAIN), dataset.targets(Side.TRAIN)
     kept = ~np.isin(rows, suspects)
     rows, targets = rows[kept], targets[kept]
-    if dataset.has_negatives:
-        neither = len(dataset.labels) - 1
+    neither = dataset.neither
+    if neither is not None:
         again = np.tile(rows[targets == neither], _NEGATIVE_REPEATS - 1)
         drawn = np.full(round(len(rows) * _DRAWN_SHARE), DRAWN, np.intp)
         targets = np.concatenate([targets, np.full(len(again) + len(drawn), neither)])
@@ -55,7 +64,7 @@ def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDA
 
 
 def _change(config: TrainConfig, side: int) -> Change:
-    """Return what is done to a training picture so that it is `side` pixels high and wide."""
+    """Return the function that changes a training picture and makes it `side` x `side` pixels."""
     return (
         (lambda picture, generator: augment(picture, generator, side))
         if config.augment
@@ -64,15 +73,21 @@ def _change(config: TrainConfig, side: int) -> Change:
 
 
 class Lessons:
-    """Make what a network is shown, and what it should answer, of the batches of one epoch."""
+    """Turn the batches of one epoch into pictures to show and answers to expect."""
 
     def __init__(self, config: TrainConfig, number: int, teacher: keras.Model | None) -> None:
-        """Seed the choices of epoch `number`, from 0."""
+        """Seed the random choices of epoch `number`, from 0; without a teacher the labels alone are the answers."""
         self._config, self._teacher = config, teacher
-        self._generator = np.random.default_rng([config.seed, 6, number])
+        self._generator = Stream.MIXING.generator(config.seed, number)
 
     def of(self, pixels: Pixels, targets: NDArray[np.float32], outputs: int) -> tuple[Pixels, NDArray[np.float32]]:
-        """Return the pictures shown and what should be answered, `float32 (B, outputs)`, each 0-1."""
+        """Return the pictures to show and the answers to expect, `float32 (B, outputs)`, each 0-1.
+
+        Args:
+            pixels: `uint8 (B, H, W, 3) RGB 0-255`.
+            targets: the label index of each picture, `float32 (B,)`.
+            outputs: outputs of the network.
+        """
         expected = _expected(targets, outputs)
         if self._generator.random() < self._config.cutmix:
             pixels, expected = cut_and_mix(pixels, expected, self._generator)
@@ -84,5 +99,5 @@ class Lessons:
 
 
 def _expected(targets: NDArray[np.float32], outputs: int) -> NDArray[np.float32]:
-    """Return what the network should answer, `float32 (B, outputs)`."""
+    """Return the answer that each label asks for, `float32 (B, outputs)`."""
     return targets[:, None] if outputs == 1 else np.eye(outputs, dtype=np.float32)[targets.astype(np.intp)]

@@ -1,4 +1,4 @@
-"""Pictures of a run: learning curves, confusion matrix and the worst mistakes."""
+"""Plots of a run: learning curves, confusion matrix and the surest mistakes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
-_TITLE_LETTERS = 30  # what fits above a picture of the contact sheet
+_TITLE_LETTERS = 30  # as many fit above a picture of the sheet
 _TRAINING, _VALIDATION, _BEST = "#3b6fb6", "#d1603d", "#888888"
 
 
 def plot_learning_curves(state: FitState, path: Path) -> None:
-    """Draw accuracy and loss over the epochs, training and validation, and mark the epoch that was kept."""
+    """Draw accuracy and loss of training and validation over the epochs, and mark the kept epoch."""
     epochs = np.arange(1, len(state.history) + 1)
     figure = Figure(figsize=(10, 4), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
@@ -33,7 +34,7 @@ def plot_learning_curves(state: FitState, path: Path) -> None:
 
 
 def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) -> None:
-    """Draw the confusion matrix with counts and the share of each row."""
+    """Draw the confusion matrix. Each cell has its count and its share of the row."""
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.2 + 1.1 * len(labels)
@@ -53,7 +54,13 @@ def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) 
 
 
 def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path: Path) -> None:
-    """Draw a contact sheet of test pictures that were classified wrong, the surest first."""
+    """Draw the test pictures that were classified wrong, the surest mistake first.
+
+    Args:
+        dataset: the pictures.
+        mistakes: `(index on the test side, wrong label, its score)` of each.
+        path: the PNG file to write.
+    """
     columns = 6
     rows = max(1, -(-len(mistakes) // columns))
     figure = Figure(figsize=(columns * 1.9, rows * 2.3), layout="constrained")
@@ -63,8 +70,8 @@ def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path
     for axes, (index, wrong, score) in zip(grid.flat, mistakes, strict=False):
         picture = dataset.sides[Side.TEST][index]
         axes.imshow(dataset.pixels[picture.row])
-        shown = picture.path.encode("utf-8", "backslashreplace").decode()  # a file name may be no Unicode
+        shown = picture.path.encode("utf-8", "backslashreplace").decode()  # a file name need not be Unicode
         shown = shown if len(shown) <= _TITLE_LETTERS else "…" + shown[1 - _TITLE_LETTERS :]
         axes.set_title(f"{shown}\n{dataset.labels[wrong]} {score:.1%}", fontsize=8, parse_math=False)
-    figure.suptitle("Most confidently wrong" if mistakes else "No mistakes on the test split")
+    figure.suptitle("The surest mistakes" if mistakes else "No mistakes on the test split")
     figure.savefig(path, dpi=120)

@@ -1,4 +1,4 @@
-"""`report.md` of a run: what was trained on what, and how well it does."""
+"""`report.md` of a run: what was trained, on which pictures, and how good it is."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from pathlib import Path
 from statistics import median
 
 from edge_runtime.markdown import SAMPLE_WARNING, table
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
+
+_LISTED = 100  # files left out that are named, the others are counted
 
 
 def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitState, evaluation: Evaluation) -> str:
-    """Return the report as Markdown; it shows the plots beside it."""
+    """Return the report as Markdown. It shows the plots that lie beside it."""
     low, high = evaluation.accuracy_interval
     parts = [
         f"# Run {name}\n",
-        SAMPLE_WARNING if config.data == "sample" else "",
-        f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}, "
-        f"{evaluation.pictures:,} pictures never used in training), epoch {state.kept + 1} of "
-        f"{len(state.history)}, {'that of the lowest validation loss' if state.keep_best else 'the last'}.\n",
+        SAMPLE_WARNING if config.is_sample else "",
+        f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}), measured on "
+        f"{evaluation.pictures:,} pictures that training never used.\n",
+        f"The network is that of epoch {state.kept + 1} of {len(state.history)}, the "
+        f"{'epoch with the lowest validation loss' if state.keep_best else 'last epoch'}.\n",
         "## Per class\n",
         _class_table(evaluation),
         "## Confusion matrix\n",
@@ -29,7 +33,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         "## Learning curves\n",
         _epoch_table(state),
         "![Learning curves](learning_curves.png)\n",
-        "## Most confidently wrong\n",
+        "## The surest mistakes\n",
         "![Mistakes](mistakes.png)\n",
         "## Data\n",
         _data_table(dataset),
@@ -73,7 +77,9 @@ def _epoch_table(state: FitState) -> str:
     ]
     header = ("epoch", "loss", "accuracy", "validation loss", "validation accuracy", "seconds", "waiting")
     seconds = median(epoch.seconds for epoch in state.history)
-    return table(header, rows) + f"\nMedian {seconds:.1f} s an epoch; waiting is the share spent on input.\n"
+    return table(header, rows) + (
+        f"\nMedian time of an epoch: {seconds:.1f} s. Waiting is the share of it spent waiting for pictures.\n"
+    )
 
 
 def _data_table(dataset: Dataset) -> str:
@@ -86,33 +92,35 @@ def _data_table(dataset: Dataset) -> str:
 
 
 def _left_out_list(dataset: Dataset) -> str:
-    """List the files left out, except those that only undersampling left over, which are counted."""
-    named = [(path, reason) for path, reason in dataset.left_out if not reason.startswith("over the number")]
+    """List the files that were left out for a fault. Those over the number per class are only counted."""
+    named = dataset.faulty
     surplus = len(dataset.left_out) - len(named)
-    lines = [f"Left out: {len(named):,} files, and {surplus:,} over the number of pictures per class.\n"]
-    lines += [f"- `{path}`: {reason}" for path, reason in named[:100]]
-    if len(named) > 100:
-        lines.append(f"- and {len(named) - 100:,} more in splits.json")
+    lines = [f"Left out: {len(named):,} files, and {surplus:,} more over the number of pictures per class.\n"]
+    lines += [f"- `{file.path}`: {file.reason}" for file in named[:_LISTED]]
+    if len(named) > _LISTED:
+        lines.append(f"- and {len(named) - _LISTED:,} more, see splits.json")
     return "\n".join(lines) + "\n"
 
 
 def _suspect_list(dataset: Dataset, state: FitState) -> str:
-    """List the training pictures that the network itself held to be wrongly labelled."""
+    """List the training pictures that were left out because the network doubted their label."""
     suspects = [picture for picture in dataset.sides[Side.TRAIN] if picture.row in set(state.suspects)]
     if not suspects:
         return ""
-    lines = [f"Not trained on any more once the network doubted their label: {len(suspects):,} pictures.\n"]
-    lines += [f"- `{picture.path}`, filed as {dataset.labels[picture.label]}" for picture in suspects]
+    lines = [
+        f"Left out during the training, because the network doubted their label: {len(suspects):,} pictures.\n"
+    ]
+    lines += [f"- `{picture.path}`, labelled {dataset.labels[picture.label]}" for picture in suspects]
     return "\n".join(lines) + "\n"
 
 
 def _kinds(dataset: Dataset) -> str:
-    """Name the kinds of negatives that were kept for validation and test."""
-    if not dataset.has_negatives:
+    """Name the kinds of negatives that training has not seen."""
+    neither = dataset.neither
+    if neither is None:
         return ""
-    last = len(dataset.labels) - 1
     return "".join(
-        f"Kinds of `{dataset.labels[last]}` only in {side}: "
-        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == last}))}.\n\n"
+        f"Kinds of `{dataset.labels[neither]}` that are only in {side}: "
+        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == neither}))}.\n\n"
         for side in (Side.VALIDATION, Side.TEST)
     )

@@ -1,22 +1,14 @@
-"""A run folder: everything a training run leaves behind, `runs/<name>/`.
+"""Begin, continue and finish a run folder.
 
-While training, checkpoints lie in `runs/.<name>.partial/`; the folder gets its own name when it is whole.
-
-    model.keras       the network of the kept epoch, without optimiser
-    run.json          name, labels, preprocessing, seed, data, versions
-    config.toml       every option; trains the same again
-    splits.json       each file's side, label and hashes; what was left out and why
-    history.json      figures of each epoch
-    metrics.json      figures on the test split
-    report.md, *.png  the same for people
-    tensorboard/      a TensorBoard log, where asked for
+While it trains, the run lies in `runs/.<name>.partial/` with its checkpoints. When it is whole, it becomes
+`runs/<name>/`. What lies in a run folder: `docs/reference/run-folder.md`. Who reads and writes its JSON files:
+`edge_runtime.run_folder`.
 """
 
 from __future__ import annotations
 
 import fcntl
 import glob
-import json
 import os
 import platform
 import shutil
@@ -24,10 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edge_runtime.errors import RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import HISTORY, METRICS, MODEL, SPLITS, Run, Splits, read_splits, write_json
 from trainer.checkpoint import STATE, FitState, read_state
 from trainer.config import TrainConfig, read_config, write_config
 from trainer.data.dataset import Dataset
@@ -38,12 +32,11 @@ if TYPE_CHECKING:
 
     from trainer.evaluation import Evaluation
 
-SCHEMA_VERSION = 1
 _VERSIONED = ("catdog-edge", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
 def partial_folder(runs: Path, name: str) -> Path:
-    """Return where a run keeps its checkpoints until it is whole."""
+    """Return the folder of a run that is not finished."""
     return runs / f".{name}.partial"
 
 
@@ -51,10 +44,13 @@ def start_run(runs: Path, name: str, config: TrainConfig) -> Path:
     """Make the partial folder of a new run and write its config.
 
     Raises:
-        RunError: a run of that name is there already, whole or unfinished, or the folder cannot be made.
+        RunError: the name is no plain folder name, a run of that name is there already, finished or not, or the
+            folder cannot be made.
     """
     if name.startswith(".") or "/" in name or "\\" in name:
-        raise RunError(f"expected a run name that is one folder name not starting with a dot, received {name!r}")
+        raise RunError(
+            f"expected a run name without slashes and without a dot in front, received {name!r}. Change --name."
+        )
     folder = partial_folder(runs, name)
     if (runs / name).exists():
         raise RunError(f"{runs / name}: a run of that name is there. Choose another --name.")
@@ -70,14 +66,14 @@ def start_run(runs: Path, name: str, config: TrainConfig) -> Path:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other trainers out of a partial folder: two on one run would spoil each other's checkpoints.
+    """Keep other trainings out of a partial folder: two of them would spoil each other's checkpoints.
 
     Raises:
-        RunError: another is at work there.
+        RunError: another one is at work there.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel lets go of it with the process
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel unlocks it when the process ends
     except BlockingIOError as error:
         os.close(descriptor)
         raise RunError(
@@ -90,14 +86,18 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def forget_unbegun(runs: Path, name: str) -> None:
-    """Delete the partial folder of a run that has no checkpoint, so that its name is free again."""
+    """Delete the partial folder of a run without a checkpoint, so that its name is free again."""
     folder = partial_folder(runs, name)
     if not (folder / STATE).exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_unfinished(runs: Path, name: str | None) -> tuple[str, TrainConfig]:
-    """Return name and config of the unfinished run to go on with, the newest unless named.
+    """Return name and config of the unfinished run to continue.
+
+    Args:
+        runs: folder of all runs.
+        name: name of the run; None for the newest.
 
     Raises:
         RunError: there is none.
@@ -113,45 +113,42 @@ def find_unfinished(runs: Path, name: str | None) -> tuple[str, TrainConfig]:
 
 
 def keep_splits(folder: Path, dataset: Dataset) -> None:
-    """Write `splits.json`, or when going on from a checkpoint, make sure that the split is still the same.
+    """Write `splits.json`. If the run has a checkpoint, make sure first that the split is still the same.
 
     Raises:
-        RunError: it is another, so that pictures trained on before could now be test pictures.
+        RunError: the split is another. Pictures that were trained on could now be test pictures.
     """
-    path = folder / "splits.json"
     splits = dataset.splits()
-    if read_state(folder).history and path.exists() and json.loads(path.read_text())["files"] != splits["files"]:
+    if read_state(folder).history and (folder / SPLITS).exists() and _begun_with(folder).files != splits.files:
         raise RunError(
-            f"{folder}: the pictures in {dataset.folder} are not those that this run was begun with. "
+            f"{folder}: the pictures in {dataset.folder} are not those that this run began with. "
             f"Put them back, or delete {folder} and train again."
         )
-    _write_json(path, splits)
+    write_json(folder / SPLITS, splits.to_dict())
+
+
+def _begun_with(folder: Path) -> Splits:
+    try:
+        return read_splits(folder)
+    except RunFolderError as error:
+        raise RunError(str(error)) from error
 
 
 def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Evaluation) -> None:
-    """Write the model, without optimiser, and the figures of a finished run into its partial folder."""
-    model.save(folder / "model.keras")
-    _write_json(folder / "history.json", [vars(epoch) for epoch in state.history])
-    _write_json(folder / "metrics.json", {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
+    """Write the network, without its optimiser, and the figures of a run into its partial folder."""
+    model.save(folder / MODEL)
+    write_json(folder / HISTORY, [epoch.to_dict() for epoch in state.history])
+    write_json(folder / METRICS, {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
 
 
 def write_run_json(
     folder: Path, name: str, config: TrainConfig, dataset: Dataset, preprocessing: Preprocessing
 ) -> None:
-    """Write `run.json`, what the exporter reads first."""
-    _write_json(
-        folder / RUN,
-        {
-            "schema_version": SCHEMA_VERSION,
-            "name": name,
-            "labels": list(dataset.labels),
-            "preprocessing": preprocessing.to_dict(),
-            "architecture": config.architecture,
-            "data": config.data,
-            "seed": config.seed,
-            "versions": versions(),
-        },
+    """Write `run.json`, which makes the folder a finished run."""
+    run = Run(
+        name, dataset.labels, preprocessing, config.architecture, config.data, config.seed, versions=versions()
     )
+    write_json(folder / RUN, run.to_dict())
 
 
 def finish_run(folder: Path, runs: Path, name: str) -> Path:
@@ -165,7 +162,3 @@ def finish_run(folder: Path, runs: Path, name: str) -> Path:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that decide the result."""
     return {"python": platform.python_version()} | {name: version(name) for name in _VERSIONED}
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A whole training run: data, network, fit, evaluation and run folder, in one straight line."""
+"""A whole training run in one straight line: data, network, fit, evaluation, run folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import Side
 from trainer.checkpoint import read_state
-from trainer.config import TrainConfig
+from trainer.config import MICROSOFT, SAMPLE, TrainConfig
 from trainer.data.cache import DEFAULT_CACHE
-from trainer.data.dataset import Dataset, Side, SplitPlan, add_crops, read_dataset
+from trainer.data.dataset import Dataset, SplitPlan, add_crops, read_dataset
 from trainer.data.microsoft import fetch
 from trainer.data.negatives import add_negatives
 from trainer.data.sample import write_sample
@@ -27,14 +28,14 @@ from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
 
 DATA = Path("data")
-_WORST = 24  # pictures on the contact sheet
+_WORST = 24  # mistakes that are shown
 
 
 class TrainObserver(Observer, Protocol):
     """Watches a whole run."""
 
     def on_download(self, done_bytes: int, total_bytes: int) -> None:
-        """Called while an archive downloads."""
+        """Called while an archive is downloaded."""
 
     def on_scan(self, done: int, total: int) -> None:
         """Called while files are read and decoded."""
@@ -46,7 +47,7 @@ class TrainObserver(Observer, Protocol):
 def train(
     config: TrainConfig, name: str, *, runs: Path, observer: TrainObserver, cache: Path = DEFAULT_CACHE
 ) -> tuple[Path, Evaluation]:
-    """Carry out the run that `start_run` began, from its last checkpoint if it has one.
+    """Train the run that `start_run` began; continue at its last checkpoint if it has one.
 
     Args:
         config: the options.
@@ -61,7 +62,7 @@ def train(
     Raises:
         ConfigError: the architecture is unknown.
         DataError: the data cannot be used.
-        RunError: a checkpoint cannot be read, or the pictures have changed since.
+        RunError: a checkpoint, teacher or start cannot be used, or the pictures are not those of the last time.
     """
     build = _architecture(config)
     preprocessing = Preprocessing(config.image_size, config.image_size)
@@ -97,7 +98,7 @@ def train(
     plot_confusion(evaluation, dataset.labels, folder / "confusion.png")
     plot_mistakes(dataset, worst_mistakes(scores, targets, _WORST), folder / "mistakes.png")
     text = write_report(name, config, dataset, state, evaluation)
-    (folder / "report.md").write_text(text, "utf-8", "backslashreplace")  # a file name may be no Unicode
+    (folder / "report.md").write_text(text, "utf-8", "backslashreplace")  # a file name need not be Unicode
     write_run_json(folder, name, config, dataset, preprocessing)
     return finish_run(folder, runs, name), evaluation
 
@@ -105,11 +106,11 @@ def train(
 def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
     if config.any_side and config.architecture not in ANY_SIDE:
         raise ConfigError(
-            f"option first_side: architecture {config.architecture!r} takes pictures of one side only. "
-            f"Leave first_side and last_side out, or choose {' or '.join(ANY_SIDE)}."
+            f"option first_side: the architecture {config.architecture!r} takes pictures of one side only. "
+            f"Leave out first_side and last_side, or choose {' or '.join(ANY_SIDE)}."
         )
     try:
-        return ARCHITECTURES[config.architecture]
+        return ARCHITECTURES[config.architecture].build
     except KeyError:
         known = ", ".join(ARCHITECTURES)
         raise ConfigError(
@@ -118,10 +119,10 @@ def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
 
 
 def _data_folder(data: str, on_download: Callable[[int, int], None]) -> Path:
-    if data == "sample":
-        return write_sample(DATA / "sample")
-    if data == "microsoft":
-        return fetch(DATA / "microsoft", report=on_download)
+    if data == SAMPLE:
+        return write_sample(DATA / SAMPLE)
+    if data == MICROSOFT:
+        return fetch(DATA / MICROSOFT, report=on_download)
     return Path(data)
 
 
@@ -134,9 +135,9 @@ def _bare(trained: Any, config: TrainConfig) -> Any:
 
 
 def _start_keras(config: TrainConfig) -> None:
-    """Import Keras with TensorFlow's fast CPU kernels on, its start-up messages off, and everything seeded."""
+    """Import Keras and seed it. TensorFlow's fast CPU kernels are on and its start-up messages are off."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow turns these on by itself only on some processors; measured 0.8x the step time on the others.
+    # TensorFlow turns these on by itself on some processors only. Measured on the others: 0.8x the step time.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with native_output_to(Path(os.devnull)):
         import keras

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from edge_runtime.backends import Backend, open_model
 from edge_runtime.bundle import Precision, read_bundle
 from edge_runtime.bundle.scores import label_scores
 from edge_runtime.picture.preprocessing import Pixels, load_pictures
+from edge_runtime.run_folder import MODEL, Side, SplitFile, read_run_folder
 
 _RUNTIMES = {"tflite": "litert", "onnx": "onnxruntime"}
 _CALIBRATION_PICTURES = 256
@@ -39,7 +39,8 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
 
     Raises:
         BundleError: the bundle cannot be used.
-        BenchmarkError: the run or its pictures are missing, or a stock converter failed.
+        RunFolderError: the run cannot be read.
+        BenchmarkError: the run's pictures are missing, or a stock converter failed.
     """
     opened = read_bundle(bundle)
     pixels, targets, calibration = _pictures(run, opened.preprocessing)
@@ -49,7 +50,7 @@ def compare_conversions(run: Path, bundle: Path, *, rounds: int, threads: int) -
         if file.precision == Precision.INT8
     }
     with tempfile.TemporaryDirectory() as scratch:
-        _convert_stock(run / "model.keras", Path(scratch), calibration)
+        _convert_stock(run / MODEL, Path(scratch), calibration)
         for format_ in _RUNTIMES:
             files[f"stock {format_}"] = (format_, Path(scratch, f"stock.int8.{format_}").read_bytes())
     models = {name: open_model(_RUNTIMES[format_], content, threads) for name, (format_, content) in files.items()}
@@ -77,24 +78,17 @@ def _compared(ours_ms: float, stock_ms: float, ours_accuracy: float, stock_accur
 
 def _pictures(run: Path, preprocessing: Any) -> tuple[list[Pixels], list[int], list[str]]:
     """Return test pictures with their labels, and paths of training pictures."""
-    try:
-        splits = json.loads((run / "splits.json").read_text())
-    except OSError as error:
-        raise BenchmarkError(f"{run}: no finished run there. Name one with --run.") from error
-    folder = Path(splits["folder"])
-    sides: dict[str, list[dict[str, str]]] = {"train": [], "validation": [], "test": []}
-    for file in splits["files"]:
-        sides[file["side"]].append(file)
-    test = _spread(sides["test"], _TEST_PICTURES)
-    loaded = list(load_pictures((folder / file["path"] for file in test), preprocessing))
+    splits = read_run_folder(run).splits
+    test = _spread(splits.on(Side.TEST), _TEST_PICTURES)
+    loaded = list(load_pictures(map(splits.path, test), preprocessing))
     if not test or any(not isinstance(pixels, np.ndarray) for pixels in loaded):
-        raise BenchmarkError(f"{folder}: the run's pictures cannot be read there. Bring them back.")
-    targets = [splits["labels"].index(file["label"]) for file in test]
-    calibration = [str(folder / file["path"]) for file in _spread(sides["train"], _CALIBRATION_PICTURES)]
+        raise BenchmarkError(f"{splits.folder}: the run's pictures cannot be read there. Bring them back.")
+    targets = [splits.labels.index(file.label) for file in test]
+    calibration = [str(splits.path(file)) for file in _spread(splits.on(Side.TRAIN), _CALIBRATION_PICTURES)]
     return [pixels for pixels in loaded if isinstance(pixels, np.ndarray)], targets, calibration
 
 
-def _spread(files: list[dict[str, str]], most: int) -> list[dict[str, str]]:
+def _spread(files: tuple[SplitFile, ...], most: int) -> list[SplitFile]:
     """Return up to `most` of the files, evenly from all of them, which lie class by class."""
     return [files[index] for index in np.linspace(0, len(files) - 1, min(most, len(files))).astype(int)]
 

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.errors import BenchmarkError
+from edge_runtime.run_folder import Side, read_history, read_run_folder
 
 _EPOCHS = 3  # the first, which traces the graph and fills caches, is not counted
 
@@ -58,9 +59,8 @@ def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], i
         f"--runs={runs}",
         "--name=speed",
     )
-    history = json.loads((runs / "speed" / "history.json").read_text())
-    files = json.loads((runs / "speed" / "splits.json").read_text())["files"]
-    return [epoch["seconds"] for epoch in history], sum(file["side"] == "train" for file in files)
+    run = read_run_folder(runs / "speed")
+    return [epoch.seconds for epoch in read_history(run)], len(run.splits.on(Side.TRAIN))
 
 
 def _python(*arguments: str) -> str:

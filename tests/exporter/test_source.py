@@ -93,8 +93,10 @@ def test_a_picture_that_training_read_and_export_cannot(source, tmp_path):
 def test_model_that_does_not_match_its_labels(copy):
     """Three labels over one sigmoid output are refused before anything is converted."""
     run = json.loads((copy / "run.json").read_text())
-    run["labels"] = ["cat", "dog", "hamster"]
+    splits = json.loads((copy / "splits.json").read_text())
+    run["labels"] = splits["labels"] = ["cat", "dog", "hamster"]
     (copy / "run.json").write_text(json.dumps(run))
+    (copy / "splits.json").write_text(json.dumps(splits))
     with pytest.raises(SourceError, match="3 outputs for labels cat, dog, hamster"):
         load_keras_model(read_source(copy))
 

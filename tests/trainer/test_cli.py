@@ -5,13 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tests.trainer.conftest import wait_for, write_pets
-from trainer.cli import main
+from trainer.cli import Options, _settle, main
 from trainer.config import TrainConfig
 from trainer.run_folder import start_run
 
@@ -135,7 +136,7 @@ def test_wrong_teacher_leaves_nothing_behind(place: Path) -> None:
     process = start(place, "--data", "pets", "--name", "typo", "--teacher", "absent", *SMALL_OPTIONS)
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1
-    assert err.splitlines()[-1].startswith("error: absent: not a run to learn from")
+    assert err.splitlines()[-1].startswith("error: absent: no finished run there (run.json is missing)")
     assert not list((place / "runs").glob("*typo*"))
 
 
@@ -178,7 +179,7 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
         (["--epochs", "0"], 1, "error: option epochs: expected 1 to 10000, received 0\n"),
         (["--epochs", "few"], 2, "is not a valid integer"),
         (["--config", "absent.toml"], 1, "absent.toml: cannot be read as TOML"),
-        (["--name", "a/b"], 1, "one folder name"),
+        (["--name", "a/b"], 1, "without slashes and without a dot in front"),
     ],
 )
 def test_wrong_options(tmp_path: Path, options: list[str], code: int, message: str) -> None:
@@ -187,6 +188,34 @@ def test_wrong_options(tmp_path: Path, options: list[str], code: int, message: s
     assert result.exit_code == code
     assert message in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_options_are_those_of_the_command() -> None:
+    """Proves that the record has one field per option, so that none is lost between Click and the training."""
+    given = {parameter.name for parameter in main.params} - {"version"}
+    assert {field.name for field in fields(Options)} == given
+
+
+def test_flags_that_are_given_override_and_no_others() -> None:
+    """Proves that false and zero count as given, and what was left out stays with the recipe."""
+    nothing = dict.fromkeys(field.name for field in fields(Options))
+    assert Options(**nothing).overrides == {}  # type: ignore[arg-type]
+    given = {"augment": False, "limit_per_class": 0, "data": "", "epochs": 3}
+    of_the_command = {"config": Path("c.toml"), "name": "x", "runs": Path("runs"), "resume": True}
+    options = Options(**(nothing | given | of_the_command))  # type: ignore[arg-type]
+    assert options.overrides == given
+    assert set(given) <= set(vars(TrainConfig()))
+
+
+def test_a_flag_wins_over_the_recipe(tmp_path: Path) -> None:
+    """Proves that a command with both begins a run with the flag, and with the recipe where there is no flag."""
+    (tmp_path / "c.toml").write_text('data = "absent"\nepochs = 7\naugment = true\n')
+    options = ["--config", str(tmp_path / "c.toml"), "--no-augment", "--name", "x", "--runs", str(tmp_path)]
+    nothing = dict.fromkeys(field.name for field in fields(Options))
+    given = {"config": tmp_path / "c.toml", "augment": False, "name": "x", "runs": tmp_path}
+    name, config = _settle(Options(**(nothing | given)))  # type: ignore[arg-type]
+    assert (name, config.epochs, config.augment) == ("x", 7, False)
+    assert invoke(*options).exit_code == 1  # the name is taken now
 
 
 RECIPE_ALONE = (

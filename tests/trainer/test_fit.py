@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime.run_folder import Epoch, Side
 from tests.trainer.conftest import Silent
-from trainer.checkpoint import Epoch, FitState, read_state
+from trainer.checkpoint import FitState, read_state
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side
+from trainer.data.dataset import Dataset
 from trainer.errors import RunError
 from trainer.fit import compile_network, evaluate, fit, predict_scores
 from trainer.network.architectures import report_network
@@ -169,9 +170,7 @@ def test_damaged_checkpoint(pets_dataset: Dataset, whole: tuple, tmp_path: Path,
         path.write_bytes(
             content[:middle] + bytes(byte ^ 255 for byte in content[middle : middle + 99]) + content[middle + 99 :]
         )
-    with pytest.raises(
-        RunError, match=r"checkpoint-0002\.keras: checkpoint cannot be read .*Delete .* train again"
-    ):
+    with pytest.raises(RunError, match=r"checkpoint-0002\.keras: cannot be read .*Delete .* train again"):
         run(pets_dataset, tmp_path)
 
 
@@ -179,7 +178,7 @@ def test_damaged_checkpoint(pets_dataset: Dataset, whole: tuple, tmp_path: Path,
 def test_damaged_state(tmp_path: Path, content: str) -> None:
     """Proves that a state of any other shape is one error that names it."""
     (tmp_path / "state.json").write_text(content)
-    with pytest.raises(RunError, match=r"state\.json: checkpoint cannot be read"):
+    with pytest.raises(RunError, match=r"state\.json: cannot be read"):
         read_state(tmp_path)
 
 

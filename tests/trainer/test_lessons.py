@@ -1,7 +1,5 @@
 """What an epoch shows: crops of sharper pictures, mixed pictures, and the scores of a teacher."""
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +7,13 @@ import numpy as np
 import pytest
 
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
-from tests.trainer.conftest import KINDS, PLAN, SMALL, Silent, write_pets
+from edge_runtime.run_folder import Side
+from tests.trainer.conftest import KINDS, SMALL, write_pets
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, Side, add_crops, read_dataset
+from trainer.data.dataset import Dataset, add_crops
 from trainer.data.negatives import add_negatives
-from trainer.earlier_run import begin_with, read_teacher
-from trainer.errors import RunError
 from trainer.lessons import Lessons, epoch_batches
-from trainer.network.architectures import compact_network, wide_network
-from trainer.run_folder import start_run
+from trainer.network.architectures import compact_network
 
 PLAIN = TrainConfig(image_size=32, batch_size=8)
 
@@ -87,95 +83,3 @@ def test_a_teacher_is_asked_about_what_is_shown() -> None:
     _, expected = Lessons(replace(PLAIN, teacher_share=0.25), 0, teacher).of(pixels, targets, 3)
     scores = teacher.predict_on_batch(pixels)
     np.testing.assert_allclose(expected, 0.75 * np.eye(3)[[0, 1, 2, 1]] + 0.25 * scores, rtol=1e-5)
-
-
-@pytest.fixture(scope="module")
-def wide_run(pets: Path, pets_dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of an untrained wide network on the split of the pets."""
-    run = tmp_path_factory.mktemp("runs") / "wide"
-    run.mkdir()
-    wide_network(32, 1).save(run / "model.keras")
-    (run / "run.json").write_text(json.dumps({"labels": ["cat", "dog"], "architecture": "wide"}))
-    (run / "splits.json").write_text(json.dumps(pets_dataset.splits()))
-    return run
-
-
-@pytest.mark.usefixtures("keras_started")
-def test_a_pupil_learns_from_a_run(pets: Path, cache: Path, wide_run: Path, tmp_path: Path) -> None:
-    """Proves that a run can name its teacher, also where pictures grow and crops come from larger ones."""
-    from trainer.training import train
-
-    config = TrainConfig(
-        str(pets), architecture="compact", image_size=32, epochs=2, batch_size=8, first_side=32, last_side=48,
-        source_side=40, cutmix=0.5, teacher=str(wide_run), validation_fraction=0.2, test_fraction=0.2,
-    )  # fmt: skip
-    start_run(tmp_path, "pupil", config)
-    folder, _ = train(config, "pupil", runs=tmp_path, observer=Silent(), cache=cache)
-    assert "teacher = " in (folder / "config.toml").read_text()
-
-
-@pytest.mark.usefixtures("keras_started")
-def test_a_teacher_that_saw_the_test_is_refused(
-    pets: Path, pets_dataset: Dataset, cache: Path, wide_run: Path
-) -> None:
-    """Proves that what a teacher knows of test or validation pictures cannot reach its pupil."""
-    read_teacher(wide_run, pets_dataset, PLAIN)
-    other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
-    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test or validate .*seed"):
-        read_teacher(wide_run, other, PLAIN)
-
-
-@pytest.mark.usefixtures("keras_started")
-def test_unfit_teachers_are_refused(
-    pets_dataset: Dataset, dataset: Dataset, wide_run: Path, finished: object, tmp_path: Path
-) -> None:
-    """Proves that no run, a damaged network, other labels and other sides are each one error."""
-    with pytest.raises(RunError, match="not a run to learn from"):
-        read_teacher(tmp_path, pets_dataset, PLAIN)
-    with pytest.raises(RunError, match="expected a network of the labels cat, dog, neither, received cat, dog"):
-        read_teacher(wide_run, dataset, PLAIN)
-    damaged = shutil.copytree(wide_run, tmp_path / "damaged")
-    (damaged / "model.keras").write_bytes(b"PK")
-    with pytest.raises(RunError, match=r"model.keras: cannot be read.*again"):
-        read_teacher(damaged, pets_dataset, PLAIN)
-    fixed = finished.folder  # type: ignore[attr-defined]
-    read_teacher(fixed, pets_dataset, PLAIN)
-    with pytest.raises(RunError, match="takes pictures of 32 pixels only"):
-        read_teacher(fixed, pets_dataset, replace(PLAIN, last_side=48))
-
-
-@pytest.mark.usefixtures("keras_started")
-def test_a_run_goes_on_from_another(
-    pets: Path, pets_dataset: Dataset, cache: Path, wide_run: Path, tmp_path: Path
-) -> None:
-    """Proves that training begins with the weights of the run that is named, also where pictures grow."""
-    from trainer.training import train
-
-    config = TrainConfig(
-        str(pets), architecture="wide", image_size=32, epochs=1, batch_size=8, learning_rate=1e-8, optimizer="sgd",
-        first_side=32, last_side=48, start=str(wide_run), validation_fraction=0.2, test_fraction=0.2,
-    )  # fmt: skip
-    start_run(tmp_path, "again", config)
-    folder, _ = train(config, "again", runs=tmp_path, observer=Silent(), cache=cache)
-    before, after = (trained_weights(run) for run in (wide_run, folder))
-    for old, new in zip(before, after, strict=True):
-        np.testing.assert_allclose(old, new, atol=1e-5)
-
-
-def trained_weights(run: Path) -> list[np.ndarray]:
-    """Return the weights of a run's network that training moves, which are others in every network that begins."""
-    import keras
-
-    model = keras.saving.load_model(run / "model.keras", compile=False)
-    return [np.asarray(weight) for weight in model.trainable_weights]
-
-
-@pytest.mark.usefixtures("keras_started")
-def test_unfit_starts_are_refused(pets: Path, pets_dataset: Dataset, cache: Path, wide_run: Path) -> None:
-    """Proves that another architecture and a run that has seen the test pictures are each one error."""
-    config = replace(PLAIN, architecture="compact")
-    with pytest.raises(RunError, match="architecture compact for pictures of 32 pixels, received wide"):
-        begin_with(compact_network(32, 1), wide_run, pets_dataset, config)
-    other = read_dataset(pets, SMALL, replace(PLAN, seed=1), cache=cache)
-    with pytest.raises(RunError, match=r"trained on \d+ pictures that are to test"):
-        begin_with(wide_network(32, 1), wide_run, other, replace(PLAIN, architecture="wide"))

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import Side
 from tests.trainer.conftest import PLAN, SMALL, Finished, Silent
 from trainer.config import TrainConfig, read_config
-from trainer.data.dataset import Dataset, Side, read_dataset
+from trainer.data.dataset import Dataset, read_dataset
 from trainer.errors import RunError
 from trainer.fit import predict_scores
 from trainer.run_folder import (
@@ -59,7 +60,7 @@ def test_run_json(finished: Finished) -> None:
 
 def test_splits_and_figures(finished: Finished) -> None:
     """Proves that splits.json is the split trained on, and history and metrics are what was returned."""
-    assert read(finished.folder / "splits.json") == finished.dataset.splits()
+    assert read(finished.folder / "splits.json") == finished.dataset.splits().to_dict()
     assert len(read(finished.folder / "history.json")) == 2
     metrics = read(finished.folder / "metrics.json")
     assert metrics["test"] == json.loads(json.dumps(finished.evaluation.to_dict()))
@@ -128,7 +129,7 @@ def test_name_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a/b", "../up", ".hidden", "/abs", "a\\b"])
 def test_name_must_be_one_folder(tmp_path: Path, name: str) -> None:
     """Proves that a name that would lie elsewhere or be hidden is refused before training, not after."""
-    with pytest.raises(RunError, match="one folder name"):
+    with pytest.raises(RunError, match="without slashes and without a dot in front"):
         start_run(tmp_path / "runs", name, TrainConfig())
     assert list(tmp_path.iterdir()) == []
 
@@ -209,7 +210,7 @@ def test_changed_data_cannot_be_resumed(pets: Path, cache: Path, pets_dataset: D
     )
     (folder / "state.json").write_text(json.dumps({"history": [epoch], "suspects": []}))
     keep_splits(folder, pets_dataset)
-    with pytest.raises(RunError, match="not those that this run was begun with"):
+    with pytest.raises(RunError, match="not those that this run began with"):
         keep_splits(folder, changed)
-    assert read(folder / "splits.json") == pets_dataset.splits()
+    assert read(folder / "splits.json") == pets_dataset.splits().to_dict()
     assert partial_folder(tmp_path, "a") == folder

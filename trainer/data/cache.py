@@ -1,8 +1,11 @@
-"""Decode every picture once: pixels on disk, found again by the file's content hash.
+"""Decode every picture once and keep its pixels on disk. A file is found again by the hash of its content.
 
-Layout of `<cache>/<preprocessing identifier>/`: `pixels.bin` is rows of `uint8 (height, width, 3)` one after
-the other; `index.json` maps the SHA-256 of a file to its row and difference hash, or to why it was refused.
-The index is replaced after the rows are written, so rows of an interrupted run are overwritten by the next.
+A cache is the folder `<cache>/<preprocessing identifier>/` with two files:
+
+    pixels.bin   rows of `uint8 (height, width, 3)`, one after the other
+    index.json   by SHA-256 of a file: its row and difference hash, or why it was refused
+
+The index is replaced after the rows are written. So the rows of an interrupted run are overwritten by the next run.
 """
 
 from __future__ import annotations
@@ -35,9 +38,9 @@ class CachedPicture:
 
     Args:
         sha256: hash of the file's bytes, hex.
-        row: its row of `PictureCache.pixels`, or -1 when it was refused.
-        difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty when refused.
-        reason: why it was refused; empty when it was not.
+        row: its row of `PictureCache.pixels`; -1 if it was refused.
+        difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty if it was refused.
+        reason: why it was refused; empty if it was not.
     """
 
     sha256: str
@@ -66,11 +69,11 @@ def cache_pictures(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int], None] = lambda done: None,
 ) -> PictureCache:
-    """Return the pictures from the cache after adding those it does not hold.
+    """Add the pictures that the cache does not hold yet, then return all from the cache.
 
     Args:
-        paths: picture files; each is read to hash it, only new ones are decoded.
-        preprocessing: the contract to decode by; each has a cache of its own.
+        paths: picture files. Each is read for its hash; only new ones are decoded.
+        preprocessing: how pictures become pixels; each preprocessing has a cache of its own.
         cache: the folder of all caches.
         report: called with the number of files done so far.
 
@@ -84,7 +87,7 @@ def cache_pictures(
             index = _read_index(folder)
             entries = _add_missing(paths, preprocessing, index, _Rows(handle, preprocessing), report)
             handle.flush()
-            os.fsync(handle.fileno())  # or a power cut could keep the index and lose the rows
+            os.fsync(handle.fileno())  # otherwise a power cut could lose the rows and keep the index
             _write_index(folder, index)
             pixels = _open_rows(folder, index, preprocessing)
     except OSError as error:
@@ -96,7 +99,7 @@ def cache_pictures(
 
 
 def _open_rows(folder: Path, index: dict[str, dict[str, Any]], preprocessing: Preprocessing) -> Pixels:
-    """Map the rows that the index names; another process may be adding behind them."""
+    """Map the rows that the index names. Another process may be adding rows behind them."""
     shape = (_rows_in(index), preprocessing.height, preprocessing.width, 3)
     return np.memmap(folder / "pixels.bin", np.uint8, "r", shape=shape) if shape[0] else np.zeros(shape, np.uint8)
 
@@ -106,7 +109,7 @@ def _rows_in(index: dict[str, dict[str, Any]]) -> int:
 
 
 class _Rows:
-    """Appends rows to `pixels.bin`, first cutting off what an interrupted run left behind."""
+    """Appends rows to `pixels.bin`, after cutting off what an interrupted run left behind."""
 
     def __init__(self, handle: Any, preprocessing: Preprocessing) -> None:
         self._handle = handle
@@ -119,7 +122,7 @@ class _Rows:
         if size < self.next * self._row_bytes:
             raise DataError(
                 f"{self._handle.name}: damaged, expected {self.next * self._row_bytes:,} bytes or more, found "
-                f"{size:,}. Delete its folder; it is made anew."
+                f"{size:,}. Delete its folder and train again."
             )
         self._handle.truncate(self.next * self._row_bytes)
 
@@ -167,7 +170,7 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}). See to its permissions, or move it away.") from error
+        raise DataError(f"{path}: cannot be read ({error}). Change its permissions, or move it away.") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest in known:
         return digest, None
@@ -187,7 +190,7 @@ def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({error}). Delete its folder; it is made anew.") from error
+        raise DataError(f"{path}: damaged ({error}). Delete its folder and train again.") from error
     return index
 
 

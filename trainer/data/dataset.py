@@ -1,4 +1,4 @@
-"""A folder with one sub-folder per class, cleaned, balanced and split into train, validation and test."""
+"""Read a folder with one sub-folder per class: clean it, balance it, split it into train, validation and test."""
 
 from __future__ import annotations
 
@@ -7,26 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+from edge_runtime.run_folder import LeftOutFile, Side, SplitFile, Splits
 from trainer.data.cache import DEFAULT_CACHE, PictureCache, cache_pictures
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
+from trainer.random_streams import Stream
 
-# Fewer than this and a class cannot be on every side of the split.
+# With fewer pictures a class cannot be on every side of the split.
 MIN_PER_CLASS = 10
-
-
-class Side(StrEnum):
-    """Sides of the split."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -48,13 +41,38 @@ class Picture:
     row: int
 
 
+class Cause(StrEnum):
+    """Why a file is on no side of the split."""
+
+    UNREADABLE = "unreadable"
+    TWO_CLASSES = "two classes"
+    COPY = "copy"
+    SURPLUS = "surplus"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is on no side of the split.
+
+    Args:
+        path: relative to the data folder, with forward slashes.
+        cause: the kind of reason; only `SURPLUS` is no fault of the file.
+        reason: the reason in words.
+    """
+
+    path: str
+    cause: Cause
+    reason: str
+
+
 @dataclass(frozen=True)
 class Crops:
-    """Training pictures at a size of their own, that random crops are cut from.
+    """Larger copies of the training pictures. Random crops are cut from them.
 
     Args:
         pixels: `uint8 (pictures, side, side, 3) RGB 0-255`.
-        row_of: `int (rows,)`, where a row of `Dataset.pixels` is found in `pixels`; -1 for what is not trained on.
+        row_of: `int (rows,)`, the row in `pixels` for each row of `Dataset.pixels`; -1 for other than training
+            pictures.
     """
 
     pixels: Pixels
@@ -67,23 +85,28 @@ class Dataset:
 
     Args:
         folder: the data folder, absolute.
-        labels: class names in lower case, sorted; their index is the label.
+        labels: class names in lower case, sorted; with negatives `neither` comes last.
         sides: the pictures of each side.
-        left_out: `(path, reason)` of every file that is on no side.
+        left_out: every file that is on no side.
         pixels: `uint8 (rows, height, width, 3) RGB 0-255`, indexed by `Picture.row`.
-        has_negatives: whether the last label stands for pictures of none of the classes.
-        copies: files that are trained on in place of a picture's own, by its row.
-        crops: what random crops of training pictures are cut from; None for `pixels`.
+        neither: index of the label for pictures of none of the classes; None without negatives.
+        copies: by row, the file that is trained on instead of the picture's own.
+        crops: what random crops are cut from; None for `pixels`.
     """
 
     folder: Path
     labels: tuple[str, ...]
     sides: dict[Side, tuple[Picture, ...]]
-    left_out: tuple[tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
     pixels: Pixels
-    has_negatives: bool = False
+    neither: int | None = None
     copies: dict[int, Path] = field(default_factory=dict)
     crops: Crops | None = None
+
+    @property
+    def faulty(self) -> tuple[LeftOut, ...]:
+        """The files left out for a fault of their own: all but the surplus of the larger classes."""
+        return tuple(file for file in self.left_out if file.cause is not Cause.SURPLUS)
 
     def rows(self, side: Side) -> NDArray[np.intp]:
         """Return the cache rows of a side, `int (pictures,)`."""
@@ -93,21 +116,15 @@ class Dataset:
         """Return the label indices of a side, `int (pictures,)`."""
         return np.array([picture.label for picture in self.sides[side]], np.intp)
 
-    def splits(self) -> dict[str, Any]:
-        """Return the JSON object of `splits.json`: each file's side, label and hashes, and what was left out."""
-        files = [
-            {
-                "path": picture.path,
-                "side": side.value,
-                "label": self.labels[picture.label],
-                "sha256": picture.sha256,
-                "difference_hash": picture.difference_hash,
-            }
+    def splits(self) -> Splits:
+        """Return what `splits.json` says: each file's side, label and hashes, and what was left out."""
+        files = tuple(
+            SplitFile(picture.path, side, self.labels[picture.label], picture.sha256, picture.difference_hash)
             for side, pictures in self.sides.items()
             for picture in pictures
-        ]
-        left_out = [{"path": path, "reason": reason} for path, reason in self.left_out]
-        return {"folder": str(self.folder), "labels": list(self.labels), "files": files, "left_out": left_out}
+        )
+        left_out = tuple(LeftOutFile(file.path, file.reason) for file in self.left_out)
+        return Splits(self.folder, self.labels, files, left_out)
 
 
 @dataclass(frozen=True)
@@ -115,8 +132,8 @@ class SplitPlan:
     """How to choose and split the pictures.
 
     Args:
-        seed: seed of undersampling and split.
-        limit_per_class: at most so many pictures of each class; 0 for all.
+        seed: seed of the choice and of the split.
+        limit_per_class: use at most so many pictures of each class; 0 for all.
         validation_fraction: share of the pictures in validation, 0-1.
         test_fraction: share of the pictures in test, 0-1.
     """
@@ -135,14 +152,14 @@ def read_dataset(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
-    """Scan, decode, clean, balance and split a data folder.
+    """Read, decode, clean, balance and split a data folder.
 
     Args:
-        folder: has one sub-folder per class; files lie in those, at any depth.
+        folder: the data folder, with one sub-folder per class; files may lie at any depth in it.
         preprocessing: how pictures become pixels.
         plan: how to choose and split them.
         cache: folder of the picture cache.
-        report: called with files done and files in all.
+        report: called with the number of files done and of all files.
 
     Raises:
         DataError: the folder is missing, has fewer than two classes, or a class has too few pictures.
@@ -155,7 +172,9 @@ def read_dataset(
     kept, surplus = _balance(pictures, plan, labels, folder)
     sides = split([pictures[index] for index in kept], groups[kept], plan)
     _refuse_empty_sides(sides, labels, folder)
-    left_out += [(pictures[index].path, "over the number of pictures per class") for index in surplus]
+    left_out += [
+        LeftOut(pictures[index].path, Cause.SURPLUS, "over the number of pictures per class") for index in surplus
+    ]
     return Dataset(folder.resolve(), labels, sides, tuple(left_out), cached.pixels)
 
 
@@ -166,13 +185,19 @@ def add_crops(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
-    """Return the data set with its training pictures also at `side` x `side` pixels, to cut random crops from.
+    """Add copies of the training pictures at `side` x `side` pixels, to cut random crops from.
 
-    A crop of a picture that was made small is blurred when it is enlarged again; whole pictures, which the network
-    is used on, are not.
+    A crop of a small picture must be enlarged, which blurs it. The network is used on whole pictures, which are
+    not blurred.
+
+    Args:
+        dataset: the data set.
+        side: height and width of the copies, pixels.
+        cache: folder of the picture cache.
+        report: called with the number of files done and of all files.
 
     Raises:
-        DataError: the cache cannot be written, or a picture has gone.
+        DataError: the cache cannot be written, or a picture is missing.
     """
     trained = dataset.sides[Side.TRAIN]
     paths = [dataset.copies.get(picture.row, dataset.folder / picture.path) for picture in trained]
@@ -184,7 +209,9 @@ def add_crops(
 
 
 def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
-    """Return the labels, sorted names of the sub-folders in lower case, and every file with its label.
+    """Return the labels and every file with its label.
+
+    The labels are the names of the sub-folders, in lower case and sorted.
 
     Raises:
         DataError: the folder is missing, or has fewer than two sub-folders.
@@ -216,23 +243,30 @@ def _is_class(path: Path) -> bool:
 
 def clean(
     folder: Path, files: list[tuple[Path, int]], cached: PictureCache, labels: tuple[str, ...]
-) -> tuple[list[Picture], list[tuple[str, str]]]:
-    """Return the pictures without undecodable files, copies and files of two classes, and what was left out."""
+) -> tuple[list[Picture], list[LeftOut]]:
+    """Return the usable pictures, and the files left out: unreadable, copies, or filed under two classes.
+
+    Args:
+        folder: the data folder.
+        files: each file with its label.
+        cached: the cache's entry of each file, in the same order.
+        labels: the names of the labels.
+    """
     classes_of: dict[str, set[int]] = {}
     for (_, label), entry in zip(files, cached.entries, strict=True):
         classes_of.setdefault(entry.sha256, set()).add(label)
     pictures: list[Picture] = []
-    left_out: list[tuple[str, str]] = []
+    left_out: list[LeftOut] = []
     first: dict[str, str] = {}
     for (path, label), entry in zip(files, cached.entries, strict=True):
         name = path.relative_to(folder).as_posix()
         if entry.row < 0:
-            left_out.append((name, entry.reason))
+            left_out.append(LeftOut(name, Cause.UNREADABLE, entry.reason))
         elif len(classes_of[entry.sha256]) > 1:
             names = " and ".join(labels[index] for index in sorted(classes_of[entry.sha256]))
-            left_out.append((name, f"the same file is filed under {names}"))
+            left_out.append(LeftOut(name, Cause.TWO_CLASSES, f"the same file is filed under {names}"))
         elif entry.sha256 in first:
-            left_out.append((name, f"exact copy of {first[entry.sha256]}"))
+            left_out.append(LeftOut(name, Cause.COPY, f"exact copy of {first[entry.sha256]}"))
         else:
             first[entry.sha256] = name
             pictures.append(Picture(name, label, entry.sha256, entry.difference_hash, entry.row))
@@ -242,18 +276,18 @@ def clean(
 def _balance(
     pictures: list[Picture], plan: SplitPlan, labels: tuple[str, ...], folder: Path
 ) -> tuple[list[int], list[int]]:
-    """Undersample every class to the smallest; return the indices kept and left over."""
+    """Take as many pictures of each class as the smallest class has; return the indices kept and left over."""
     counts = Counter(picture.label for picture in pictures)
     for label, name in enumerate(labels):
         if counts[label] < MIN_PER_CLASS:
             raise DataError(
                 f"{folder}: class {name} has {counts[label]} usable pictures, expected at least {MIN_PER_CLASS}. "
-                "Add pictures, or see why files were left out."
+                "Add pictures. Copies and files that are no pictures do not count."
             )
     size = min(counts.values())
     if plan.limit_per_class:
         size = min(size, max(plan.limit_per_class, MIN_PER_CLASS))
-    order = np.random.default_rng([plan.seed, 0]).permutation(len(pictures))
+    order = Stream.BALANCE.generator(plan.seed).permutation(len(pictures))
     kept: list[int] = []
     surplus: list[int] = []
     taken: Counter[int] = Counter()
@@ -265,7 +299,13 @@ def _balance(
 
 
 def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) -> dict[Side, tuple[Picture, ...]]:
-    """Deal whole groups of pictures to the sides, each class in the planned shares."""
+    """Deal whole groups of near-duplicates to the sides, so that each class has the planned shares.
+
+    Args:
+        pictures: the pictures.
+        groups: the number of each picture's group, `int (pictures,)`.
+        plan: the seed and the shares.
+    """
     total = Counter(picture.label for picture in pictures)
     room = {
         (side, label): max(1, round(fraction * count))
@@ -273,7 +313,7 @@ def split(pictures: list[Picture], groups: NDArray[np.intp], plan: SplitPlan) ->
         for label, count in total.items()
     }
     members: dict[int, list[Picture]] = {}
-    for index in np.random.default_rng([plan.seed, 1]).permutation(len(pictures)):
+    for index in Stream.SPLIT.generator(plan.seed).permutation(len(pictures)):
         members.setdefault(int(groups[index]), []).append(pictures[index])
     sides: dict[Side, list[Picture]] = {side: [] for side in Side}
     for group in members.values():
@@ -290,8 +330,8 @@ def _refuse_empty_sides(sides: dict[Side, tuple[Picture, ...]], labels: tuple[st
         absent = set(range(len(labels))) - {picture.label for picture in pictures}
         if absent:
             raise DataError(
-                f"{folder}: class {labels[min(absent)]} has too few different pictures for all sides of the split: "
-                f"none is left for {side}, as near-duplicates stay on one side. Add pictures that differ more."
+                f"{folder}: class {labels[min(absent)]} has too few different pictures: none is left for {side}, "
+                "because near-duplicates stay on one side of the split. Add pictures that differ more."
             )
 
 

@@ -1,7 +1,8 @@
-"""Draw cats and dogs, the pictures of the generated sample set.
+"""Draw cats and dogs, the pictures of the sample set.
 
-Shapes are complex arrays, x + iy with y down, in head units: the head is about 1 in radius, centred on 0.
-Both classes roll colours, coats, poses, sizes and scenes from the same dice; only the shape tells them apart.
+A shape is an array of complex numbers x + iy, with y down. The unit is the head: its radius is about 1 and its
+centre is 0. Colours, coats, poses, sizes and scenes are drawn at random in the same way for both classes. Only the
+shape tells a cat from a dog.
 """
 
 import math
@@ -30,7 +31,7 @@ _POSES = {"close-up": (0.0 + 0.15j, 3.6), "sitting": (0.45 + 1.05j, 6.0), "stand
 
 @dataclass(frozen=True)
 class _Look:
-    """What both classes roll from the same dice. Ratios are 0-1, angles radians."""
+    """What is drawn at random in the same way for both classes. Ratios are 0-1, angles are radians."""
 
     pose: str
     fur: Colour
@@ -47,7 +48,7 @@ class _Look:
 
     @property
     def ink(self) -> Colour:
-        """Line colour: darker than the fur, or lighter where the fur is nearly black."""
+        """Colour of the lines: darker than the fur, or lighter if the fur is nearly black."""
         return _mix(self.fur, _WHITE, 0.38) if sum(self.fur) < 240 else _mix(self.fur, _BLACK, 0.68)
 
 
@@ -63,13 +64,13 @@ def draw_animal(label: str, seed: int, size: int = 192) -> Image.Image:
         An RGB picture of `size` x `size` pixels.
 
     Raises:
-        ConfigError: An argument is out of range.
+        ConfigError: an argument is out of range.
     """
     if label not in LABELS:
-        raise ConfigError(f"Cannot draw the animal: expected cat or dog, received {label!r}. Change label.")
+        raise ConfigError(f"cannot draw the animal: expected cat or dog, received {label!r}. Change label.")
     if seed < 0 or size < _SMALLEST_PX:
         raise ConfigError(
-            f"Cannot draw the animal: expected seed 0 or more and size {_SMALLEST_PX} or more, "
+            f"cannot draw the animal: expected seed 0 or more and size {_SMALLEST_PX} or more, "
             f"received {seed} and {size}."
         )
     return draw(label, np.random.default_rng([seed, LABELS.index(label)]), size, size)
@@ -142,7 +143,7 @@ def _clouds(rng: np.random.Generator, size: tuple[int, int], cells: int) -> np.n
 
 
 def _coat(rng: np.random.Generator, look: _Look, size: tuple[int, int]) -> Image.Image:
-    """Return a picture full of fur, plain, striped or patched; each part of the body shows its piece."""
+    """Return a picture full of fur: plain, striped or patched. Each part of the body shows a piece of it."""
     small = (size[0] // 2, size[1] // 2)
     clouds = _clouds(rng, small, 7)
     coat = rng.choice(("plain", "striped", "patched"))
@@ -160,7 +161,7 @@ def _coat(rng: np.random.Generator, look: _Look, size: tuple[int, int]) -> Image
 
 
 def _gradient(rng: np.random.Generator, width: int, height: int) -> Image.Image:
-    """Return a background from one colour to another, across or down; a third of them are plain."""
+    """Return a background that goes from one colour to another, across or down; a third of them are plain."""
     ends = np.array([_any_colour(rng), _any_colour(rng)], np.uint8)
     corners = ends[np.array([[[0, 1], [0, 1]], [[0, 0], [1, 1]], [[0, 0], [0, 0]]])[rng.integers(3)]]
     return Image.fromarray(corners).resize((width, height), Image.Resampling.BILINEAR)
@@ -211,7 +212,7 @@ def _oval(centre: complex, radius_x: float, radius_y: float, turned: float = 0.0
 
 
 def _blob(*corners: complex) -> np.ndarray:
-    """Round off a polygon by cutting its corners (Chaikin) three times."""
+    """Make a polygon round by cutting its corners three times (Chaikin)."""
     points = np.array(corners, complex)
     for _ in range(3):
         following = np.roll(points, -1)
@@ -224,14 +225,14 @@ def _even_blob(*right: complex) -> np.ndarray:
 
 
 def _bow(*controls: complex) -> np.ndarray:
-    """Return 24 points of the Bezier curve of the control points."""
+    """Return 24 points of the Bezier curve with these control points."""
     along, degree = np.linspace(0, 1, 24), len(controls) - 1
     weights = [math.comb(degree, i) * along**i * (1 - along) ** (degree - i) for i in range(degree + 1)]
     return np.asarray(np.array(controls, complex) @ np.array(weights))
 
 
 def _tube(start_radius: float, end_radius: float, *controls: complex) -> np.ndarray:
-    """Return the outline of a bowed limb: open at the start, inside the body, and round at the end."""
+    """Return the outline of a bent limb. It is open at its start, inside the body, and round at its end."""
     spine = _bow(*controls)
     ahead = np.gradient(spine)
     ahead /= np.abs(ahead)

@@ -1,4 +1,4 @@
-"""Pictures of nothing in particular, drawn at random, that teach a network to answer `neither`."""
+"""Pictures of nothing, drawn at random. They teach a network to answer `neither`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from edge_runtime.picture.preprocessing import Pixels
 
-_PATCHES = (4, 6, 8)  # along a side of a shuffled picture
+_PATCHES = (4, 6, 8)  # squares along a side of a shuffled picture
 
 
 def draw_negative(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Draw noise, a plain or shaded surface, stripes, shapes, text, or a picture cut up and shuffled.
+    """Draw noise, a plain or shaded surface, stripes, shapes or text, or cut a picture up and shuffle it.
 
     Args:
-        picture: `uint8 (H, W, 3) RGB 0-255`, gives the size and is what gets cut up; not changed.
+        picture: `uint8 (H, W, 3) RGB 0-255`; gives the size, and may be cut up; not changed.
         generator: source of every random choice.
 
     Returns:
@@ -27,7 +27,7 @@ def draw_negative(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _noise(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Noise of a random grain, grey or coloured, around a random level."""
+    """Draw noise of a random grain, grey or coloured, around a random level."""
     height, width, _ = picture.shape
     cells = int(generator.choice((4, 8, 16, 64, 128)))
     channels = 3 if generator.random() < 0.5 else 1
@@ -37,7 +37,7 @@ def _noise(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _surface(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """One colour, or a gradient from one to another in any direction, with a little noise."""
+    """Draw one colour, or a gradient between two in any direction, with a little noise."""
     height, width, _ = picture.shape
     first, second = generator.uniform(0, 256, (2, 3))
     if generator.random() < 0.4:
@@ -51,7 +51,7 @@ def _surface(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _stripes(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Stripes, rings or a chessboard in two colours."""
+    """Draw stripes, rings or a chessboard in two colours."""
     height, width, _ = picture.shape
     first, second = generator.uniform(0, 256, (2, 3))
     across, down = np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height))
@@ -65,7 +65,7 @@ def _stripes(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _shapes(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Boxes, discs and lines of many colours."""
+    """Draw boxes, discs and lines of many colours."""
     height, width, _ = picture.shape
     canvas = Image.new("RGB", (width, height), _some_colour(generator))
     drawing = ImageDraw.Draw(canvas)
@@ -78,7 +78,7 @@ def _shapes(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _text(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Lines of letters, as on a page, a screen or a sign."""
+    """Draw lines of letters, as on a page, a screen or a sign."""
     height, width, _ = picture.shape
     canvas = Image.new("RGB", (width, height), _some_colour(generator))
     drawing, ink = ImageDraw.Draw(canvas), _some_colour(generator)
@@ -92,7 +92,7 @@ def _text(picture: Pixels, generator: np.random.Generator) -> Pixels:
 
 
 def _shuffled(picture: Pixels, generator: np.random.Generator) -> Pixels:
-    """Cut the picture into squares and deal them anew: all of its textures, nothing of its shapes."""
+    """Cut the picture into squares and shuffle them: its textures stay, its shapes are gone."""
     height, width, _ = picture.shape
     patches = int(generator.choice(_PATCHES))
     high, wide = height // patches, width // patches

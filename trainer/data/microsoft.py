@@ -1,12 +1,13 @@
-"""The Microsoft Cats-and-Dogs archive: download with resume, proof by checksum, safe unpacking.
+"""The Microsoft Cats-and-Dogs archive: download with resume, check by checksum, unpack safely.
 
-What lies in the target folder, in order of appearance (after a kill at any moment the next call goes on):
+The files below appear in the target folder in this order. If the program is killed at any moment, the next call
+continues.
 
     <name>.zip.part         the bytes received so far
-    <name>.zip              all the bytes, checksum proved
-    PetImages.unpacking/    half-unpacked pictures, thrown away by the next call
+    <name>.zip              all bytes; the checksum is right
+    PetImages.unpacking/    half-unpacked pictures; the next call deletes them
     archive.json            which archive the pictures came from and how many there are
-    PetImages/              appears by one rename after `archive.json`: both together mean whole
+    PetImages/              the pictures; renamed into place after `archive.json`, so both together mean whole
 """
 
 import hashlib
@@ -34,7 +35,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 TIMEOUT_S = 30.0
 MAX_BACKOFF_S = 60.0
 CHUNK_BYTES = 256 * 1024
-# Pictures hardly compress; the quarter is for blocks that they do not fill.
+# A zip hardly makes pictures smaller. The quarter is for disk blocks that they do not fill.
 UNPACKED_TO_ARCHIVE = 1.25
 MAX_UNPACKED_TO_ARCHIVE = 4
 MAX_UNPACKED_BYTES = 8 * 1024**3
@@ -84,7 +85,7 @@ MICROSOFT = Archive(
 
 
 class _DroppedError(Exception):
-    """The connection broke or the server is busy: worth another attempt."""
+    """The connection broke or the server is busy; another attempt may help."""
 
 
 def fetch(
@@ -95,23 +96,24 @@ def fetch(
     backoff_s: float = 1.0,
     report: Report | None = None,
 ) -> Path:
-    """Return the folder of unpacked pictures, downloading what is missing of the archive first.
+    """Return the folder of unpacked pictures. Download what is missing first.
 
-    A genuine `<name>.zip` put into `target` by hand replaces the download; at the end it is removed.
+    You may put the genuine `<name>.zip` into `target` yourself. Then nothing is downloaded. The zip is deleted at
+    the end.
 
     Args:
-        target: folder that receives everything; made if missing.
-        archive: what to download; default the Microsoft archive, 787 MiB.
-        attempts: connections tried before giving up, 1 or more, default 5; the next call goes on from there.
-        backoff_s: wait before the second attempt in seconds, then doubled up to 60 s, default 1.
-        report: called as `report(done_bytes, total_bytes)` while downloading; done falls to 0 if
-            the server makes the download begin again.
+        target: folder for everything; it is made if it is missing.
+        archive: what to download; default: the Microsoft archive, 787 MiB.
+        attempts: connections to try, 1 or more; default: 5. The next call continues where this one gave up.
+        backoff_s: seconds to wait before the second attempt, then twice as long each time, up to 60; default: 1.
+        report: called as `report(done_bytes, total_bytes)` during the download. Done falls to 0 if the server makes
+            the download begin again.
 
     Returns:
         `target / "PetImages"`, with one folder of pictures per class.
 
     Raises:
-        DataError: the archive cannot be had, is not genuine, is unsafe to unpack, or the disk is full.
+        DataError: the archive cannot be downloaded, is not genuine or is unsafe to unpack, or the disk is full.
     """
     zip_file = target / archive.file_name
     try:
@@ -132,11 +134,11 @@ def fetch(
 
 
 def _ignore(done_bytes: int, total_bytes: int) -> None:
-    """Report to nobody."""
+    """Do nothing."""
 
 
 def _is_whole(target: Path, archive: Archive) -> bool:
-    """Return whether the pictures are there; raise DataError for a folder that is not what was unpacked."""
+    """Return whether the pictures are there. Raise DataError if the folder is another than was unpacked."""
     pictures = target / PICTURES_FOLDER
     if not pictures.exists():
         return False
@@ -153,7 +155,7 @@ def _is_whole(target: Path, archive: Archive) -> bool:
 
 
 def _read_marker(path: Path) -> dict[str, object]:
-    """Return what `archive.json` says; empty if it is missing or damaged."""
+    """Return what `archive.json` says; nothing if it is missing or damaged."""
     try:
         marker = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -162,7 +164,7 @@ def _read_marker(path: Path) -> dict[str, object]:
 
 
 def _require_space(target: Path, archive: Archive) -> None:
-    """Raise DataError unless what is missing of the archive and its pictures fit on the disk."""
+    """Raise DataError unless the disk has room for the missing bytes and the pictures."""
     files = (target / archive.file_name, _part_of(target / archive.file_name))
     here = max((file.stat().st_size for file in files if file.exists()), default=0)
     needed = max(0, archive.size_bytes - here) + int(archive.size_bytes * UNPACKED_TO_ARCHIVE)
@@ -186,12 +188,12 @@ def _require_genuine(file: Path, archive: Archive, *, advice: str) -> None:
 
 
 def _part_of(zip_file: Path) -> Path:
-    """Return where the bytes of an unfinished download lie."""
+    """Return the file of an unfinished download."""
     return zip_file.with_name(f"{zip_file.name}.part")
 
 
 def _download(zip_file: Path, archive: Archive, *, attempts: int, backoff_s: float, report: Report) -> None:
-    """Bring the genuine archive to `zip_file`, going on from what an earlier call received."""
+    """Download the genuine archive to `zip_file`. Continue with what an earlier call received."""
     part = _part_of(zip_file)
     _receive(part, archive, attempts=attempts, backoff_s=backoff_s, report=report)
     try:
@@ -203,7 +205,7 @@ def _download(zip_file: Path, archive: Archive, *, attempts: int, backoff_s: flo
 
 
 def _receive(part: Path, archive: Archive, *, attempts: int, backoff_s: float, report: Report) -> None:
-    """Fill the part file, with a new connection after a growing wait whenever one breaks."""
+    """Fill the part file. When a connection breaks, wait, longer each time, and open another."""
     reason = "no attempt was allowed"
     for attempt in range(attempts):
         if attempt:
@@ -221,7 +223,7 @@ def _receive(part: Path, archive: Archive, *, attempts: int, backoff_s: float, r
 
 
 def _transfer(part: Path, archive: Archive, report: Report) -> None:
-    """Add to the part file what one connection brings; raise _DroppedError if it ends too early."""
+    """Add what one connection brings to the part file. Raise _DroppedError if it ends too early."""
     done = part.stat().st_size if part.exists() else 0
     if done == archive.size_bytes:
         return
@@ -237,7 +239,7 @@ def _transfer(part: Path, archive: Archive, report: Report) -> None:
 
 
 def _read(response: http.client.HTTPResponse, limit_bytes: int) -> bytes:
-    """Return the next bytes as soon as there are some; raise _DroppedError at the end of the body."""
+    """Return the next bytes as soon as there are some. Raise _DroppedError at the end of the body."""
     try:
         chunk = response.read1(limit_bytes)
     except (OSError, http.client.HTTPException) as error:
@@ -248,7 +250,7 @@ def _read(response: http.client.HTTPResponse, limit_bytes: int) -> bytes:
 
 
 def _open_at(archive: Archive, first_byte: int) -> tuple[http.client.HTTPResponse, int]:
-    """Return a response and the byte where it begins: `first_byte`, or 0 if the server will not resume."""
+    """Return a response and the byte where it begins: `first_byte`, or 0 if the server cannot resume."""
     response = _request(archive, first_byte)
     begins, total = _declared(response)
     if total not in (None, archive.size_bytes):
@@ -267,7 +269,7 @@ def _open_at(archive: Archive, first_byte: int) -> tuple[http.client.HTTPRespons
 
 
 def _request(archive: Archive, first_byte: int) -> http.client.HTTPResponse:
-    """Ask for the archive from `first_byte` on, or from 0 if the server has no such byte."""
+    """Ask for the archive from `first_byte` on; from 0 if the server has no such byte."""
     headers = {"User-Agent": "catdog-train"} | ({"Range": f"bytes={first_byte}-"} if first_byte else {})
     try:
         request = urllib.request.Request(archive.url, headers=headers)
@@ -285,7 +287,7 @@ def _request(archive: Archive, first_byte: int) -> http.client.HTTPResponse:
 
 
 def _declared(response: http.client.HTTPResponse) -> tuple[int, int | None]:
-    """Return the byte at which the body begins (-1: unsaid) and the size of the whole file (None: unsaid)."""
+    """Return where the body begins (-1: not said) and the size of the whole file (None: not said)."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
         return 0, int(length) if length.isdecimal() else None
@@ -296,7 +298,7 @@ def _declared(response: http.client.HTTPResponse) -> tuple[int, int | None]:
 
 
 def _refusal(archive: Archive, error: urllib.error.HTTPError) -> Exception:
-    """Return the error for a status of 400 and above: _DroppedError if waiting may help, DataError if not."""
+    """Return the error for a status of 400 or more: _DroppedError if waiting may help, otherwise DataError."""
     if error.code in (408, 425, 429) or error.code >= 500:
         return _DroppedError(f"the server answered {error.code} {error.reason}")
     return DataError(
@@ -307,7 +309,7 @@ def _refusal(archive: Archive, error: urllib.error.HTTPError) -> Exception:
 
 
 def _unpack(zip_file: Path, archive: Archive) -> None:
-    """Unpack the pictures beside the zip under a temporary name and rename them into place when whole."""
+    """Unpack the pictures beside the zip under a temporary name. Rename them when they are whole."""
     unpacking = zip_file.with_name(f"{PICTURES_FOLDER}.unpacking")
     if unpacking.exists():
         shutil.rmtree(unpacking)
@@ -334,7 +336,7 @@ def _write_picture(opened: zipfile.ZipFile, member: zipfile.ZipInfo, unpacking: 
 
 
 def _pictures_in(members: list[zipfile.ZipInfo], zip_file: Path) -> list[zipfile.ZipInfo]:
-    """Return the members `PetImages/<class>/<picture>`; raise DataError if any member at all is unsafe."""
+    """Return the members `PetImages/<class>/<picture>`. Raise DataError if any member is unsafe."""
     _require_safe(members, zip_file)
     pictures = {}
     for member in members:
@@ -347,7 +349,7 @@ def _pictures_in(members: list[zipfile.ZipInfo], zip_file: Path) -> list[zipfile
 
 
 def _require_safe(members: list[zipfile.ZipInfo], zip_file: Path) -> None:
-    """Raise DataError if a member could be written outside the folder or all of them would fill the disk."""
+    """Raise DataError if a member could be written outside the folder, or if all would fill the disk."""
     for member in members:
         if reason := _unsafe(member):
             raise DataError(

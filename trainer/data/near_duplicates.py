@@ -1,4 +1,4 @@
-"""Find pictures that are nearly the same, so that they stay on one side of every split."""
+"""Find pictures that are nearly the same, so that they stay on one side of the split."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ _CHUNK = 512
 
 
 def group_near_duplicates(hashes: list[str], *, max_distance: int = MAX_DISTANCE) -> NDArray[np.intp]:
-    """Number the pictures so that near-duplicates, also through a third picture, share a number.
+    """Number the pictures so that near-duplicates have the same number.
+
+    Two pictures also have the same number if a third one is a near-duplicate of both.
 
     Args:
         hashes: difference hashes of equal length, hex.
-        max_distance: bits that two hashes of near-duplicates may differ in.
+        max_distance: largest number of bits in which near-duplicates differ.
 
     Returns:
         `int (len(hashes),)`, the group of each picture, from 0.

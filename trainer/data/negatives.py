@@ -1,4 +1,4 @@
-"""The class `neither`: pictures of none of the classes, with whole kinds of them kept for validation and test."""
+"""The class `neither`: pictures that show none of the classes, sorted by kind."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from scipy.sparse.csgraph import connected_components
 
 from edge_runtime.bundle.labels import NEITHER
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.run_folder import Side
 from trainer.data.cache import DEFAULT_CACHE, cache_pictures
-from trainer.data.dataset import Dataset, Picture, Side, SplitPlan, clean, find_files, split
+from trainer.data.dataset import Dataset, Picture, SplitPlan, clean, find_files, split
 from trainer.data.matching import match_files
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
 
-# Shares of the pictures, in whole kinds: the rest trains.
+# Shares of the negatives, in whole kinds. The rest is for training.
 _TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
 
 
@@ -33,24 +34,26 @@ def add_negatives(
     cache: Path = DEFAULT_CACHE,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
-    """Return the data set with the pictures of a folder as one more class, `neither`.
+    """Add the pictures of a folder to a data set, as one more class `neither`.
 
-    A kind lies whole on one side of the split, so that validation and test ask about kinds never seen in training.
-    Training sees copies of the size and compression of the classes' pictures (`trainer.data.matching`).
+    All pictures of a kind are on one side of the split. So validation and test ask about kinds that training never
+    shows. Training shows copies with the size and compression of the classes' pictures (`trainer.data.matching`).
 
     Args:
         dataset: the classes, split.
-        folder: has one sub-folder per kind of picture.
+        folder: the negatives, with one sub-folder per kind.
         preprocessing: how pictures become pixels.
-        seed: decides which kinds go where.
+        seed: decides which kind is on which side.
         cache: folder of the picture cache.
-        report: called with files done and files in all.
+        report: called with the number of files done and of all files.
 
     Raises:
         DataError: the folder is missing or has too few kinds, or `neither` is a class already.
     """
     if NEITHER in dataset.labels:
-        raise DataError(f"{dataset.folder}: has a class {NEITHER} of its own, so {folder} cannot be another.")
+        raise DataError(
+            f"{dataset.folder}: has a class {NEITHER} already. Rename its folder, or train without --negatives."
+        )
     kinds, files = find_files(folder)
     paths = [path for path, _ in files]
     cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
@@ -65,7 +68,8 @@ def add_negatives(
     sides = split(negatives, groups, SplitPlan(seed, 0, _VALIDATION_SHARE, _TEST_SHARE))
     if not all(sides.values()):
         raise DataError(
-            f"{folder}: {len(kinds)} kinds are too few to keep some for validation and test. Add kinds."
+            f"{folder}: {len(kinds)} kinds are too few: training, validation and test each need some of their own. "
+            "Add sub-folders with other kinds of pictures."
         )
     trained = sides[Side.TRAIN]
     models = dataset.sides[Side.TRAIN]
@@ -77,15 +81,15 @@ def add_negatives(
         dataset,
         labels=(*dataset.labels, NEITHER),
         sides={side: (*dataset.sides[side], *sides[side]) for side in Side},
-        left_out=(*dataset.left_out, *((f"{prefix}/{path}", reason) for path, reason in left_out)),
+        left_out=(*dataset.left_out, *(replace(file, path=f"{prefix}/{file.path}") for file in left_out)),
         pixels=cached.pixels,
-        has_negatives=True,
+        neither=len(dataset.labels),
         copies=dict(zip(rows, copies, strict=True)),
     )
 
 
 def _kinds_with_their_duplicates(pictures: list[Picture]) -> NDArray[np.intp]:
-    """Number the pictures so that those of a kind, and of kinds that share near-duplicates, have one number."""
+    """Number the pictures: those of one kind have one number, and so have kinds that share near-duplicates."""
     kinds = np.array([picture.label for picture in pictures], np.intp)
     alike = group_near_duplicates([picture.difference_hash for picture in pictures]) + kinds.max() + 1
     nodes = int(alike.max()) + 1

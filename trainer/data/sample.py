@@ -1,4 +1,4 @@
-"""The generated sample set: cats and dogs drawn by code, to try training with nothing downloaded."""
+"""The sample set: cats and dogs drawn by code, to try a training without a download."""
 
 import re
 import tempfile
@@ -19,12 +19,12 @@ _OURS = r"ABOUT\.txt|(Cat|Dog)(/\d{4}\.jpg)?"
 
 
 def write_sample(target: Path, *, count_per_class: int = 400, seed: int = 0) -> Path:
-    """Write the sample set as `Cat/0000.jpg`, `Dog/0000.jpg` ... and `ABOUT.txt`, unless it is already there.
+    """Write the sample set as `Cat/0000.jpg`, `Dog/0000.jpg` ... and `ABOUT.txt`, unless it is there already.
 
-    A picture depends on the seed, its label and its number, not on how many are drawn.
+    A picture depends on the seed, its label and its number. It does not depend on how many are drawn.
 
     Args:
-        target: folder to write: absent, empty, or a sample set, which is replaced where it differs.
+        target: folder to write. It may be absent, empty, or a sample set; one that differs is replaced.
         count_per_class: pictures of each class, 1-9999.
         seed: 0 or more.
 
@@ -32,8 +32,8 @@ def write_sample(target: Path, *, count_per_class: int = 400, seed: int = 0) -> 
         `target`.
 
     Raises:
-        ConfigError: A number is out of range.
-        DataError: The folder cannot be written, or holds files that are not a sample set.
+        ConfigError: a number is out of range.
+        DataError: the folder cannot be written, or holds files that are no sample set.
     """
     _require("count_per_class", count_per_class, 1, 9999)
     _require("seed", seed, 0)
@@ -43,8 +43,8 @@ def write_sample(target: Path, *, count_per_class: int = 400, seed: int = 0) -> 
             _write_whole(target, count_per_class, seed)
     except OSError as error:
         raise DataError(
-            f"Cannot write the sample set to {target}: expected a folder that can be written, "
-            f"received: {error}. Choose another folder, or see to its permissions and free space."
+            f"{target}: the sample set cannot be written there ({error}). "
+            "Choose another folder, change its permissions, or free some space."
         ) from error
     return target
 
@@ -52,7 +52,7 @@ def write_sample(target: Path, *, count_per_class: int = 400, seed: int = 0) -> 
 def _require(name: str, value: int, least: int, most: int = 2**128) -> None:
     if not least <= value <= most:
         wanted = f"{least} or more" if most == 2**128 else f"{least}-{most}"
-        raise ConfigError(f"Cannot draw the sample: expected {name} {wanted}, received {value}. Change {name}.")
+        raise ConfigError(f"cannot draw the sample set: expected {name} {wanted}, received {value}. Change {name}.")
 
 
 def _about(count_per_class: int, seed: int) -> str:
@@ -95,8 +95,8 @@ def _refuse_foreign(target: Path) -> None:
     else:
         return
     raise DataError(
-        f"Cannot write the sample set to {target}, and left it as it was: expected no such folder, an empty "
-        f"one, or a sample set alone, received {received}. Choose another folder, or clear this one yourself."
+        f"{target}: the sample set cannot be written there: expected no such folder, an empty one, or only a "
+        f"sample set, received {received}. Nothing was changed. Choose another folder, or empty this one."
     )
 
 

@@ -1,8 +1,9 @@
-"""The networks that can be trained; `ARCHITECTURES` is the list of them."""
+"""The networks that can be trained; `ARCHITECTURES` is the table of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
 def report_network(image_size: int, outputs: int) -> keras.Model:
     """Build the cats-and-dogs network of the 2023 report.
 
-    Three blocks of 3x3 convolution without padding, ReLU, batch normalisation, 2x2 max pooling and dropout
-    0.25 with 32, 64 and 128 filters; a dense layer of 512 ReLU with batch normalisation and dropout 0.5.
-    At 128 pixels and one output it has 12,942,273 parameters, 1,472 of them not trainable.
+    It has three blocks with 32, 64 and 128 filters. A block is a 3x3 convolution without padding, ReLU, batch
+    normalisation, 2x2 max pooling and dropout 0.25. Then come a dense layer of 512 with ReLU, batch normalisation
+    and dropout 0.5, and the dense output layer. At 128 pixels and one output it has 12,942,273 parameters; 1,472
+    of them are not trainable.
 
     Args:
         image_size: side of the square input in pixels.
@@ -43,13 +45,16 @@ def report_network(image_size: int, outputs: int) -> keras.Model:
 def compact_network(image_size: int | None, outputs: int) -> keras.Model:
     """Build a small residual network that quantises well.
 
-    A 3x3 convolution of stride 2 with 16 filters, then four stages with 24, 48, 96 and 176: a convolution of
-    stride 2 and a residual block of two. Every convolution is 3x3, padded, without bias and followed by batch
-    normalisation and ReLU, in that order; global average pooling and one dense layer end it. At 128 pixels and
-    three outputs it has 987,811 parameters and makes 53.9 M multiply-adds.
+    It begins with a convolution of stride 2 with 16 filters. Four stages follow, with 24, 48, 96 and 176
+    filters. A stage is a convolution of stride 2 and a residual block of two convolutions. Every convolution is
+    3x3 and padded, has no bias, and is followed by batch normalisation and then ReLU. The network ends with
+    global average pooling and one dense layer. At 128 pixels and three outputs it has 987,811 parameters and
+    makes 53.9 M multiply-adds.
 
-    Plain convolutions, as they train three times as fast as depthwise ones and reach more multiply-adds a second
-    in XNNPACK. Source: K. He et al., "Deep Residual Learning for Image Recognition", 2016.
+    The convolutions are plain, not depthwise. Plain ones train three times as fast, and XNNPACK makes more
+    multiply-adds per second with them.
+
+    Source: K. He et al., "Deep Residual Learning for Image Recognition", 2016.
 
     Args:
         image_size: side of the square input in pixels; None for any.
@@ -62,7 +67,9 @@ def compact_network(image_size: int | None, outputs: int) -> keras.Model:
 
 
 def wide_network(image_size: int | None, outputs: int) -> keras.Model:
-    """Build `compact_network` with twice the filters, to teach it: 3,940,931 parameters, 212 M multiply-adds.
+    """Build `compact_network` with twice the filters, as its teacher.
+
+    At 128 pixels and three outputs it has 3,940,931 parameters and makes 212 M multiply-adds.
 
     Args:
         image_size: side of the square input in pixels; None for any.
@@ -91,8 +98,14 @@ def _residual_network(image_size: int | None, outputs: int, widths: tuple[int, .
 
 
 def with_side(model: keras.Model, architecture: str, image_size: int | None) -> keras.Model:
-    """Return the network of an architecture with the weights of `model`, for pictures of another side."""
-    other = ARCHITECTURES[architecture](image_size, model.output_shape[-1])
+    """Build the network of `model` again, with its weights, for pictures of another side.
+
+    Args:
+        model: the network.
+        architecture: its name in `ARCHITECTURES`.
+        image_size: side of the new input in pixels; None for any.
+    """
+    other = ARCHITECTURES[architecture].build(image_size, model.output_shape[-1])
     other.set_weights(model.get_weights())
     return other
 
@@ -105,9 +118,22 @@ def _convolution(x: Any, filters: int, *, stride: int = 1, relu: bool = True) ->
     return layers.ReLU()(x) if relu else x
 
 
-ARCHITECTURES: dict[str, Callable[[Any, int], keras.Model]] = {
-    "report": report_network,
-    "compact": compact_network,
-    "wide": wide_network,
+@dataclass(frozen=True)
+class Architecture:
+    """An entry of the table.
+
+    Args:
+        build: takes the side of the input and the number of outputs, returns the network.
+        any_side: whether it can be built for pictures of any side, so that it can be trained on small ones first.
+    """
+
+    build: Callable[[Any, int], keras.Model]
+    any_side: bool
+
+
+ARCHITECTURES = {
+    "report": Architecture(report_network, any_side=False),
+    "compact": Architecture(compact_network, any_side=True),
+    "wide": Architecture(wide_network, any_side=True),
 }
-ANY_SIDE = ("compact", "wide")  # can be built for pictures of any side, so that they can be trained on small ones
+ANY_SIDE = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.any_side)

@@ -1,4 +1,4 @@
-"""Set batch-normalisation statistics to what the finished weights need."""
+"""Measure the statistics of batch normalisation again, for the finished weights."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _BATCH = 64
 def recalibrate(model: keras.Model, pixels: Pixels) -> None:
     """Replace the moving statistics of every batch normalisation by averages over training pictures.
 
-    Keras starts the moving variance at 1 and moves it by a hundredth each step, so that the tiny variances
-    of the first layers need about a thousand steps to show; and it averages with dropout on, which inflates
-    the variance that inference then divides by. Here the weights stand still and dropout is off.
+    Keras's own statistics have two faults. They begin with a variance of 1 and move by a hundredth at each step, so
+    the tiny variances of the first layers need about a thousand steps. And they are taken with dropout on, which
+    makes the variance too large for inference. Here the weights do not change and dropout is off.
 
     Args:
-        model: the network; its moving statistics are changed, its weights are not.
+        model: the network; only its moving statistics are changed.
         pixels: `uint8 (N, H, W, 3) RGB 0-255`, training pictures in random order.
 
     Source: Y. Wu and J. Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3; X. Li et al.,
@@ -38,7 +38,7 @@ def recalibrate(model: keras.Model, pixels: Pixels) -> None:
     with _kept(normalisations, "momentum"), _without_dropout(model):
         for index, start in enumerate(range(0, len(pixels), _BATCH)):
             for layer in normalisations:
-                layer.momentum = index / (index + 1)  # a plain average over the batches
+                layer.momentum = index / (index + 1)  # gives the plain average over the batches
             model(pixels[start : start + _BATCH].astype(np.float32), training=True)
 
 
@@ -55,7 +55,7 @@ def _without_dropout(model: keras.Model) -> Iterator[None]:
 
 @contextmanager
 def _kept(found: list[keras.layers.Layer], attribute: str) -> Iterator[None]:
-    """Give each layer's attribute its old value back at the end."""
+    """Set an attribute of each layer back to its old value at the end."""
     values = [getattr(layer, attribute) for layer in found]
     try:
         yield

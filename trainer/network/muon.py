@@ -1,4 +1,4 @@
-"""Muon for networks of convolutions: each kernel moves by the orthogonalised momentum of its gradient."""
+"""The optimiser Muon for networks of convolutions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("catdog")
 class ConvolutionMuon(keras.optimizers.Muon):  # type: ignore[misc]
-    """Keras's Muon, with kernels of convolutions taken as matrices of `(height * width * inputs, filters)`.
+    """Keras's Muon, for the kernels of convolutions: each moves by the orthogonalised momentum of its gradient.
 
-    Keras's own gives anything that is not a matrix to AdamW. Here AdamW keeps the rest: batch normalisation and
-    the last dense layer.
+    A kernel is taken as a matrix of `(height * width * inputs, filters)`. Keras's own Muon leaves everything that
+    is not a matrix to AdamW. Here AdamW has only the rest: batch normalisation and the last dense layer.
 
     Source: K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
     """

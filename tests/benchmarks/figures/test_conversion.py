@@ -29,4 +29,6 @@ def test_a_missing_run_is_named(tmp_path, bundle_folder):
     """One line with the folder, exit code 1."""
     done = conversion("--run", tmp_path / "none", "--model", bundle_folder)
     assert done.exit_code == 1
-    assert done.stderr == f"error: {tmp_path / 'none'}: no finished run there. Name one with --run.\n"
+    assert done.stderr == (
+        f"error: {tmp_path / 'none'}: no finished run there (run.json is missing). Train one with: catdog-train\n"
+    )

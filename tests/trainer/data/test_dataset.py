@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from edge_runtime.picture.preprocessing import load_picture
+from edge_runtime.run_folder import SPLITS, Side, read_splits, write_json
 from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
-from trainer.data.dataset import MIN_PER_CLASS, Dataset, Side, SplitPlan, read_dataset
+from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, read_dataset
 from trainer.errors import DataError
 
 PETIMAGES = Path(__file__).parents[4] / "shared" / "data" / "petimages"
@@ -44,9 +45,10 @@ def test_sides_are_disjoint_and_together_everything(pets_dataset: Dataset) -> No
     assert set.union(*sides.values()) == {
         f"{name}/{number:03d}.png" for name in ("Cat", "Dog") for number in range(20)
     }
-    ((path, reason),) = pets_dataset.left_out
-    assert path == "Cat/broken.jpg"
-    assert "not a picture" in reason
+    (left_out,) = pets_dataset.left_out
+    assert (left_out.path, left_out.cause) == ("Cat/broken.jpg", Cause.UNREADABLE)
+    assert "not a picture" in left_out.reason
+    assert pets_dataset.faulty == pets_dataset.left_out
 
 
 def test_rows_and_targets_belong_together(pets_dataset: Dataset, pets: Path) -> None:
@@ -84,7 +86,7 @@ def test_limit_keeps_so_many_of_each_class(pets: Path, cache: Path) -> None:
     """Proves that a limit leaves as many of each class and lists the others."""
     made = read_dataset(pets, SMALL, plan(limit_per_class=12), cache=cache)
     assert Counter(picture.label for side in made.sides.values() for picture in side) == {0: 12, 1: 12}
-    assert sum(reason.startswith("over the number") for _, reason in made.left_out) == 16
+    assert sum(file.cause is Cause.SURPLUS for file in made.left_out) == 16
 
 
 def test_larger_class_is_undersampled(tmp_path: Path, cache: Path) -> None:
@@ -94,9 +96,9 @@ def test_larger_class_is_undersampled(tmp_path: Path, cache: Path) -> None:
     made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
     counts = Counter(picture.label for side in made.sides.values() for picture in side)
     assert counts == {0: 15, 1: 15}
-    assert {path for path, _ in made.left_out} != {f"Dog/{number:03d}.png" for number in range(15, 30)}
+    assert {file.path for file in made.left_out} != {f"Dog/{number:03d}.png" for number in range(15, 30)}
     other = read_dataset(tmp_path, SMALL, plan(seed=5), cache=cache)
-    assert {path for path, _ in other.left_out} != {path for path, _ in made.left_out}
+    assert {file.path for file in other.left_out} != {file.path for file in made.left_out}
 
 
 def test_exact_copies_are_dropped(tmp_path: Path, cache: Path) -> None:
@@ -104,7 +106,7 @@ def test_exact_copies_are_dropped(tmp_path: Path, cache: Path) -> None:
     write_pets(tmp_path)
     shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Cat" / "zzz.png")
     made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
-    assert ("Cat/zzz.png", "exact copy of Cat/003.png") in made.left_out
+    assert LeftOut("Cat/zzz.png", Cause.COPY, "exact copy of Cat/003.png") in made.left_out
     assert "Cat/003.png" in side_of(made)
 
 
@@ -113,7 +115,7 @@ def test_file_under_two_classes_is_dropped_from_both(tmp_path: Path, cache: Path
     write_pets(tmp_path)
     shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Dog" / "cat.png")
     made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
-    reasons = dict(made.left_out)
+    reasons = {file.path: file.reason for file in made.left_out}
     for path in ("Cat/003.png", "Dog/cat.png"):
         assert reasons[path] == "the same file is filed under cat and dog"
         assert path not in side_of(made)
@@ -149,9 +151,9 @@ def test_nested_folders_and_hidden_files(tmp_path: Path, cache: Path) -> None:
         (tmp_path / ignored).write_bytes(b"no picture")
     made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
     assert made.labels == ("cat", "dog")
-    named = set(side_of(made)) | {path for path, _ in made.left_out}
+    named = set(side_of(made)) | {file.path for file in made.left_out}
     assert "Cat/indoors/cat/050.png" in named
-    assert all(reason.startswith("over the number") for _, reason in made.left_out)
+    assert all(file.cause is Cause.SURPLUS for file in made.left_out)
     assert len(named) == 43
 
 
@@ -222,9 +224,9 @@ def test_names_that_differ_only_in_case(tmp_path: Path, cache: Path) -> None:
 
 def test_splits_name_every_file(pets: Path, pets_dataset: Dataset) -> None:
     """Proves that splits.json holds each file's side, label and the hash of its bytes, and what was left out."""
-    splits = pets_dataset.splits()
+    splits = pets_dataset.splits().to_dict()
     assert (splits["folder"], splits["labels"]) == (str(pets.resolve()), ["cat", "dog"])
-    assert splits["left_out"] == [{"path": path, "reason": reason} for path, reason in pets_dataset.left_out]
+    assert splits["left_out"] == [{"path": file.path, "reason": file.reason} for file in pets_dataset.left_out]
     assert {file["path"]: file["side"] for file in splits["files"]} == side_of(pets_dataset)
     for file in splits["files"]:
         assert file["sha256"] == hashlib.sha256((pets / file["path"]).read_bytes()).hexdigest()
@@ -258,3 +260,40 @@ def test_known_pairs_of_petimages(tmp_path: Path, cache: Path) -> None:
             assert (a not in sides) or (b not in sides) or sides[a] == sides[b], (seed, a, b)
             checked += a in sides and b in sides
     assert checked > 50
+
+
+def test_each_cause_is_told_apart(tmp_path: Path, cache: Path) -> None:
+    """Proves that every file left out has the cause that its reason says in words; only the surplus is no fault."""
+    write_pets(tmp_path, count=14)
+    write_class(tmp_path / "Dog", 2, first=14)
+    (tmp_path / "Cat" / "broken.jpg").write_bytes(b"not a picture")
+    shutil.copy(tmp_path / "Cat" / "003.png", tmp_path / "Cat" / "copy.png")
+    shutil.copy(tmp_path / "Cat" / "005.png", tmp_path / "Dog" / "both.png")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    causes = {file.path: file.cause for file in made.left_out if file.cause is not Cause.SURPLUS}
+    assert causes == {
+        "Cat/broken.jpg": Cause.UNREADABLE,
+        "Cat/copy.png": Cause.COPY,
+        "Cat/005.png": Cause.TWO_CLASSES,
+        "Dog/both.png": Cause.TWO_CLASSES,
+    }
+    assert {file.path for file in made.faulty} == set(causes)
+    assert [file.cause for file in made.left_out].count(Cause.SURPLUS) == 3  # 13 cats, 16 dogs
+
+
+def test_without_negatives_no_label_is_neither(tmp_path: Path, cache: Path, pets_dataset: Dataset) -> None:
+    """Proves that only negatives make a label stand for none of the classes, not the name of a folder."""
+    assert pets_dataset.neither is None
+    own = read_dataset(write_pets(tmp_path, "Cat", "Neither"), SMALL, PLAN, cache=cache)
+    assert own.labels == ("cat", "neither")
+    assert own.neither is None
+
+
+def test_splits_are_written_and_read_back(pets_dataset: Dataset, tmp_path: Path) -> None:
+    """Proves that the file of a data set is the one that the reader of run folders takes, with nothing lost."""
+    write_json(tmp_path / SPLITS, pets_dataset.splits().to_dict())
+    found = read_splits(tmp_path)
+    assert found == pets_dataset.splits()
+    assert {side: len(found.on(side)) for side in Side} == {
+        side: len(pictures) for side, pictures in pets_dataset.sides.items()
+    }

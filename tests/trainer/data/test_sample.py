@@ -199,7 +199,7 @@ def test_refuses_a_foreign_about(tmp_path: Path) -> None:
 def test_refuses_a_file_in_the_way(tmp_path: Path, inside: str) -> None:
     """Proves that a file as target, or as its parent, ends in our error and not in a traceback."""
     (tmp_path / "file").write_text("keep me", encoding="utf-8")
-    with pytest.raises(CatdogError, match="Cannot write the sample set"):
+    with pytest.raises(CatdogError, match="the sample set cannot be written there"):
         write_sample(tmp_path / "file" / inside, count_per_class=1)
     assert (tmp_path / "file").read_text(encoding="utf-8") == "keep me"
 

@@ -70,7 +70,7 @@ def test_three_classes_end_in_softmax() -> None:
 @pytest.mark.parametrize("size", [32, 97])
 def test_every_network_takes_every_size(name: str, size: int) -> None:
     """Proves that each network in the list can be built at the smallest size allowed and at an odd one."""
-    assert ARCHITECTURES[name](size, 1).output_shape == (None, 1)
+    assert ARCHITECTURES[name].build(size, 1).output_shape == (None, 1)
 
 
 def multiply_adds(model: object) -> int:
@@ -115,7 +115,7 @@ def test_compact_convolutions() -> None:
 @pytest.mark.parametrize("name", ANY_SIDE)
 def test_any_side_is_the_same_network(name: str) -> None:
     """Proves that weights trained without a fixed side give the same scores in a network with one."""
-    free, fixed = ARCHITECTURES[name](None, 3), ARCHITECTURES[name](64, 3)
+    free, fixed = ARCHITECTURES[name].build(None, 3), ARCHITECTURES[name].build(64, 3)
     fixed.set_weights(free.get_weights())
     pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
     np.testing.assert_array_equal(free.predict_on_batch(pixels), fixed.predict_on_batch(pixels))
