@@ -111,7 +111,7 @@ class ModelFile:
         texts = {"path": str, "sha256": str, "oldest_runtime": str}
         _refuse_wrong_types(self, texts | {"size_bytes": int, "drift": dict})
         if not _is_plain_name(self.path):
-            raise BundleError(f"{MANIFEST}: model path must be a plain file name, received {self.path!r}")
+            raise _unexpected("path of a model file", "a plain file name", self.path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return its JSON object."""
@@ -216,7 +216,7 @@ class Manifest:
         _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
         texts = all(isinstance(label, str) and label for label in self.labels)
         if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise BundleError(f"{MANIFEST}: expected two or more different labels, received {self.labels}")
+            raise _unexpected("labels", "two or more different labels", self.labels)
         if not _is_share(self.confidence_threshold):
             raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
         for picture in self.selftest:
@@ -248,7 +248,8 @@ class Manifest:
             known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BundleError(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise BundleError(f"{MANIFEST} cannot be read ({reason}). Export the bundle again.") from error
 
     def _refuse_misfit(self, picture: SelfTestPicture) -> None:
         paths = {file.path for file in self.files}

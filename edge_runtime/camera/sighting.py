@@ -106,7 +106,7 @@ def _write(output: IO[bytes], line: str) -> None:
     try:
         output.write(f"{line}\n".encode())
     except OSError as error:
-        raise CatdogError(f"{output.name}: cannot be written ({error})") from error
+        raise CatdogError(f"{output.name}: cannot be written ({error}). Free some space there.") from error
 
 
 def _text(sighting: Sighting) -> str:

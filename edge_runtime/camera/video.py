@@ -85,8 +85,8 @@ def opened_video(source: str) -> Iterator[Iterator[Frame]]:
     try:
         container = av.open(**_arguments(source))
     except (av.FFmpegError, OSError, ValueError) as error:
-        hint = ". List the cameras with: catdog-edge doctor" if _device(source) else ""
-        raise CameraError(f"{source}: cannot be opened ({error}){hint}") from error
+        hint = "List the cameras with: catdog-edge doctor" if _device(source) else "Check the file or the address"
+        raise CameraError(f"{source}: cannot be opened ({error}). {hint}") from error
     with container:
         yield _frames(container, source)
 
@@ -95,7 +95,7 @@ def _frames(container: Any, source: str) -> Iterator[Frame]:
     import av
 
     if not container.streams.video:
-        raise CameraError(f"{source}: has no video in it. Name a source with video.")
+        raise CameraError(f"{source}: has no video in it. Name a source with video")
     stream = container.streams.video[0]
     # An address can lead to a recording. A recording has a duration.
     recorded = is_file(source) or (container.duration or 0) > 0

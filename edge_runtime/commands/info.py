@@ -123,14 +123,14 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {file}." for file in selection.passed_over)
     if len(pairs) == 1:
-        return f"Nothing else can be run here, or was asked for.{failed}"
+        return f"No other file can be run here or was asked for.{failed}"
     order = "int8 before float"
     titles = [backends.BACKENDS[name].title for name in dict.fromkeys(name for _, name in pairs)]
     if len(titles) > 1:
         order += f", {' before '.join(titles)} on this processor"
     return (
         f"It comes first of the {len(pairs)} that can be run here: {order}. "
-        f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
+        f"`catdog-bench run` measures them all. --backend and --precision choose another one.{failed}"
     )
 
 

@@ -151,6 +151,6 @@ def _appended(path: Path | None) -> Iterator[IO[bytes] | None]:
     try:
         output = path.open("ab", buffering=0)  # unbuffered, so that each line is in the file at once and whole
     except OSError as error:
-        raise CatdogError(f"{path}: cannot be written ({error})") from error
+        raise CatdogError(f"{path}: cannot be written ({error}). Name another file with --output.") from error
     with output:
         yield output
