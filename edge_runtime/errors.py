@@ -6,6 +6,7 @@
     ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
     ├── BackendError                    no installed backend loads a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── OutputError                     a place for results cannot be used, or holds other files
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
@@ -50,3 +51,7 @@ class BackendError(CatdogError):
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class OutputError(CatdogError):
+    """A place for results cannot be used, or holds files that catdog did not write."""

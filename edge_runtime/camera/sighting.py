@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
-from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import say
 
 STATUS_EVERY_S = 0.5
@@ -79,11 +82,7 @@ class Teller:
         self._status_s = 0.0
 
     def tell(self, sighting: Sighting, shot: Shot) -> None:
-        """Print, write and save a sighting as chosen.
-
-        Raises:
-            CatdogError: the output file cannot be written.
-        """
+        """Print, write and save a sighting as chosen. A write or save that fails prints an error."""
         if sighting.changed and self._save is not None:
             sighting = replace(sighting, saved=_save_or_say(self._save, sighting, shot))
         if sighting.changed or self._each_frame:
@@ -91,7 +90,7 @@ class Teller:
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
             if self._output is not None:
-                _write(self._output, line)
+                _append(self._output, line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
@@ -102,11 +101,18 @@ class Teller:
             say("\r\x1b[K", err=True, newline=False)
 
 
-def _write(output: IO[bytes], line: str) -> None:
+def _append(output: IO[bytes], line: str) -> None:
+    """Append a whole line or nothing. If the disk is full, print an error: the watch continues."""
+    content = f"{line}\n".encode()
+    size = output.seek(0, os.SEEK_END) if output.seekable() else 0
     try:
-        output.write(f"{line}\n".encode())
+        written = output.write(content)
+        if written != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise CatdogError(f"{output.name}: cannot be written ({error}). Free some space there.") from error
+        with suppress(OSError):  # remove the half line, so that the next one starts on a line of its own
+            output.truncate(size)
+        say(f"{output.name}: a line cannot be written ({error})", err=True)
 
 
 def _text(sighting: Sighting) -> str:
@@ -134,11 +140,11 @@ def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
     """Write the frame completely or not at all. Its name starts with the time, so that the files sort by time."""
     from PIL import Image
 
+    content = io.BytesIO()
+    Image.fromarray(shot.pixels).save(content, "JPEG", quality=90)
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown)
     moment = sighting.time[:23].replace(":", "-")
     path = folder / f"{moment}_{shot.number}_{name}.jpg"
-    partial = path.with_suffix(".partial")
-    Image.fromarray(shot.pixels).save(partial, "JPEG", quality=90)
-    os.replace(partial, path)
+    write_whole(path, content.getvalue())
     return str(path)
