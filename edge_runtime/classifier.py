@@ -122,8 +122,8 @@ class Classifier:
         Args:
             bundle: the bundle folder. Default the newest in `bundles/`, or the one that comes with the package if
                 there is none.
-            backend: `auto`, `litert`, `tflite-runtime` or `onnxruntime`. Default `auto`: every installed backend
-                may be chosen.
+            backend: `auto`, or a key of `edge_runtime.backends.BACKENDS` such as `litert` or `onnxruntime`. Default
+                `auto`: every installed backend may be chosen.
             threads: inference threads of `classify`, 1 or more. Default one per usable core, at most 4.
             precision: `auto`, `int8`, `mixed`, `dynamic`, `float16` or `float32`. Default `auto`: every precision
                 may be chosen.
