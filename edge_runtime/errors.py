@@ -6,6 +6,7 @@
     ├── RunFolderError                  a run folder is missing, damaged or of an unknown version
     ├── BackendError                    no installed runtime can load a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── OutputError                     a place for results cannot be used, or holds something that is not ours
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run cannot be begun, continued or learnt from
@@ -50,3 +51,7 @@ class BackendError(CatdogError):
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class OutputError(CatdogError):
+    """A place for results cannot be used, or holds something that is not ours."""

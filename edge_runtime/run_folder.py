@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
@@ -61,11 +62,7 @@ class Run:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        """Check types and ranges.
-
-        Raises:
-            RunFolderError: the version is unknown, or a value is of the wrong type or out of range.
-        """
+        """Raise RunFolderError if the version is unknown, or a value is of the wrong type or out of range."""
         _refuse_unknown_version(self.schema_version)
         _require_texts(self, "name", "architecture", "data")
         _require_labels(self.labels)
@@ -116,11 +113,7 @@ class SplitFile:
     difference_hash: str
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a value is of the wrong type, or a hash is not 64 hex digits.
-        """
+        """Raise RunFolderError if a value is of the wrong type or a hash is not 64 hex digits."""
         _require_texts(self, "path", "label")
         _require("side", f"one of {', '.join(Side)}", self.side, isinstance(self.side, Side))
         for key in ("sha256", "difference_hash"):
@@ -147,11 +140,7 @@ class LeftOutFile:
     reason: str
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a value is no text.
-        """
+        """Raise RunFolderError if a value is no text."""
         _require_texts(self, "path", "reason")
 
     @classmethod
@@ -179,11 +168,7 @@ class Splits:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the labels.
-
-        Raises:
-            RunFolderError: labels repeat or are fewer than two, or a picture has a label that is none of them.
-        """
+        """Raise RunFolderError if labels repeat or are fewer than two, or a picture has another label."""
         _require_labels(self.labels)
         known = frozenset(self.labels)
         for file in self.files:
@@ -251,11 +236,7 @@ class Epoch:
     waiting_share: float
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a figure is no number.
-        """
+        """Raise RunFolderError if a figure is no number."""
         for key, value in vars(self).items():
             _require(key, "a number", value, isinstance(value, int | float) and not isinstance(value, bool))
 
@@ -265,11 +246,7 @@ class Epoch:
 
     @classmethod
     def from_dict(cls, values: Any) -> Epoch:
-        """Read back `to_dict`.
-
-        Raises:
-            RunFolderError: a key is missing or unknown, or a figure is no number.
-        """
+        """Read back `to_dict`; raises what `Splits.from_dict` does."""
         return cls(**_keys(cls, values))
 
 
@@ -336,7 +313,7 @@ def read_splits(folder: Path) -> Splits:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file of a run folder: indented by one space, a line feed at its end."""
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.errors import BenchmarkError
 from benchmarks.report.page import write_page
 from benchmarks.report.plots import write_png
 from benchmarks.report.report import write_csv, write_report
@@ -20,14 +19,10 @@ def try_folder(target: Path) -> None:
         target: the folder to write.
 
     Raises:
-        BenchmarkError: the target is a file, or a folder with other things than a report.
+        OutputError: the target is a file, or a folder with other things than a report.
         OSError: nothing can be written there.
     """
-    if target.is_dir() and any(target.iterdir()) and not (target / REPORT).exists():
-        raise BenchmarkError(f"{target}: this folder holds something other than a report. Name another with --out.")
-    if target.exists() and not target.is_dir():
-        raise BenchmarkError(f"{target}: expected a folder, found a file. Name a folder with --out.")
-    with partial_folder(target) as partial:
+    with partial_folder(target, marker=REPORT) as partial:
         (partial / REPORT).touch()
 
 
@@ -42,7 +37,7 @@ def write_folder(
         photographs: the folder of the pictures that the page shows; None shows none.
         preprocessing: how a picture becomes the models' input.
     """
-    with whole_folder(target) as partial:
+    with whole_folder(target, marker=REPORT) as partial:
         (partial / REPORT).write_text(to_json(report), encoding="utf-8")
         (partial / "report.md").write_text(write_report(report), encoding="utf-8")
         (partial / "report.csv").write_text(write_csv(report), encoding="utf-8")

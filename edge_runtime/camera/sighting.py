@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
-from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import say
 
 STATUS_EVERY_S = 0.5
@@ -87,7 +90,7 @@ class Teller:
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
             if self._output is not None:
-                _write(self._output, line)
+                _append(self._output, line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
@@ -98,11 +101,18 @@ class Teller:
             say("\r\x1b[K", err=True, newline=False)
 
 
-def _write(output: IO[bytes], line: str) -> None:
+def _append(output: IO[bytes], line: str) -> None:
+    """Append a line, whole or not at all; a full disk is told and does not end the watching."""
+    content = f"{line}\n".encode()
+    size = output.seek(0, os.SEEK_END) if output.seekable() else 0
     try:
-        output.write(f"{line}\n".encode())
+        written = output.write(content)
+        if written != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise CatdogError(f"{output.name}: cannot be written ({error})") from error
+        with suppress(OSError):  # or the next line would be joined to a half one
+            output.truncate(size)
+        say(f"{output.name}: a line cannot be written ({error})", err=True)
 
 
 def _text(sighting: Sighting) -> str:
@@ -130,11 +140,11 @@ def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
     """Write the frame under a name that sorts by time, whole or not at all."""
     from PIL import Image
 
+    content = io.BytesIO()
+    Image.fromarray(shot.pixels).save(content, "JPEG", quality=90)
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown)
     moment = sighting.time[:23].replace(":", "-")
     path = folder / f"{moment}_{shot.number}_{name}.jpg"
-    partial = path.with_suffix(".partial")
-    Image.fromarray(shot.pixels).save(partial, "JPEG", quality=90)
-    os.replace(partial, path)
+    write_whole(path, content.getvalue())
     return str(path)

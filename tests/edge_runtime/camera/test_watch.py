@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -198,11 +198,35 @@ def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Pa
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
-    """Proves that a log that cannot be written on ends with one line, for a service manager to start it again."""
+def test_output_that_is_full_does_not_end_the_watching(onnx_bundle: Path, video: Path) -> None:
+    """Proves that each line that could not be written is told, and that the watching goes on."""
     result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--output", "/dev/full")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert result.stderr.count("/dev/full: a line cannot be written") == 2
+
+
+def test_full_disk_leaves_whole_lines_and_frames(onnx_bundle: Path, video: Path, small_disk: Path) -> None:
+    """Proves that a full disk keeps no half line and no cut frame, and that lines go on once there is room."""
+    log, frames = small_disk / "log", small_disk / "frames"
+    options = ("--all-frames", "--each-frame", "--bundle", onnx_bundle, "--output", log, "--save", frames)
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    log.touch()
+    result = watch(video, *options)
+    assert result.exit_code == 0
+    assert "a line cannot be written" in result.stderr
+    for frame in frames.glob("*"):
+        Image.open(frame).load()
+    kept = log.read_text().splitlines()
+    assert all(json.loads(line) for line in kept)
+    filler.unlink()
+    assert watch(video, *options).exit_code == 0
+    lines = log.read_text().splitlines()
+    assert lines[: len(kept)] == kept
+    assert len([json.loads(line) for line in lines]) == len(kept) + 120
+    assert len(list(frames.glob("*.jpg"))) >= 2
 
 
 def test_status_line_on_a_terminal(onnx_bundle: Path, video: Path) -> None:

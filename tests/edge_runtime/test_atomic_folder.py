@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.atomic_folder import replace_folder, whole_folder
+from edge_runtime.atomic_folder import partial_folder, plain_name, replace_folder, require_replaceable, whole_folder
+from edge_runtime.errors import OutputError
 from edge_runtime.folders import newest_folder
 
 
@@ -20,7 +21,7 @@ def marked(parent: Path, name: str, age_s: int) -> Path:
 
 def write_and_raise(target: Path, error: type[BaseException]) -> None:
     """Fail in the middle of writing a folder."""
-    with whole_folder(target) as partial:
+    with whole_folder(target, marker="marker") as partial:
         (partial / "file").write_text("new")
         raise error
 
@@ -49,7 +50,7 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
     """Proves that the target, with parents, is not there before the block ends, and nothing else after."""
     target = tmp_path / "deep" / "target"
-    with whole_folder(target) as partial:
+    with whole_folder(target, marker="marker") as partial:
         (partial / "file").write_text("new")
         assert partial.parent == target.parent
         assert not target.exists()
@@ -60,7 +61,7 @@ def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
     """Proves that no file of the old folder is left in the new one, nor beside it."""
     marked(tmp_path, "target", 0)
-    with whole_folder(tmp_path / "target") as partial:
+    with whole_folder(tmp_path / "target", marker="marker") as partial:
         (partial / "file").write_text("new")
         assert (tmp_path / "target" / "marker").exists()
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["target", "target/file"]
@@ -81,7 +82,7 @@ def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
     marked(tmp_path, f".target.{os.getpid()}.partial", 0)
     marked(tmp_path, f".target.{os.getpid()}.old", 0)
     marked(tmp_path, "target", 0)
-    with whole_folder(tmp_path / "target") as partial:
+    with whole_folder(tmp_path / "target", marker="marker") as partial:
         assert list(partial.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
@@ -103,5 +104,63 @@ def test_old_folder_comes_back_when_the_new_one_cannot_be_moved(tmp_path: Path) 
     """Proves that the old result is never lost to a failing rename."""
     old = marked(tmp_path, "target", 0)
     with pytest.raises(FileNotFoundError):
-        replace_folder(tmp_path / "none", old)
+        replace_folder(tmp_path / "none", old, marker="marker")
     assert (old / "marker").read_text() == "target"
+
+
+@pytest.mark.parametrize("content", ["a file of mine", "sub/another"])
+def test_a_folder_of_the_user_is_never_replaced(tmp_path: Path, content: str) -> None:
+    """Proves that a folder without the marker is refused before the block runs, and keeps every byte."""
+    mine = tmp_path / "holiday" / content
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    for write in (whole_folder, partial_folder):
+        with (
+            pytest.raises(OutputError, match="holds other files and no marker"),
+            write(tmp_path / "holiday", marker="marker"),
+        ):
+            pytest.fail("work was done before it was refused")
+    assert mine.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday"]
+
+
+def test_a_folder_that_became_the_users_meanwhile_is_kept(tmp_path: Path) -> None:
+    """Proves that the target is looked at again when the new folder is ready, hours after the first look."""
+    target = tmp_path / "target"
+
+    def write_while_the_user_does() -> None:
+        with whole_folder(target, marker="marker") as partial:
+            (partial / "marker").touch()
+            target.mkdir()
+            (target / "mine").write_text("mine")
+
+    with pytest.raises(OutputError, match="holds other files"):
+        write_while_the_user_does()
+    assert (target / "mine").read_text() == "mine"
+
+
+def test_what_may_be_replaced(tmp_path: Path) -> None:
+    """Proves that a new name, an empty folder and one with the marker may be; a file and a dead link may not."""
+    (tmp_path / "empty").mkdir()
+    marked(tmp_path, "ours", 0)
+    for name in ("new", "deep/new", "empty", "ours"):
+        require_replaceable(tmp_path / name, "marker")
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    (tmp_path / "odd" / "marker").mkdir(parents=True)  # a folder is no marker
+    for name in ("file", "link", "odd"):
+        with pytest.raises(OutputError, match=name):
+            require_replaceable(tmp_path / name, "marker")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc", "a\\b", "a\nb", "a\x1b[2Jb"])
+def test_a_name_that_is_no_plain_name_is_refused(name: str) -> None:
+    """Proves that no name climbs, hides or writes on the terminal, and that the option is named."""
+    with pytest.raises(OutputError, match=r"--name: expected one folder name.*, received"):
+        plain_name(name, "--name")
+
+
+@pytest.mark.parametrize("name", ["pets", "pets 2", "猫", "v1.2"])
+def test_a_plain_name_is_returned(name: str) -> None:
+    """Proves that ordinary names of any script pass."""
+    assert plain_name(name, "--name") == name
