@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.errors import BenchmarkError
 from benchmarks.report.page import write_page
 from benchmarks.report.plots import write_png
 from benchmarks.report.report import write_csv, write_report
@@ -20,14 +19,10 @@ def try_folder(target: Path) -> None:
         target: the folder to write.
 
     Raises:
-        BenchmarkError: the target is a file, or a folder with other things than a report.
+        OutputError: the target is a file, or a folder with other things than a report.
         OSError: nothing can be written there.
     """
-    if target.is_dir() and any(target.iterdir()) and not (target / REPORT).exists():
-        raise BenchmarkError(f"{target}: this folder holds something other than a report. Name another with --out.")
-    if target.exists() and not target.is_dir():
-        raise BenchmarkError(f"{target}: expected a folder, found a file. Name a folder with --out.")
-    with partial_folder(target) as partial:
+    with partial_folder(target, marker=REPORT) as partial:
         (partial / REPORT).touch()
 
 

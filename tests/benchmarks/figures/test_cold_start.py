@@ -103,3 +103,17 @@ def test_the_ratio_is_the_median_of_the_rounds():
 
     theirs = np.array([10.0, 100.0, 12.0])
     assert _ratio(theirs * [1.1, 1.1, 1.5], theirs) == pytest.approx(1.1)
+
+
+def test_figures_of_known_times_and_memory(bench_bundle, pictures, environment, monkeypatch):
+    """Proves that each ratio is ours over theirs: of times round by round, of memory between the medians."""
+    known = dict(zip(NAMES, map(np.array, ([10.0, 20.0], [30.0, 40.0], [5.0, 5.0], [10.0, 15.0])), strict=True))
+    weights = iter([20.0, 24.0, 22.0, 33.0, 33.0, 30.0])
+    monkeypatch.setattr("benchmarks.figures.cold_start.interleave", lambda tasks, **options: known)
+    monkeypatch.setattr("benchmarks.figures.cold_start.peak_of_script_mib", lambda *arguments: next(weights))
+    monkeypatch.setattr("benchmarks.figures.cold_start._MEMORY_RUNS", 3)
+    found = measure_cold_start(bench_bundle, pictures / "1.jpg", environment[0], rounds=2)
+    assert found["classify_time_ratio"] == 2.5  # of 3 and 2
+    assert found["help_time_ratio"] == 2.5  # of 2 and 3
+    assert found["peak_memory_mib"] == {"plain script": 22.0, "catdog-edge classify": 33.0}
+    assert found["classify_memory_ratio"] == 1.5

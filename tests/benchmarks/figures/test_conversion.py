@@ -13,6 +13,8 @@ from benchmarks.figures.conversion import STOCK_FORMATS, compare_conversions
 from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import FORMATS, Precision
 from edge_runtime.errors import BundleError, CatdogError
+from edge_runtime.picture.preprocessing import Preprocessing, load_picture
+from edge_runtime.run_folder import Side, read_run_folder
 from tests.benchmarks.conftest import bench, write_bench_bundle
 
 
@@ -127,3 +129,28 @@ def test_a_format_runs_with_what_is_installed(monkeypatch):
     assert conversion._backend_of("tflite") == "tflite-runtime"
     monkeypatch.setattr(conversion, "installed_backends", lambda: ())
     assert conversion._backend_of("tflite") == "litert"
+
+
+def test_calibration_and_test_pictures_are_apart(run_folder):
+    """Proves that stock files are calibrated on training pictures alone, and tested on all test pictures."""
+    splits = read_run_folder(run_folder).splits
+    preprocessing = Preprocessing(64, 64)
+    pixels, targets, calibration = conversion._pictures(run_folder, preprocessing)
+    test = splits.on(Side.TEST)
+    assert len(pixels) == len(targets) == len(test)
+    assert [splits.labels[target] for target in targets] == [file.label for file in test]
+    np.testing.assert_array_equal(pixels[0], load_picture(splits.path(test[0]), preprocessing))
+    training = {str(splits.path(file)) for file in splits.on(Side.TRAIN)}
+    assert set(calibration) <= training
+    assert not set(calibration) & {str(splits.path(file)) for file in test}
+    assert {path.split("/")[-2] for path in calibration} == {file.label.capitalize() for file in test}
+
+
+def test_pictures_follow_each_other_without_end():
+    """Proves that each timed run takes the next picture, and begins again after the last."""
+    seen = []
+    model = type("Noting", (), {"predict": lambda self, pixels: seen.append(pixels)})()
+    task = conversion._task(model, ["first", "second"])
+    for _ in range(5):
+        task()
+    assert seen == ["first", "second", "first", "second", "first"]

@@ -43,3 +43,14 @@ def test_a_format_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.figures.decoders._SCRIPT", "raise SystemExit('no such decoder')")
     with pytest.raises(BenchmarkError, match="GIF: could not be read: no such decoder"):
         _weigh(Image.new("RGB", (10, 10)), "GIF", tmp_path, {})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_picture_is_of_the_format_that_its_name_says(tmp_path, name, monkeypatch):
+    """Proves that what is weighed under a name is written in that format, progressive where it says so."""
+    monkeypatch.setattr("benchmarks.figures.decoders._SCRIPT", "print(1024)")
+    weight = _weigh(Image.new("RGB", (32, 16), (200, 30, 30)), name, tmp_path, FORMATS[name])
+    assert weight == 1024 / (32 * 16)
+    with Image.open(tmp_path / "picture") as picture:
+        assert picture.format == name.partition(",")[0]
+        assert bool(picture.info.get("progressive")) == name.endswith("progressive")

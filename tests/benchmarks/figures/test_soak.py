@@ -47,3 +47,14 @@ def test_too_few_classifications_are_refused(bench_bundle, pictures):
     """Proves that growth is never told of the warm-up alone."""
     with pytest.raises(BenchmarkError, match=f"Name more than {WARM_UP} with --count"):
         soak(bench_bundle, pictures, count=WARM_UP)
+
+
+def test_growth_of_known_memory(bench_bundle, pictures, monkeypatch):
+    """Proves that 100 MiB after the warm-up and 110 at the end are a growth of a tenth, with samples between."""
+    known = iter([100.0, *[105.0] * 3, 110.0, 110.0])
+    monkeypatch.setattr("benchmarks.figures.soak.memory_mib", lambda: next(known))
+    monkeypatch.setattr("benchmarks.figures.soak.SAMPLES", 5)
+    found = soak(bench_bundle, pictures, count=5000)
+    assert found["samples"] == [(1000, 100.0), (2000, 105.0), (3000, 105.0), (4000, 105.0), (5000, 110.0)]
+    assert found["memory_mib"] == {"after warm-up": 100.0, "at the end": 110.0}
+    assert found["growth"] == pytest.approx(0.1)

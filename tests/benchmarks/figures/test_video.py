@@ -1,10 +1,12 @@
 """A video watched on one core, and the decoders: on one second of a moving pattern."""
 
 import os
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
+from benchmarks.figures import video
 from benchmarks.figures.video import FPS, HEIGHT, WIDTH, measure_decoders, measure_watch, one_core, write_pattern
 
 av = pytest.importorskip("av")
@@ -64,3 +66,23 @@ def test_decoders_take_turns():
     assert list(found)[:2] == ["PyAV", "PyAV, frames dropped"]
     assert {stats["count"] for stats in found.values()} == {3}
     assert found["PyAV, frames dropped"]["median_ms"] < found["PyAV"]["median_ms"]
+
+
+def test_a_decoder_meets_every_frame(pattern, monkeypatch):
+    """Proves that both ways of PyAV read all frames, and that only one of them converts each."""
+    read, converted = [], []
+
+    class Frame:
+        def convert(self):
+            converted.append(self)
+
+    @contextmanager
+    def opened(path):
+        frames = [Frame() for _ in range(5)]
+        yield (read.append(frame) or frame for frame in frames)
+
+    monkeypatch.setattr(video, "opened_video", opened)
+    video._with_pyav(pattern, convert=False)
+    assert (len(read), len(converted)) == (5, 0)
+    video._with_pyav(pattern, convert=True)
+    assert converted == read[5:]

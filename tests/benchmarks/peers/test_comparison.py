@@ -179,3 +179,14 @@ def test_every_peer_sees_the_same_pictures(tmp_path, squares, bench_bundle):
     labels = {name: [comparison._label(answer) for answer in given] for name, given in answers.items()}
     expected = [path.parent.name == "red" for path in (*paths, paths[0])]
     assert set(map(tuple, labels.values())) == {tuple(expected)}
+
+
+def test_files_are_found_by_what_the_manifest_says(bench_bundle):
+    """Proves that a file's name has no meaning: a renamed int8 file is the one that the scripts get."""
+    manifest = json.loads((bench_bundle / "manifest.json").read_text())
+    (file,) = [file for file in manifest["files"] if file["precision"] == "int8"]
+    (bench_bundle / file["path"]).rename(bench_bundle / "small.bin")
+    file["path"] = "small.bin"
+    (bench_bundle / "manifest.json").write_text(json.dumps(manifest))
+    peers = list_peers(read_bundle(bench_bundle), None)
+    assert peers["plain ai-edge-litert"].arguments == (str(bench_bundle / "small.bin"),)
