@@ -61,7 +61,7 @@ def test_a_target_that_cannot_be_written_is_found_before_the_measurement(tmp_pat
     for target, words in (
         (file, f"error: {file}: "),
         (file / "report", f"error: {file}"),
-        (other, f"error: {other}: this folder holds something other than a report."),
+        (other, f"error: {other}: "),
     ):
         done = bench("run", "--bundle", bench_bundle, "--data", pictures, "--out", target)
         assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)  # no progress was shown
