@@ -1,4 +1,4 @@
-"""What the reports of all packages write in the same way."""
+"""Write the parts that the Markdown reports of all packages share."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ SAMPLE_WARNING = (
     "No figure here says anything about accuracy on photographs.\n"
 )
 
-# What Markdown, its tables or HTML take for their own; an underscore only at the end of a word.
+# Characters with a meaning in Markdown, its tables or HTML. An underscore has one only at an edge of a word.
 _SPECIAL = re.compile(r"[\\`*\[\]<>&|~]|(?<!\w)_|_(?!\w)")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table. The first column is set to the left, the others to the right."""
+    """Return a Markdown table. The first column is aligned left, the others right."""
     lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def literal(text: str) -> str:
-    """Return a label or name of somebody else's for Markdown, so that readers see its characters and nothing else.
+    """Escape a foreign label or name for Markdown, so that readers see exactly its characters.
 
-    It stays on one line, and what UTF-8 cannot write is shown as its code.
+    The result is one line. A character that UTF-8 cannot write is shown as its code.
     """
     writable = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(writable.split()))
 
 
 def code(text: str) -> str:
-    """Return the same in the letters of code."""
+    """Escape a foreign label or name as `literal` does, and set it in the letters of code."""
     shown = literal(text)
     return f"`{text}`" if shown == text else f"<code>{shown}</code>"

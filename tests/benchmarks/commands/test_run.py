@@ -59,9 +59,9 @@ def test_a_target_that_cannot_be_written_is_found_before_the_measurement(tmp_pat
     other.mkdir()
     (other / "letter.txt").write_text("mine")
     for target, words in (
-        (file, f"error: {file}: "),
+        (file, f"error: {file}: is a file, expected a folder or a new name."),
         (file / "report", f"error: {file}"),
-        (other, f"error: {other}: "),
+        (other, f"error: {other}: holds other files and no report.json, so it is not replaced."),
     ):
         done = bench("run", "--bundle", bench_bundle, "--data", pictures, "--out", target)
         assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)  # no progress was shown
