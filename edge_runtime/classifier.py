@@ -110,10 +110,10 @@ class Classifier:
     def open(
         cls,
         bundle: str | os.PathLike[str] | None = None,
-        backend: str = "auto",
+        backend: str = backends.AUTO,
         threads: int | None = None,
         *,
-        precision: str = "auto",
+        precision: str = backends.AUTO,
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> Classifier:
