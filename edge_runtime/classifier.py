@@ -118,10 +118,10 @@ class Classifier:
     def open(  # noqa: PLR0913  each is a choice that users make
         cls,
         bundle: str | os.PathLike[str] | None = None,
-        backend: str = "auto",
+        backend: str = backends.AUTO,
         threads: int | None = None,
         *,
-        precision: str = "auto",
+        precision: str = backends.AUTO,
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
         untrusted: bool = False,

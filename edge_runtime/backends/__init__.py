@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edge_runtime.bundle.manifest import TensorInfo
     from edge_runtime.picture.source import Pixels
 
+AUTO = "auto"  # instead of the name of a backend or a precision: the fastest that there is
+
 
 class BackendLibrary(NamedTuple):
     """One backend.

@@ -101,7 +101,9 @@ def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
     return results[0]
 
 
-def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
+def candidates(
+    bundle: Bundle, backend: str = backends.AUTO, precision: str = backends.AUTO
+) -> list[tuple[ModelFile, str]]:
     """Return every pair of file and backend that can run, the fastest first.
 
     Files come in the order of `Precision`. Files of one precision come in the order of their backends.
@@ -114,18 +116,18 @@ def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -
     Raises:
         BackendError: the backend or the precision is unknown.
     """
-    if backend != "auto" and backend not in backends.BACKENDS:
+    if backend != backends.AUTO and backend not in backends.BACKENDS:
         raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
-    if precision != "auto" and precision not in list(Precision):
+    if precision != backends.AUTO and precision not in list(Precision):
         raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
-    names = fastest_first(backends.installed_backends()) if backend == "auto" else (backend,)
+    names = fastest_first(backends.installed_backends()) if backend == backends.AUTO else (backend,)
     return [
         (file, name)
         for wanted in Precision
         for name in names
         for file in bundle.files
         if (file.precision, file.format) == (wanted, backends.BACKENDS[name].format)
-        and precision in ("auto", file.precision)
+        and precision in (backends.AUTO, file.precision)
     ]
 
 
@@ -174,8 +176,8 @@ def _nothing_loads(folder: Path, backend: str, precision: str, passed_over: list
         return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."
     installed = ", ".join(backends.installed_backends()) or "none"
     installs = "; ".join(library.install for library in backends.BACKENDS.values())
-    wanted = "" if precision == "auto" else f"{precision} "
-    reader = "an installed backend" if backend == "auto" else f"backend {backend}"
+    wanted = "" if precision == backends.AUTO else f"{precision} "
+    reader = "an installed backend" if backend == backends.AUTO else f"backend {backend}"
     return (
         f"{folder}: the bundle has no {wanted}file for {reader}; installed backends: {installed}. "
         f"Choose another --precision or --backend, export more formats, or install a backend: {installs}"

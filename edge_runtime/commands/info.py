@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime import backends
-from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
+from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import one_line_errors, say
@@ -39,7 +39,7 @@ def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> No
     say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
 
 
-def describe_bundle(folder: Path, backend: str = AUTO, precision: str = AUTO) -> dict[str, Any]:
+def describe_bundle(folder: Path, backend: str = backends.AUTO, precision: str = backends.AUTO) -> dict[str, Any]:
     """Describe a bundle as a JSON object.
 
     Args:

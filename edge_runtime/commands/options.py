@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.backends import BACKENDS
+from edge_runtime.backends import AUTO, BACKENDS
 from edge_runtime.bundle.formats import Precision
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import say
@@ -20,7 +20,6 @@ from edge_runtime.terminal import say
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
 
-AUTO = "auto"
 BUNDLE = click.option(
     "--bundle", "--model", "bundle", type=click.Path(path_type=Path),
     help="Bundle folder.  [default: the newest in bundles/; if there is none, the one of the package]",

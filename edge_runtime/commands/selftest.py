@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from edge_runtime.backends import BACKENDS
+from edge_runtime.backends import AUTO, BACKENDS
 from edge_runtime.bundle.formats import Precision
-from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
+from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError, BundleError, CatdogError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import ExitCode, one_line_errors, say
