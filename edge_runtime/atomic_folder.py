@@ -12,7 +12,7 @@ import glob
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge_runtime.atomic_file import sync_file
@@ -79,6 +79,18 @@ def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
 
 
 @contextmanager
+def no_empty_parents(folder: Path) -> Iterator[None]:
+    """Delete the folders above that the block made and left empty, so that a command that fails leaves nothing."""
+    missing = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # the block did not make it, or it holds something
+            for parent in missing:
+                parent.rmdir()
+
+
+@contextmanager
 def partial_folder(target: Path, *, marker: str) -> Iterator[Path]:
     """Give a temporary folder beside `target` and delete it after the block, unless the block renamed it.
 
@@ -98,12 +110,13 @@ def partial_folder(target: Path, *, marker: str) -> Iterator[Path]:
     require_replaceable(target, marker)
     _clear_remains(target)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    _make_parents(partial)
-    partial.mkdir()
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with no_empty_parents(partial):
+        _make_parents(partial)
+        partial.mkdir()
+        try:
+            yield partial
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def replace_folder(source: Path, target: Path, *, marker: str) -> None:

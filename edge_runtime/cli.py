@@ -12,7 +12,7 @@ from edge_runtime.commands.group import CommandGroup, Listed
 from edge_runtime.terminal import one_line_errors
 
 COMMANDS = {
-    "classify": Listed("edge_runtime.commands.classify", "Say what is on pictures."),
+    "classify": Listed("edge_runtime.commands.classify", "Label pictures."),
     "doctor": Listed("edge_runtime.commands.doctor", "Look at this machine and say what is missing."),
     "info": Listed("edge_runtime.commands.info", "Say what is in a bundle and which file is used here."),
     "selftest": Listed("edge_runtime.commands.selftest", "Prove that a bundle works on this machine."),
@@ -23,7 +23,10 @@ COMMANDS = {
 @click.group(cls=CommandGroup, listed=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="catdog-edge")
 def main() -> None:
-    """Classify pictures with a bundle that catdog-export made."""
+    """Classify pictures with a bundle.
+
+    One for cat, dog and neither comes with the package. `catdog-export` makes others.
+    """
 
 
 def run() -> NoReturn:

@@ -75,7 +75,7 @@ class ExportOptions:
     help="Largest drop of accuracy that passes: 0.01 is one point.",
 )
 @click.option("--repair", is_flag=True,
-              help="When an int8 file fails, keep its worst layers in float until it passes.")  # fmt: skip
+              help="When an int8 file fails, keep in float the layers that lose most until it passes.")  # fmt: skip
 @click.option("--calibration", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of pictures that set the integer ranges.  [default: the training split]")  # fmt: skip
 @click.option("--calibration-count", type=click.IntRange(1), default=256, show_default=True,
@@ -87,7 +87,7 @@ class ExportOptions:
 @click.option("--test", type=click.Path(path_type=Path),
               help="Test pictures for --keras, with a sub-folder for each class.")  # fmt: skip
 @click.option("--input-range", type=(float, float), metavar="LOW HIGH",
-              help="What the --keras model takes for black and white, if it does not rescale itself.")  # fmt: skip
+              help="Input values of black and white, if the --keras model does not rescale itself.")  # fmt: skip
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder in which the bundle is written.")  # fmt: skip
@@ -99,8 +99,8 @@ def main(**values: Any) -> None:
     bundles/NAME. If one has drifted too far, only a report is written.
     """
     options = ExportOptions(**values)
-    targets = _targets(options)
     with one_line_errors("export", stopped="stopped; no bundle was written"):
+        targets = _targets(options)
         source = _source(options)
         outcome = _export(source, targets, options)
     _finish(outcome)

@@ -57,7 +57,7 @@ class TrainConfig:
         early_stopping: stop after so many epochs without a lower validation loss; 0 for never.
         keep_best: keep the epoch of the lowest validation loss; otherwise the last one.
         limit_per_class: use at most so many pictures of each class; 0 for all.
-        validation_fraction: share of the pictures that chooses the epoch to keep, 0.01-0.4.
+        validation_fraction: share of the pictures used to choose the best epoch, 0.01-0.4.
         test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
         tensorboard: also write a TensorBoard log into the run folder.
     """

@@ -53,6 +53,8 @@ class Progress:
 
     def on_step(self, number: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the epoch's bar."""
+        if not sys.stderr.isatty():
+            return  # a bar would print its label, and `on_epoch` prints the same one
         self._figures = f"loss {loss:.4f}, accuracy {accuracy:.1%}"
         self._show(f"epoch {number + 1}/{self._epochs}", step, steps)
 
@@ -62,7 +64,8 @@ class Progress:
         left_min = (self._epochs - number - 1) * epoch.seconds / 60
         click.echo(
             f"epoch {number + 1}/{self._epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.1%}  "
-            f"validation {epoch.validation_accuracy:.1%}  {epoch.seconds:.1f} s, {epoch.waiting_share:.1%} waiting"
+            f"validation {epoch.validation_accuracy:.1%}  {epoch.seconds:.1f} s, "
+            f"{epoch.waiting_share:.1%} waiting for pictures"
             f"{f', about {left_min:.0f} min left' if left_min >= 1 else ''}",
             err=True,
         )

@@ -39,13 +39,20 @@ def recommend(**values: Any) -> None:
     if options.as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
         sys.exit(ExitCode.DONE if found.decided else ExitCode.UNDECIDED)
+    warnings = [f"warning: {warning.text}".replace("`", "") for warning in found.warnings]
+    if not found.decided:  # why not comes first
+        _print(warnings, err=True)
     click.echo(found.reason.replace("`", ""))
-    for warning in found.warnings:
-        say(f"warning: {warning.text}".replace("`", ""), err=True)
     if not found.decided:
         sys.exit(ExitCode.UNDECIDED)
+    _print(warnings, err=True)
     what = found.configuration
     next_command(f"catdog-edge classify --backend {what.backend} --precision {what.precision} PICTURE")
+
+
+def _print(lines: list[str], *, err: bool) -> None:
+    for line in lines:
+        say(line, err=err)
 
 
 def _newest_report() -> Path:

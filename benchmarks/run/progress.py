@@ -6,7 +6,8 @@ import time
 from typing import IO, Self
 
 _WIDTH = 24
-_REDRAW_S = 0.2
+_REDRAW_S = 0.2  # on a terminal
+_REWRITE_S = 60  # in a file or a pipe, besides once a phase: on a busy machine the time left grows
 _SURE_S = 1.0  # after this time in a phase its own speed is trusted
 
 
@@ -64,8 +65,9 @@ class Progress:
     def _draw(self, now: float, done: int, total: int) -> None:
         left = self.left_s(now, done, total)
         if not self._stream.isatty():
-            if not self._drawn:  # once a phase
-                self._stream.write(f"{self._phase}, {in_words(left)} left\n")
+            if self._drawn and now - self._drawn < _REWRITE_S:
+                return
+            self._stream.write(f"{self._phase}, {in_words(left)} left\n")
         else:
             share = (now - self._begin) / max(now - self._begin + left, 1e-9)
             bar = "#" * round(share * _WIDTH)

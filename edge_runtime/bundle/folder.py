@@ -103,7 +103,11 @@ class Bundle(NamedTuple):
 
 
 def default_bundle() -> Path:
-    """Return the newest bundle in `bundles/`, or the one that comes with the package if there is none."""
+    """Return the newest bundle in `bundles/`, or the one that comes with the package if there is none.
+
+    Raises:
+        OutputError: `bundles/` itself has a manifest.
+    """
     return newest_folder(BUNDLES, MANIFEST) or PRETRAINED
 
 

@@ -72,7 +72,7 @@ class Tally:
 @click.option(
     "--threads", type=click.IntRange(1),
     help="Number of threads. A single picture runs on all of them. Many pictures run at once, each on one thread.  "
-         "[default: one for each core, at most 4, and one more for many pictures]",
+         "[default: one for each core, at most 4 (plus one when there are many pictures)]",
 )  # fmt: skip
 @CONFIDENCE_THRESHOLD
 @click.option("--recursive", is_flag=True, help="Also search the folders inside a folder.")
@@ -91,7 +91,7 @@ class Tally:
     help="Decode pictures in a process of their own, with hard limits of 600 MiB and 10 seconds.",
 )  # fmt: skip
 def classify(**values: Any) -> None:
-    """Say what is on pictures.
+    """Label pictures.
 
     PATH is a picture, a folder, a pattern such as '*.jpg', or - for standard input.
 
@@ -106,14 +106,14 @@ def classify(**values: Any) -> None:
         folder = options.bundle or default_bundle()
         pictures = list(list_pictures(options.paths, recursive=options.recursive))
         tally = _classify(folder, pictures, options)
-    if tally.failed:
+    if tally.failed and tally.total > 1:  # of a single picture, all is said
         say(f"{tally.failed} of {tally.done} pictures could not be classified", err=True)
     if tally.done < tally.total:
         say(f"stopped: {tally.done} of {tally.total} pictures done", err=True)
         sys.exit(ExitCode.STOPPED)
     if tally.failed:
         sys.exit(ExitCode.ERROR)
-    _say_next(folder, pictures[0])
+    _say_next(folder, pictures)
 
 
 def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Tally:
@@ -134,15 +134,31 @@ def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Ta
     return run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
 
 
-def _say_next(folder: Path, picture: str) -> None:
+def _say_next(folder: Path, pictures: list[str]) -> None:
     import shlex
     from importlib.util import find_spec
 
     if not all(map(find_spec, MEASURING)):
         next_command(f"catdog-edge selftest --bundle {shlex.quote(str(folder))}")
         return
-    data = "PICTURES" if picture == STANDARD_INPUT else shlex.quote(os.path.dirname(picture) or ".")
-    next_command(f"catdog-bench run --bundle {shlex.quote(str(folder))} --data {data}")
+    next_command(f"catdog-bench run --bundle {shlex.quote(str(folder))} --data {_folder_of(pictures)}")
+
+
+def _folder_of(pictures: list[str]) -> str:
+    """Return the folder above all pictures, quoted, or the word `PICTURES` if there is none to propose.
+
+    The current folder and those above it hold much else, so they are not proposed.
+    """
+    import shlex
+
+    if STANDARD_INPUT in pictures:
+        return "PICTURES"
+    try:
+        folder = os.path.commonpath({os.path.dirname(picture) for picture in pictures})
+    except ValueError:  # some paths begin at the root and others do not
+        return "PICTURES"
+    within = os.path.commonpath([os.getcwd(), os.path.abspath(folder)]) == os.path.abspath(folder)
+    return "PICTURES" if within else shlex.quote(folder)
 
 
 def _output(classifier: Classifier, pictures: list[str], options: ClassifyOptions) -> ResultFormat:

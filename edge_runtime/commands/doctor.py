@@ -27,9 +27,9 @@ class Finding(NamedTuple):
 
     Attributes:
         name: the thing that was checked.
-        state: `ok`; `missing` if classifying works without it; `bad` if nothing can run because of it.
+        state: `ok`; `optional` if classifying works without it; `bad` if nothing can run because of it.
         value: what was found.
-        fix: the command to type if the state is not `ok`; otherwise empty.
+        fix: the command to type, or the thing to do, if the state is not `ok`; otherwise empty.
     """
 
     name: str
@@ -47,15 +47,15 @@ class Finding(NamedTuple):
 def doctor(as_json: bool) -> None:
     """Look at this machine and say what is missing.
 
-    Each line that is not ok names the command that fixes it. The exit code is 1 when nothing can run.
+    Each line that is not ok says how to fix it. The exit code is 1 when nothing can run.
     """
     with one_line_errors("onnx"):
         import json
 
         findings = examine()
     for finding in findings:
-        fix = f"\n{'':8}fix: {finding.fix}" if finding.fix else ""
-        line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
+        fix = f"\n{'':9}fix: {finding.fix}" if finding.fix else ""
+        line = f"{finding.state:8} {finding.name}: {finding.value}{fix}"
         say(json.dumps(finding.to_dict()) if as_json else line)
     sys.exit(ExitCode.ERROR if any(finding.state == "bad" for finding in findings) else ExitCode.DONE)
 
@@ -154,15 +154,15 @@ def _beside(finding: Finding, working: list[str]) -> Finding:
     """
     format_ = BACKENDS[finding.name].format
     twin = next((name for name in working if BACKENDS[name].format == format_), None)
-    if twin and finding.state == "missing":
+    if twin and finding.state == "optional":
         return Finding(finding.name, "ok", f"{finding.value}, not needed beside {twin}")
-    return finding._replace(state="missing")
+    return finding._replace(state="optional")
 
 
 def _backend(name: str) -> Finding:
     backend = BACKENDS[name]
     if find_spec(backend.library) is None:
-        return Finding(name, "missing", "not installed", backend.install)
+        return Finding(name, "optional", "not installed", backend.install)
     words = _failure(f"import {backend.module}")
     if not words:
         return _old_numpy(name) or Finding(name, "ok", _package(backend.library.replace("_", "-"), "ok").value)
@@ -173,7 +173,7 @@ def _old_numpy(name: str) -> Finding | None:
     numpy = _package("numpy", "bad").value
     if name != "tflite-runtime" or numpy.startswith(("0.", "1.")):
         return None
-    return Finding(name, "missing", f"needs NumPy below 2, found {numpy}", "pip install 'numpy<2'")
+    return Finding(name, "optional", f"needs NumPy below 2, found {numpy}", "pip install 'numpy<2'")
 
 
 def _failure(script: str) -> str:
@@ -195,7 +195,9 @@ def _failure(script: str) -> str:
 
 
 def _importable(name: str, module: str, fix: str) -> Finding:
-    return Finding(name, "ok", "installed") if find_spec(module) else Finding(name, "missing", "not installed", fix)
+    return (
+        Finding(name, "ok", "installed") if find_spec(module) else Finding(name, "optional", "not installed", fix)
+    )
 
 
 def _picamera() -> Finding:
@@ -205,7 +207,7 @@ def _picamera() -> Finding:
     if loaded.state != "bad":
         return loaded
     fix = "pip install 'numpy<2'" if "numpy" in loaded.value else fix
-    return loaded._replace(state="missing", fix=fix)
+    return loaded._replace(state="optional", fix=fix)
 
 
 def _cameras() -> list[Finding]:
@@ -213,15 +215,15 @@ def _cameras() -> list[Finding]:
     cameras = list(filter(devices.may_be_camera, every))
     if not cameras:
         found = f"none of the {len(every)} /dev/video* is a camera" if every else "no /dev/video*"
-        fix = "v4l2-ctl --list-devices  # after plugging one in; for the Pi's own: catdog-edge watch picamera2"
-        return [Finding("cameras", "missing", found, fix)]
+        fix = "plug in a camera; for the Pi's own, which is none of these: catdog-edge watch picamera2"
+        return [Finding("cameras", "optional", found, fix)]
     findings = []
     for device in cameras:
         readable = os.access(device, os.R_OK | os.W_OK)
         card = _read(f"/sys/class/video4linux/{Path(device).name}/name").strip() or "camera"
         fix = "" if readable else "sudo usermod -aG video $USER  # and log in again"
         value = card if readable else f"{card}, this user may not open it"
-        findings.append(Finding(device, "ok" if readable else "missing", value, fix))
+        findings.append(Finding(device, "ok" if readable else "optional", value, fix))
     return findings
 
 

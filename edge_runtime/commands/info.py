@@ -123,7 +123,7 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {file}." for file in selection.passed_over)
     if len(pairs) == 1:
-        return f"No other file can be run here or was asked for.{failed}"
+        return f"It is the only file that fits this machine and your options.{failed}"
     order = "int8 before float"
     titles = [backends.BACKENDS[name].title for name in dict.fromkeys(name for _, name in pairs)]
     if len(titles) > 1:

@@ -20,6 +20,7 @@ from PIL import Image
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.limits import refuse_harmful
 from edge_runtime.picture.limits.limit import LimitError
+from edge_runtime.picture.listing import SUFFIXES
 from edge_runtime.picture.memory import DECODER_BYTES, PLAIN_BYTES
 from edge_runtime.picture.signatures import FORMATS, foreign_format_of, format_of
 
@@ -105,10 +106,17 @@ def _refuse_other_kinds(status: os.stat_result, source: str | os.PathLike[str], 
     if stat.S_ISREG(status.st_mode):
         return
     if stat.S_ISDIR(status.st_mode):
-        with os.scandir(source):  # or say why it cannot be read
-            pass
-        raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
+        raise PictureError(name, _what_folder(source))
     raise PictureError(name, "is a pipe or device, not a picture")  # either can block for ever
+
+
+def _what_folder(folder: str | os.PathLike[str]) -> str:
+    with os.scandir(folder) as entries:  # or say why it cannot be read
+        found = [(entry.name, entry.is_dir()) for entry in entries]
+    if any(entry.lower().endswith(SUFFIXES) for entry, _ in found):
+        return "is a folder, not a picture"
+    deeper = "; --recursive also looks in its sub-folders" if any(is_folder for _, is_folder in found) else ""
+    return f"is a folder without a picture in it{deeper}"
 
 
 def _seekable(file: IO[bytes]) -> tuple[IO[bytes], int]:

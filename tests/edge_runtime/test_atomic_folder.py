@@ -41,6 +41,23 @@ def test_unfinished_folder_is_never_the_newest(tmp_path: Path) -> None:
     assert newest_folder(tmp_path, "marker") == done
 
 
+def test_a_result_that_is_not_in_a_folder_of_its_own_is_no_silence(tmp_path: Path) -> None:
+    """Proves that a bundle that was copied as `bundles/` itself is named, instead of passed over."""
+    (tmp_path / "manifest.json").touch()
+    with pytest.raises(OutputError, match=r"manifest\.json: is not in a folder of its own.*move everything"):
+        newest_folder(tmp_path, "manifest.json")
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_failed_block_leaves_no_empty_folder_above(tmp_path: Path, kept: bool) -> None:
+    """Proves that the folders made for a result go with it when it fails, but not one that was there before."""
+    if kept:
+        (tmp_path / "reports").mkdir()
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "reports/deep/new", marker="m"):
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["reports"] * kept
+
+
 def test_no_folder(tmp_path: Path) -> None:
     """Proves that an empty parent and a missing parent both give None."""
     assert newest_folder(tmp_path, "marker") is None

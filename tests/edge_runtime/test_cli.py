@@ -70,7 +70,7 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
     assert result.stderr.splitlines()[1:] == [
         f"error: {text}: not a picture that can be read: expected one of {', '.join(FORMATS)}",
-        f"error: {empty}: is a folder, not a picture; --recursive looks in the folders inside it",
+        f"error: {empty}: is a folder without a picture in it",
         "2 of 4 pictures could not be classified",
     ]
 
@@ -171,7 +171,7 @@ def test_newest_bundle_is_the_default(
 def test_next_command_is_one_that_runs(monkeypatch, capsys, tmp_path: Path) -> None:
     """Proves that the next command is the self-test when the libraries of catdog-bench are missing."""
     monkeypatch.setattr(command, "MEASURING", ("json", "no_such_library"))
-    command._say_next(tmp_path / "new one", "a.jpg")
+    command._say_next(tmp_path / "new one", ["a.jpg"])
     assert capsys.readouterr().err == f"next: catdog-edge selftest --bundle '{tmp_path / 'new one'}'\n"
 
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.trainer.conftest import wait_for, write_pets
-from trainer.cli import Options, _settle, main
+from trainer.cli import Options, _export_command, _settle, main
 from trainer.config import TrainConfig
 from trainer.run_folder import start_run
 
@@ -71,7 +71,7 @@ def test_stderr_shows_progress_and_the_next_command(completed: tuple[int, str, s
         "epoch 1/2",
         "epoch 2/2",
     ]
-    assert lines[-1] == "next: catdog-export --run runs/three --quantize int8"
+    assert lines[-1] == "next: catdog-export --run runs/three"
     assert not [line for line in lines if "I0000" in line or "WARNING" in line or "Warning" in line]
 
 
@@ -131,6 +131,14 @@ def test_wrong_data_leaves_nothing_behind(place: Path) -> None:
     assert not list((place / "runs").glob("*typo*"))
 
 
+def test_a_run_that_fails_leaves_no_empty_folder(tmp_path: Path) -> None:
+    """Proves that `runs/` is not left behind, where it would look like a class of pictures."""
+    process = start(tmp_path, "--data", "absent", "--name", "typo", *SMALL_OPTIONS)
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert not (tmp_path / "runs").exists()
+
+
 def test_wrong_teacher_leaves_nothing_behind(place: Path) -> None:
     """Proves that a mistyped teacher is one line and frees the name of the run, which could not be resumed."""
     process = start(place, "--data", "pets", "--name", "typo", "--teacher", "absent", *SMALL_OPTIONS)
@@ -188,6 +196,14 @@ def test_wrong_options(tmp_path: Path, options: list[str], code: int, message: s
     assert result.exit_code == code
     assert message in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_sample_is_exported_with_a_drop_that_it_can_decide() -> None:
+    """Proves that what is proposed after training on the few drawings does not end undecided."""
+    assert _export_command(Path("runs/demo"), TrainConfig(data="sample")).endswith(
+        " --run runs/demo --max-drop 0.05"
+    )
+    assert _export_command(Path("runs/pets"), TrainConfig(data="pets")).endswith(" --run runs/pets")
 
 
 def test_options_are_those_of_the_command() -> None:

@@ -1,5 +1,6 @@
 """What a training shows on standard error: left-out files, the split, a bar and a line for each epoch."""
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -52,13 +53,20 @@ def test_a_long_list_is_cut(
     assert cut == ([f"left out: {more} more, see splits.json"] if more else [])
 
 
+def test_steps_print_nothing_into_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Proves that an epoch is named once, by its figures, where no bar can be drawn."""
+    lines = shown(capsys, ("on_step", 0, 1, 2, 0.25, 0.9), ("on_step", 0, 2, 2, 0.25, 0.9), ("on_epoch", 0, EPOCH))
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/3"]
+
+
 def test_an_epoch_is_one_line_with_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     """Proves that the figures are there, epochs count from 1, and the time left is that of the epochs to come."""
     assert shown(capsys, ("on_epoch", 0, EPOCH)) == [
-        "epoch 1/3  loss 0.2500  accuracy 90.0%  validation 87.5%  90.0 s, 1.5% waiting, about 3 min left"
+        "epoch 1/3  loss 0.2500  accuracy 90.0%  validation 87.5%  90.0 s, 1.5% waiting for pictures, "
+        "about 3 min left"
     ]
     assert shown(capsys, ("on_epoch", 2, EPOCH)) == [
-        "epoch 3/3  loss 0.2500  accuracy 90.0%  validation 87.5%  90.0 s, 1.5% waiting"
+        "epoch 3/3  loss 0.2500  accuracy 90.0%  validation 87.5%  90.0 s, 1.5% waiting for pictures"
     ]
 
 
@@ -68,8 +76,9 @@ def test_less_than_a_minute_is_not_told(capsys: pytest.CaptureFixture[str]) -> N
     assert "left" not in line
 
 
-def test_each_stage_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_stage_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that download, reading and steps each have a bar of their own, closed when it is full or left."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     lines = shown(
         capsys,
         ("on_download", 10_000_000, 800_000_000),

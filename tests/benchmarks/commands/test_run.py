@@ -34,6 +34,12 @@ def test_no_picture_is_one_clear_line(tmp_path, bench_bundle, name):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_that_fails_leaves_no_empty_folder(tmp_path, bench_bundle):
+    """Proves that the folder of all reports is not left behind empty."""
+    bench("run", "--bundle", bench_bundle, "--data", tmp_path / "none", "--out", tmp_path / "reports/new")
+    assert not (tmp_path / "reports").exists()
+
+
 def test_a_missing_bundle_is_named(tmp_path):
     """Proves that a wrong `--bundle` is one line that names the folder, before pictures are looked for."""
     done = bench("run", "--bundle", tmp_path / "none", "--data", tmp_path)

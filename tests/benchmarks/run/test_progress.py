@@ -118,6 +118,22 @@ def test_a_file_gets_one_line_a_phase():
     assert not re.search(r"[\r\x1b]", stream.getvalue())
 
 
+def test_a_file_gets_the_time_left_again_when_it_takes_long(monkeypatch):
+    """Proves that a phase of 130 s on a busy machine has its line again after each minute."""
+    now = iter(range(1000, 1131, 10))
+    monkeypatch.setattr("benchmarks.run.progress.time.monotonic", lambda: next(now))
+    stream = io.StringIO()
+    progress = Progress(stream, ("timing",))
+    progress.expect("timing", 16)
+    for done in range(13):
+        progress.step("timing", done, 13)
+    assert lines_of(stream) == [
+        "timing, about 16 s left",
+        "timing, about 1 min 10 s left",
+        "timing, about 10 s left",
+    ]
+
+
 def test_a_terminal_gets_one_line_that_is_redrawn():
     """Proves that each drawing starts at the left edge and clears the rest; the only line break is at the end."""
     stream = Terminal()

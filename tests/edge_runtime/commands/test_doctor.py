@@ -62,7 +62,7 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("litert ")]
-    assert line.startswith("litert missing cannot be imported: ended by signal 4, so it was built")
+    assert line.startswith("litert optional cannot be imported: ended by signal 4, so it was built")
     assert "pip install ai-edge-litert" in line
 
 
@@ -79,7 +79,7 @@ def test_broken_backend_is_bad_only_when_none_works(tmp_path: Path, broken: list
     found = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
     last = len(broken) > 1
     assert done.returncode == int(last), done.stdout
-    assert found["onnxruntime"]["state"] == ("bad" if last else "missing")
+    assert found["onnxruntime"]["state"] == ("bad" if last else "optional")
     assert found["onnxruntime"]["value"] == "cannot be imported: ImportError: built for something else"
     assert found["onnxruntime"]["fix"] == "pip install 'catdog-edge[onnx]' --force-reinstall"
     assert ("backends" in found) is last
@@ -97,7 +97,7 @@ def test_camera_that_may_not_be_opened_names_the_group(monkeypatch: pytest.Monke
     assert codecs.value == "none of the 2 /dev/video* is a camera"
     monkeypatch.setattr(devices, "glob", lambda pattern: [str(tmp_path / "video0")])
     [closed] = doctor._cameras()  # a path that is not there cannot be opened either
-    assert (closed.state, "usermod -aG video" in closed.fix) == ("missing", True)
+    assert (closed.state, "usermod -aG video" in closed.fix) == ("optional", True)
 
 
 @pytest.mark.parametrize(
@@ -120,5 +120,5 @@ def test_library_that_does_not_load_comes_with_what_it_lacks(
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.endswith(f" {fix}")]
-    assert line.startswith("missing " if package == "picamera2" else "bad ")
+    assert line.startswith("optional " if package == "picamera2" else "bad ")
     assert f"does not load: ImportError: {error}" in line

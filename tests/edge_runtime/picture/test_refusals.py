@@ -131,7 +131,15 @@ def test_file_that_is_no_picture(tmp_path: Path, content: bytes, reason: str) ->
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     """Proves that a path to nothing and a path to a folder each have their own words."""
     assert refusal(tmp_path / "none.jpg") == "no such file"
-    assert refusal(tmp_path) == "is a folder, not a picture; --recursive looks in the folders inside it"
+    assert refusal(tmp_path) == "is a folder without a picture in it"
+
+
+def test_what_a_folder_holds_decides_the_words(tmp_path: Path) -> None:
+    """Proves that --recursive is proposed where it helps, and that a folder with pictures is told apart."""
+    (tmp_path / "inside").mkdir()
+    assert refusal(tmp_path) == "is a folder without a picture in it; --recursive also looks in its sub-folders"
+    (tmp_path / "a.JPG").touch()
+    assert refusal(tmp_path) == "is a folder, not a picture"
 
 
 @pytest.mark.parametrize("source", [None, 5, "a\0b", [1, 2]], ids=["None", "number", "zero byte", "list"])
