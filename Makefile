@@ -44,8 +44,10 @@ test-wheel: $(READY)
 
 docs: $(READY)
 	PYTHONPATH=. $(BIN)/python scripts/command_pages.py
+	$(BIN)/python scripts/model_card_page.py
 	$(BIN)/python -m zensical build --clean --strict --config-file mkdocs.yml
 	$(BIN)/python scripts/check_site.py mkdocs.yml
+	@echo "open site/index.html"
 
 parity: $(READY)
 	rm -f docs/measurements/parity.json

@@ -2,7 +2,7 @@
 
 The builder warns of broken links between Markdown pages. It does not see missing pictures, links in HTML, links
 out of the site, a navigation that names no page, or what a browser would fetch from the network. This script does,
-and leaves with 1.
+and exits with 1.
 """
 
 import sys
@@ -96,7 +96,7 @@ def _pages(entry: Any) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print every fault; leave with 1 if there is one."""
+    """Print every fault; exit with 1 if there is one."""
     path = Path(sys.argv[1])
     config = yaml.safe_load(path.read_text())
     site = path.parent / config["site_dir"]

@@ -1,8 +1,8 @@
 """Begin, continue and finish a run folder.
 
 While it trains, the run lies in `runs/.<name>.partial/` with its checkpoints. When it is whole, it becomes
-`runs/<name>/`. What lies in a run folder: `docs/reference/run-folder.md`. Who reads and writes its JSON files:
-`edge_runtime.run_folder`.
+`runs/<name>/`. `write_run_json` writes `run.json`. The keys of all JSON files and the functions that read them are
+in `edge_runtime.run_folder`. `docs/reference/run-folder.md` says what lies in a run folder.
 """
 
 from __future__ import annotations

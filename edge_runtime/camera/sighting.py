@@ -28,7 +28,7 @@ class Sighting:
     Args:
         time: when the frame was classified, ISO 8601 in UTC.
         frame: number of the frame since the start, from 0.
-        label: the label in force, or the one with the highest average score while none is in force.
+        label: the label in force, or the one with the highest average score if no answer is sure yet.
         confident: whether `label` is in force. If not, people see `unsure`.
         confidence: average score of `label`, 0-1.
         scores: average score of each label, 0-1, in the order of the labels.

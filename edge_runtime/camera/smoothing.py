@@ -12,7 +12,7 @@ class Smoothed(NamedTuple):
     """The state after a frame.
 
     Attributes:
-        label: the label in force, or the one with the highest average score while none is in force.
+        label: the label in force, or the one with the highest average score if no answer is sure yet.
         confident: whether a label is in force.
         confidence: average score of `label`, 0-1.
         scores: average score of each label, 0-1.

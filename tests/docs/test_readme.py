@@ -7,6 +7,7 @@ from tests.docs.examples import ROOT, examples
 README = ROOT / "README.md"
 TEXT = README.read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+NAMING = ("decisions/0016-rooms.md", "reference/export.md")
 WORDS, PICTURES, OUTPUT_LINES = 600, 2, 10
 
 
@@ -36,6 +37,14 @@ def test_its_links_and_paths_are_for_everyone() -> None:
     assert "../" not in TEXT
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT)
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_named_functions_are_where_the_pages_say() -> None:
+    """Proves that what three pages name with its file is in that file, so that a reader finds it."""
+    pages = (CONTRIBUTING, *(ROOT.joinpath("docs", name).read_text() for name in NAMING))
+    named = re.findall(r"`(?:\w+\.)?(\w+)` in\s+`([\w/]+\.py)`", "\n".join(pages))
+    assert len(named) >= 5
+    assert [name for name, path in named if name not in (ROOT / path).read_text()] == []
 
 
 def test_paths_of_contributing_exist() -> None:

@@ -11,12 +11,19 @@ import yaml
 from tests.docs.examples import ROOT, script
 
 check_site = script("check_site")
+cards = script("model_card_page")
 CONFIG = yaml.safe_load((ROOT / "mkdocs.yml").read_text())
 
 
 def test_every_page_is_in_the_navigation() -> None:
     """Proves that each page under docs has one place in the navigation, and each place a page."""
     assert check_site.navigation_faults(CONFIG, ROOT / "docs") == []
+
+
+def test_the_model_card_is_the_one_that_ships() -> None:
+    """Proves that the site shows the card as it is in the package, with links that the site has."""
+    assert cards.PAGE.read_text() == cards.page(), "run: make docs"
+    assert cards.CARD.read_text() == (ROOT / "edge_runtime/pretrained/MODEL_CARD.md").read_text()
 
 
 def test_a_page_says_first_whom_it_is_for() -> None:
