@@ -1,5 +1,8 @@
 """The site builds, and every page of docs has its place in it."""
 
+import html
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,13 +70,53 @@ def test_faults_of_a_page_are_seen(body: str, fault: str, tmp_path: Path) -> Non
     assert all(fault in line for line in found)
 
 
-def test_the_site_builds_whole(tmp_path: Path) -> None:
-    """Proves that the builder warns of nothing, and that every link, anchor and picture of the site is there."""
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built without a warning."""
     pytest.importorskip("zensical", reason="the site is built with the extra dev")
-    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(ROOT / "docs", folder / "docs")
     config = (ROOT / "mkdocs.yml").read_text().replace("paths: [.]", f"paths: ['{ROOT}']")
-    (tmp_path / "mkdocs.yml").write_text(config)
-    command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", tmp_path / "mkdocs.yml"]
+    (folder / "mkdocs.yml").write_text(config)
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", folder / "mkdocs.yml"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
-    assert check_site.faults(tmp_path / "site") == []
+    return folder / "site"
+
+
+def test_the_site_builds_whole(site: Path) -> None:
+    """Proves that the builder warns of nothing, and that every link, anchor and picture of the site is there."""
+    assert check_site.faults(site) == []
+
+
+# Loads a page at the width of a phone and writes down what a reader would stumble over.
+PHONE = """<body><iframe id="f" src="PAGE" width="390" height="800"></iframe><pre id="found"></pre><script>
+f.onload = () => setTimeout(() => {
+  const page = f.contentDocument, all = words => [...page.querySelectorAll(words)]
+  const look = element => f.contentWindow.getComputedStyle(element)
+  const button = page.querySelector(".md-sidebar-button").getBoundingClientRect()
+  found.textContent = JSON.stringify({
+    broken: all("article table code").filter(code => code.getClientRects().length > 1).map(code => code.innerText),
+    wide: page.documentElement.scrollWidth > 390,
+    bare: all("article .md-typeset__scrollwrap").filter(wrap => look(wrap).backgroundImage == "none").length,
+    columns: all("article .options td").filter(cell => look(cell).display == "table-cell").length,
+    over_text: button.bottom > page.querySelector(".md-header").getBoundingClientRect().bottom,
+  })
+}, 500)
+</script></body>"""
+
+
+@pytest.mark.parametrize("name", ["reference/output", "reference/command-line-edge", "reference/exit-codes"])
+def test_tables_can_be_read_on_a_phone(site: Path, name: str, tmp_path: Path) -> None:
+    """Proves that code in tables is whole, wide tables show that they scroll, and no button covers the text."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("a phone is imitated with chromium: apt-get install chromium")
+    (tmp_path / "phone.html").write_text(PHONE.replace("PAGE", (site / f"{name}.html").as_uri()))
+    options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--allow-file-access-from-files"]
+    command = [chromium, *options, "--virtual-time-budget=5000", "--dump-dom", (tmp_path / "phone.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    found = re.search(r'<pre id="found">(.+?)</pre>', done.stdout)
+    assert found, done.stderr
+    expected = {"broken": [], "wide": False, "bare": 0, "columns": 0, "over_text": False}
+    assert json.loads(html.unescape(found.group(1))) == expected
