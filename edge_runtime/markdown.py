@@ -5,31 +5,62 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from edge_runtime.visible_text import visible
+
 SAMPLE_WARNING = (
     "> Trained and tested on the generated sample set: drawings that catdog makes itself. "
     "No figure here says anything about accuracy on photographs.\n"
 )
 
-# What Markdown, its tables or HTML take for their own; an underscore only at the end of a word.
-_SPECIAL = re.compile(r"[\\`*\[\]<>&|~]|(?<!\w)_|_(?!\w)")
+_FIGURES = r"\[[-+\d.,% ]+\](?![(\[:])"  # an interval or a shape, such as [96.1%, 98.5%]: no link
+# What Markdown, its tables, formulas or HTML take for their own. An underscore only at the end of a word, spaces
+# where they would be lost, and what makes a list, heading or address.
+_SPECIAL = re.compile(
+    rf"{_FIGURES}|[\\`*\[\]<>&|~$@]|(?<!\w)_|_(?!\w)"
+    r"|^ | $| (?= )"
+    r"|^[-+](?=[\s-]|$)|^[=#]|#(?=#*$)|^\d(?=\d*[.)](?:\s|$))"
+    r"|:(?=//)|\.(?<=\bwww\.)"
+)
+
+
+class Markdown(str):
+    """A text that is Markdown already. `table` takes any other text for somebody else's."""
+
+    __slots__ = ()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table. The first column is set to the left, the others to the right."""
+    """Return a Markdown table. The first column is set to the left, the others to the right.
+
+    A cell is shown letter by letter, unless it is `Markdown`.
+    """
     lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    rule = lines[1]
+    return "\n".join("| " + " | ".join(line if line is rule else map(_cell, line)) + " |" for line in lines) + "\n"
 
 
-def literal(text: str) -> str:
+def _cell(text: str) -> str:
+    return text if isinstance(text, Markdown) else literal(text)
+
+
+def literal(text: str) -> Markdown:
     """Return a label or name of somebody else's for Markdown, so that readers see its characters and nothing else.
 
-    It stays on one line, and what UTF-8 cannot write is shown as its code.
+    It stays on one line; control characters and what is no Unicode are shown as their escapes.
     """
-    writable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", " ".join(writable.split()))
+    return Markdown(_SPECIAL.sub(_reference, visible(text)))
 
 
-def code(text: str) -> str:
+def code(text: str) -> Markdown:
     """Return the same in the letters of code."""
     shown = literal(text)
-    return f"`{text}`" if shown == text else f"<code>{shown}</code>"
+    return Markdown(f"`{text}`" if text and shown == text else f"<code>{shown}</code>")
+
+
+def bold(text: str) -> Markdown:
+    """Return the same in bold."""
+    return Markdown(f"**{literal(text)}**")
+
+
+def _reference(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};" if len(found[0]) == 1 else found[0]
