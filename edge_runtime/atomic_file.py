@@ -1,7 +1,7 @@
-"""Write a file whole or not at all, and have it on the disk before anything says that it is done.
+"""Write a file completely or not at all, and make sure that it is on the disk.
 
-A rename alone does not survive a power cut: the name can reach the disk before the content does. So the content is
-synced, then the file gets its name, then its folder is synced.
+A rename alone does not survive a power cut, because the name can reach the disk before the content. So there are
+three steps: sync the content, give the file its name, sync the folder.
 
 Source: fsync(2), rename(2); T. S. Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014.
 """
@@ -13,14 +13,14 @@ from pathlib import Path
 
 
 def write_whole(target: Path, content: bytes) -> None:
-    """Write a file. A power cut or a full disk leaves the old file or the new one, never a part.
+    """Write a file. A power cut or a full disk leaves the old file or the new one, and never a part.
 
     Args:
-        target: the file; an old one is replaced.
-        content: all of its bytes.
+        target: path of the file. An old file is replaced.
+        content: the bytes of the whole file.
 
     Raises:
-        OSError: it cannot be written; the old file is as it was.
+        OSError: the file cannot be written. The old file is unchanged.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
@@ -32,14 +32,14 @@ def write_whole(target: Path, content: bytes) -> None:
 
 
 def replace_file(partial: Path, target: Path) -> None:
-    """Give a finished file its name: sync it, rename it, sync the folder."""
+    """Give a finished file its name: sync the file, rename it, sync the folder."""
     sync_file(partial)
     os.replace(partial, target)
     sync_file(target.parent)
 
 
 def sync_file(path: Path) -> None:
-    """Wait until a file, or the list of names in a folder, is on the disk."""
+    """Wait until a file is on the disk, or the names in a folder are."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
-"""Write a folder whole or not at all, and replace nothing that is not ours.
+"""Write a folder completely or not at all, and replace nothing that belongs to the user.
 
-A folder of ours has a marker: a file that every folder of its kind holds, such as the manifest of a bundle. Only an
-empty folder, or one with the marker of the same kind, is ever replaced. Everything is on the disk before the new
-folder gets its name, and only then the old one is deleted.
+Every folder that catdog writes has a marker: a file that all folders of its kind hold, such as the manifest of a
+bundle. Only an empty folder, or one with the marker of the same kind, is replaced. The new folder is on the disk
+before it gets its name. After that the old one is deleted.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from edge_runtime.errors import OutputError
 
 
 def plain_name(name: str, option: str) -> str:
-    """Return a name that is to be one folder's.
+    """Return a name after checking that it can be the name of one folder.
 
     Args:
-        name: what the user asked for.
-        option: the option that it came with, such as `--name`; the error says so.
+        name: the name that the user gave.
+        option: the option that it was given with, such as `--name`, for the error.
 
     Raises:
-        OutputError: it is empty, begins with a dot, or holds a slash, a backslash or an unprintable character.
+        OutputError: the name is empty, starts with a dot, or has a slash, a backslash or an unprintable character.
     """
     if not name or name.startswith(".") or "/" in name or "\\" in name or not name.isprintable():
         raise OutputError(f"{option}: expected one folder name that does not start with a dot, received {name!r}.")
@@ -35,14 +35,14 @@ def plain_name(name: str, option: str) -> str:
 
 
 def require_replaceable(target: Path, marker: str) -> None:
-    """Refuse a target that holds something of the user's, before any work is done.
+    """Refuse a target with files of the user in it. Call it before any work is done.
 
     Args:
-        target: the folder that is to be written.
-        marker: the file that says that a folder is of the same kind.
+        target: the folder to write.
+        marker: name of the file that marks a folder of the same kind.
 
     Raises:
-        OutputError: it is a file, or a folder that is not empty and has no marker.
+        OutputError: the target is a file, or a folder that is not empty and has no marker.
     """
     if not os.path.lexists(target):
         return
@@ -60,7 +60,15 @@ def require_replaceable(target: Path, marker: str) -> None:
 def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
     """Give a temporary folder beside `target` and rename it to `target` when the block succeeds.
 
-    An existing `target` is replaced in the same step; on an exception it stays and the temporary folder goes.
+    The rename replaces an existing `target`. On an exception the old `target` stays and the temporary folder is
+    deleted.
+
+    Args:
+        target: the folder to write.
+        marker: name of the file that marks a folder of the same kind.
+
+    Yields:
+        The temporary folder.
 
     Raises:
         OutputError: `target` may not be replaced.
@@ -72,10 +80,17 @@ def whole_folder(target: Path, *, marker: str) -> Iterator[Path]:
 
 @contextmanager
 def partial_folder(target: Path, *, marker: str) -> Iterator[Path]:
-    """Give a temporary folder beside `target` that is gone after the block, unless it was renamed.
+    """Give a temporary folder beside `target` and delete it after the block, unless the block renamed it.
 
-    What killed processes left of earlier ones is deleted. If one had moved an old `target` away and not yet put the
-    new one in its place, the old one is put back.
+    First it cleans up after killed processes. It deletes their temporary folders. If such a process had moved the
+    old `target` away and not yet replaced it, the old `target` is moved back.
+
+    Args:
+        target: the folder to write.
+        marker: name of the file that marks a folder of the same kind.
+
+    Yields:
+        The temporary folder.
 
     Raises:
         OutputError: `target` may not be replaced.
@@ -92,9 +107,10 @@ def partial_folder(target: Path, *, marker: str) -> Iterator[Path]:
 
 
 def replace_folder(source: Path, target: Path, *, marker: str) -> None:
-    """Rename `source` to `target`. An old `target` changes places with it in the same step and is then deleted.
+    """Rename `source` to `target`, and delete the old `target` if there is one.
 
-    A process killed at any moment, and a power cut at any moment, leave the old folder or the new one, whole.
+    The two folders change places in one step, where the system can do that. So a killed process or a power cut at
+    any moment leaves the old folder or the new one, whole.
 
     Raises:
         OutputError: `target` may not be replaced.
@@ -107,23 +123,23 @@ def replace_folder(source: Path, target: Path, *, marker: str) -> None:
         return
     sync_tree(source)
     if _exchange(source, target):
-        sync_file(target.parent)  # before the old folder goes
+        sync_file(target.parent)  # before the old folder is deleted
         shutil.rmtree(source, ignore_errors=True)
     else:
         _replace_in_two_steps(source, target)
 
 
 def remove_folder(folder: Path, *, marker: str) -> None:
-    """Delete a folder of ours, if it is there; one without the marker is left alone."""
+    """Delete a folder that has the marker. Leave any other folder alone."""
     if (folder / marker).is_file():
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def rename_folder(source: Path, target: Path) -> None:
-    """Give a finished folder a name that is free: sync all of it, rename it, sync the folder above.
+    """Give a finished folder a free name: sync everything in it, rename it, sync the folder above.
 
     Raises:
-        OSError: the name is taken, or cannot be given.
+        OSError: the name is taken, or the folder cannot be renamed.
     """
     sync_tree(source)
     source.rename(target)
@@ -131,7 +147,7 @@ def rename_folder(source: Path, target: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until every file below a folder, and every list of names, is on the disk."""
+    """Wait until a folder is on the disk, with every file and every sub-folder in it."""
     for parent, _, names in os.walk(folder, topdown=False):
         for name in names:
             path = Path(parent, name)
@@ -141,7 +157,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def _make_parents(folder: Path) -> None:
-    """Make the folders above, each on the disk before the next."""
+    """Make the missing folders above. Each is on the disk before the next one is made."""
     missing = [parent for parent in folder.parents if not parent.exists()]
     for parent in reversed(missing):
         parent.mkdir(exist_ok=True)
@@ -160,7 +176,7 @@ def _clear_remains(target: Path) -> None:
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step; return False where the system cannot."""
+    """Exchange two folders in one step. Return False where the system cannot do it."""
     try:
         rename = ctypes.CDLL(None, use_errno=True).renameat2
     except (OSError, AttributeError):
@@ -178,7 +194,7 @@ def _replace_in_two_steps(source: Path, target: Path) -> None:
     except OSError:
         old.rename(target)
         raise
-    sync_file(target.parent)  # before the old folder goes
+    sync_file(target.parent)  # before the old folder is deleted
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -189,6 +205,6 @@ def _is_another_running(process: str) -> bool:
         os.kill(int(process), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # the process of another user
         return True
     return True

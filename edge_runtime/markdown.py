@@ -1,4 +1,4 @@
-"""What the reports of all packages write in the same way."""
+"""Write the parts that the Markdown reports of all packages share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SAMPLE_WARNING = (
 )
 
 _FIGURES = r"\[[-+\d.,% ]+\](?![(\[:])"  # an interval or a shape, such as [96.1%, 98.5%]: no link
-# What Markdown, its tables, formulas or HTML take for their own. An underscore only at the end of a word, spaces
-# where they would be lost, and what makes a list, heading or address.
+# Characters with a meaning in Markdown, its tables, formulas or HTML. An underscore has one only at an edge of a
+# word. Spaces where they would be lost, and what makes a list, heading or address.
 _SPECIAL = re.compile(
     rf"{_FIGURES}|[\\`*\[\]<>&|~$@]|(?<!\w)_|_(?!\w)"
     r"|^ | $| (?= )"
@@ -24,15 +24,15 @@ _SPECIAL = re.compile(
 
 
 class Markdown(str):
-    """A text that is Markdown already. `table` takes any other text for somebody else's."""
+    """Text that is Markdown already. `table` escapes any other text."""
 
     __slots__ = ()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table. The first column is set to the left, the others to the right.
+    """Return a Markdown table. The first column is aligned left, the others right.
 
-    A cell is shown letter by letter, unless it is `Markdown`.
+    A cell is escaped as `literal` does, unless it is `Markdown` already.
     """
     lines = [header, ("---",) + ("---:",) * (len(header) - 1), *rows]
     rule = lines[1]
@@ -44,21 +44,21 @@ def _cell(text: str) -> str:
 
 
 def literal(text: str) -> Markdown:
-    """Return a label or name of somebody else's for Markdown, so that readers see its characters and nothing else.
+    """Escape a foreign label or name for Markdown, so that readers see exactly its characters.
 
-    It stays on one line; control characters and what is no Unicode are shown as their escapes.
+    The result is one line. Control characters and what UTF-8 cannot write are shown as escapes.
     """
     return Markdown(_SPECIAL.sub(_reference, visible(text)))
 
 
 def code(text: str) -> Markdown:
-    """Return the same in the letters of code."""
+    """Escape a foreign label or name as `literal` does, and set it in the letters of code."""
     shown = literal(text)
     return Markdown(f"`{text}`" if text and shown == text else f"<code>{shown}</code>")
 
 
 def bold(text: str) -> Markdown:
-    """Return the same in bold."""
+    """Escape a foreign text as `literal` does, and set it in bold."""
     return Markdown(f"**{literal(text)}**")
 
 

@@ -120,7 +120,7 @@ def _row(option: click.Option, context: click.Context) -> str:
     meaning = _DEFAULT.sub("", text)
     if isinstance(option.type, click.Choice):
         meaning += " One of " + ", ".join(f"`{choice}`" for choice in option.type.choices) + "."
-    if option.multiple:
+    if option.multiple and "epeat" not in meaning:
         meaning += " May be given several times."
     default = said.group(1) if said else _default(option, context)
     return f"| {names}{f' {value}' if value else ''}{also} | {_cell(meaning.strip())} | {_cell(default)} |"

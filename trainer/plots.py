@@ -13,6 +13,7 @@ from trainer.checkpoint import FitState
 from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
+_WRONG_LETTERS = 22  # of a label, beside its score
 _TRAINING, _VALIDATION, _BEST = "#3b6fb6", "#d1603d", "#888888"
 
 
@@ -72,6 +73,6 @@ def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path
         picture = dataset.sides[Side.TEST][index]
         axes.imshow(dataset.pixels[picture.row])
         shown = plot_text(picture.path, end=True)
-        axes.set_title(f"{shown}\n{plot_text(dataset.labels[wrong])} {score:.1%}", fontsize=8)
+        axes.set_title(f"{shown}\n{plot_text(dataset.labels[wrong], _WRONG_LETTERS)} {score:.1%}", fontsize=8)
     figure.suptitle("The surest mistakes" if mistakes else "No mistakes on the test split")
     figure.savefig(path, dpi=120)

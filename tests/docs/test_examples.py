@@ -71,6 +71,14 @@ def test_what_does_not_run_is_counted() -> None:
     assert sum(example.mark == "photographs" for example in marked) == PHOTOGRAPHS
 
 
+def test_what_did_not_run_this_time_is_said() -> None:
+    """Says by a skip which examples this session left out, and what they need."""
+    left_out = [] if photographs_are_here() else [f"{PHOTOGRAPHS} examples need photographs beside the project"]
+    left_out += [] if slow_ones_run() else [f"{SLOW} examples train: set CATDOG_SLOW_EXAMPLES=1"]
+    if left_out:
+        pytest.skip("; ".join(left_out))
+
+
 def test_many_examples_run_everywhere() -> None:
     """Proves that marks do not take over: at least twenty commands and programs run on every machine."""
     unmarked = [example for page in PAGES for example in examples(page) if example.mark in {"", "file"}]

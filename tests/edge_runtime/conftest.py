@@ -105,7 +105,7 @@ def _model_file(path: str, content: bytes) -> ModelFile:
 
 @pytest.fixture
 def threads_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of inference threads of each model that is opened, as it is asked for."""
+    """The number of inference threads that each opened model was asked to use."""
     asked: list[int] = []
     open_model = backends.open_model
 
@@ -136,7 +136,7 @@ def both_bundle(
 
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Return a function that makes this machine's processor one with these features."""
+    """Return a function that gives this machine's processor other features."""
 
     def set_features(features: str) -> None:
         path = tmp_path / "cpuinfo"

@@ -9,7 +9,7 @@ from edge_runtime.atomic_file import write_whole
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
-    """Proves that the content is there, and nothing beside it."""
+    """Proves that the file has the new content, and that nothing lies beside it."""
     for content in (b"old", b"new and longer"):
         write_whole(tmp_path / "file", content)
         assert (tmp_path / "file").read_bytes() == content
@@ -17,7 +17,7 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
-    """Proves that where the new file cannot get its name, what was there stays and no part is left."""
+    """Proves that if the new file cannot get its name, the old file stays and no part is left."""
     target = tmp_path / "target"
     (target / "inside").mkdir(parents=True)  # a folder cannot be replaced by a file
     with pytest.raises(OSError, match="target"):
@@ -27,7 +27,7 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a small disk of its own needs root")
 def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
-    """Proves that a file which does not fit is an error, and the old one and the free space are as before."""
+    """Proves that a file that does not fit is an error, and that the old file and the free space stay."""
     write_whole(small_disk / "file", b"old")
     free = os.statvfs(small_disk).f_bavail
     with pytest.raises(OSError, match="No space left"):

@@ -1,4 +1,4 @@
-"""Result folders: the newest is found, and a folder appears whole or not at all."""
+"""Result folders: the newest one is found, and a folder appears whole or not at all."""
 
 import os
 from pathlib import Path
@@ -20,14 +20,14 @@ def marked(parent: Path, name: str, age_s: int) -> Path:
 
 
 def write_and_raise(target: Path, error: type[BaseException]) -> None:
-    """Fail in the middle of writing a folder."""
+    """Fail while a folder is half written."""
     with whole_folder(target, marker="marker") as partial:
         (partial / "file").write_text("new")
         raise error
 
 
 def test_newest_folder_is_the_one_written_last(tmp_path: Path) -> None:
-    """Proves that the marker's time decides, not the name, and that folders without one do not count."""
+    """Proves that the time of the marker decides and not the name, and that only folders with a marker count."""
     marked(tmp_path, "z", 20)
     newest = marked(tmp_path, "a", 10)
     (tmp_path / "empty").mkdir()
@@ -35,20 +35,20 @@ def test_newest_folder_is_the_one_written_last(tmp_path: Path) -> None:
 
 
 def test_unfinished_folder_is_never_the_newest(tmp_path: Path) -> None:
-    """Proves that a hidden folder, which is one being written, is passed over."""
+    """Proves that a hidden folder does not count: it may be unfinished."""
     done = marked(tmp_path, "done", 10)
     marked(tmp_path, ".next.1.partial", 0)
     assert newest_folder(tmp_path, "marker") == done
 
 
 def test_no_folder(tmp_path: Path) -> None:
-    """Proves that an empty and a missing parent give None."""
+    """Proves that an empty parent and a missing parent both give None."""
     assert newest_folder(tmp_path, "marker") is None
     assert newest_folder(tmp_path / "none", "marker") is None
 
 
 def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
-    """Proves that the target, with parents, is not there before the block ends, and nothing else after."""
+    """Proves that the target appears only when the block ends, with its parents, and that nothing else stays."""
     target = tmp_path / "deep" / "target"
     with whole_folder(target, marker="marker") as partial:
         (partial / "file").write_text("new")
@@ -59,7 +59,7 @@ def test_whole_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
 
 
 def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
-    """Proves that no file of the old folder is left in the new one, nor beside it."""
+    """Proves that no file of the old folder stays in the new one or beside it."""
     marked(tmp_path, "target", 0)
     with whole_folder(tmp_path / "target", marker="marker") as partial:
         (partial / "file").write_text("new")
@@ -69,7 +69,7 @@ def test_whole_folder_replaces_an_old_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failed_block_leaves_the_old_folder(tmp_path: Path, error: type[BaseException]) -> None:
-    """Proves that a failure, Ctrl-C included, leaves what was there and no remains."""
+    """Proves that the old folder stays after a failure or Ctrl-C, and that nothing else stays."""
     old = marked(tmp_path, "target", 0)
     with pytest.raises(error):
         write_and_raise(old, error)
@@ -78,7 +78,7 @@ def test_failed_block_leaves_the_old_folder(tmp_path: Path, error: type[BaseExce
 
 
 def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
-    """Proves that folders left by a process that had the same number are swept away."""
+    """Proves that folders of a killed process are deleted, even if it had the same process number."""
     marked(tmp_path, f".target.{os.getpid()}.partial", 0)
     marked(tmp_path, f".target.{os.getpid()}.old", 0)
     marked(tmp_path, "target", 0)
@@ -88,9 +88,9 @@ def test_remains_of_a_killed_process_are_no_hindrance(tmp_path: Path) -> None:
 
 
 def test_old_folder_comes_back_when_its_replacement_was_killed(tmp_path: Path) -> None:
-    """Proves that a process killed between moving the old folder away and the new one in loses nothing.
+    """Proves that the old folder comes back if a process was killed after moving it away.
 
-    Where the system cannot exchange two folders, that moment leaves no folder of that name.
+    Where the system cannot exchange two folders, no folder has the name at that moment.
     """
     marked(tmp_path, ".target.999999999.partial", 0)
     marked(tmp_path, ".target.999999999.old", 0)
@@ -101,7 +101,7 @@ def test_old_folder_comes_back_when_its_replacement_was_killed(tmp_path: Path) -
 
 
 def test_old_folder_comes_back_when_the_new_one_cannot_be_moved(tmp_path: Path) -> None:
-    """Proves that the old result is never lost to a failing rename."""
+    """Proves that the old folder comes back when the rename of the new one fails."""
     old = marked(tmp_path, "target", 0)
     with pytest.raises(FileNotFoundError):
         replace_folder(tmp_path / "none", old, marker="marker")
@@ -125,7 +125,7 @@ def test_a_folder_of_the_user_is_never_replaced(tmp_path: Path, content: str) ->
 
 
 def test_a_folder_that_became_the_users_meanwhile_is_kept(tmp_path: Path) -> None:
-    """Proves that the target is looked at again when the new folder is ready, hours after the first look."""
+    """Proves that the target is checked again when the new folder is ready."""
     target = tmp_path / "target"
 
     def write_while_the_user_does() -> None:
@@ -140,7 +140,7 @@ def test_a_folder_that_became_the_users_meanwhile_is_kept(tmp_path: Path) -> Non
 
 
 def test_what_may_be_replaced(tmp_path: Path) -> None:
-    """Proves that a new name, an empty folder and one with the marker may be; a file and a dead link may not."""
+    """Proves that a new name, an empty folder and a marked folder may be replaced, but no file and no dead link."""
     (tmp_path / "empty").mkdir()
     marked(tmp_path, "ours", 0)
     for name in ("new", "deep/new", "empty", "ours"):
@@ -155,12 +155,12 @@ def test_what_may_be_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc", "a\\b", "a\nb", "a\x1b[2Jb"])
 def test_a_name_that_is_no_plain_name_is_refused(name: str) -> None:
-    """Proves that no name climbs, hides or writes on the terminal, and that the option is named."""
+    """Proves that a name cannot climb, hide or write on the terminal, and that the error names the option."""
     with pytest.raises(OutputError, match=r"--name: expected one folder name.*, received"):
         plain_name(name, "--name")
 
 
 @pytest.mark.parametrize("name", ["pets", "pets 2", "猫", "v1.2"])
 def test_a_plain_name_is_returned(name: str) -> None:
-    """Proves that ordinary names of any script pass."""
+    """Proves that ordinary names in any script are accepted."""
     assert plain_name(name, "--name") == name

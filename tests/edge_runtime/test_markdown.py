@@ -1,4 +1,4 @@
-"""Markdown that all packages write: tables, and names of somebody else's that must not become markup."""
+"""The Markdown of all packages: tables, and foreign names that must not become markup."""
 
 import html
 
@@ -28,7 +28,7 @@ NAMES = [
 
 
 def shown(text):
-    """Return what a browser shows of Markdown, and the tags that it was turned into."""
+    """Return the text that a browser shows for Markdown, and the tags that it contains."""
     markdown = pytest.importorskip("markdown")
     from html.parser import HTMLParser
 
@@ -41,13 +41,13 @@ def shown(text):
 
 
 def test_a_table_has_a_row_for_each():
-    """Proves that the first column is set to the left, the others to the right."""
+    """Proves that the first column is aligned left and the others right."""
     assert table(("a", "b"), [("1", "2"), ("3", "4")]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |\n| 3 | 4 |\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_shown_letter_by_letter(name):
-    """Proves that a reader sees the name and that no tag comes of it, in running text and as code."""
+    """Proves that a reader sees exactly the name, and that it makes no tag, in text and as code."""
     assert shown(f"x {literal(name)} y") == (f"x {visible(name)} y", ["p"])
     assert shown(f"x {code(name)} y") == (f"x {visible(name)} y", ["p", "code"])
     assert shown(f"x {bold(name)} y") == (f"x {visible(name)} y", ["p", "strong"])
@@ -65,7 +65,7 @@ def test_names_begin_nothing(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_stay_in_their_cell(name):
-    """Proves that a row with the name has two cells, whatever the name holds."""
+    """Proves that a row with any name has two cells."""
     text, tags = shown(table(("a", name), [(code(name), name)]))
     assert (tags.count("td"), tags.count("th"), tags.count("code")) == (2, 2, 1)
     assert text.split() == ["a", *visible(name).split() * 3]
@@ -73,7 +73,7 @@ def test_names_stay_in_their_cell(name):
 
 @pytest.mark.parametrize("name", ["cat", "model.int8.tflite", "Cat/12 (1).jpg", "maine_coon", "Käse", "a#1 2. b"])
 def test_plain_names_stay_as_they_are(name):
-    """Proves that what needs no care can still be read in the Markdown itself."""
+    """Proves that a plain name is not escaped, so that the Markdown itself can be read."""
     assert literal(name) == name
     assert code(name) == f"`{name}`"
 
@@ -92,7 +92,7 @@ def test_figures_stay_as_they_are(figures):
 @settings(deadline=None)
 @given(st.text(max_size=30))
 def test_whatever_a_name_is_it_is_one_line_that_can_be_written(name):
-    """Proves that the result is UTF-8 on one line without a mark of Markdown, HTML or tables."""
+    """Proves that any name gives one line of UTF-8 without a character of Markdown, HTML or tables."""
     text = literal(name)
     assert len(text.encode("utf-8").splitlines()) <= 1
     assert not set(text) & set("<>|`*\\~$@")
@@ -100,5 +100,5 @@ def test_whatever_a_name_is_it_is_one_line_that_can_be_written(name):
 
 
 def test_names_that_are_not_utf8_are_shown_as_their_code():
-    """Proves that a name from an old disk neither stops the writing nor vanishes."""
+    """Proves that a name that is not UTF-8 is written as its code."""
     assert html.unescape(literal("b\udce4r")) == r"b\udce4r"

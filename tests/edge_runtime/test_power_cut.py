@@ -1,4 +1,4 @@
-"""What is reported as done is on the disk, as a copy of the disk at that moment and the order of calls show."""
+"""Results are on the disk when they are reported: a copy of the disk and the order of the calls show it."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def write_folder(target: Path, version: bytes) -> None:
-    """Write a folder of a version, whole."""
+    """Write a folder of one version, whole."""
     with whole_folder(target, marker="marker") as partial:
         for name, content in FILES.items():
             (partial / name).parent.mkdir(exist_ok=True)
@@ -33,14 +33,14 @@ def write_folder(target: Path, version: bytes) -> None:
 
 
 def version_of(target: Path) -> set[bytes]:
-    """Return the versions that the files of a folder are of, after seeing that each is whole."""
+    """Return the versions of the files in a folder, after checking that each file is whole."""
     found = {name: (target / name).read_bytes() for name in FILES}
     assert {name: content[1:] for name, content in found.items()} == FILES
     return {content[:1] for content in found.values()}
 
 
 def test_a_folder_survives_a_power_cut(disk: tuple[Path, Path], tmp_path: Path) -> None:
-    """Proves that right after a folder was written, and right after it was replaced, the disk has it whole."""
+    """Proves that the disk has the whole folder right after it was written and right after it was replaced."""
     folder, image = disk
     for version in (b"1", b"2", b"3"):
         write_folder(folder / "bundles" / "pets", version)
@@ -49,7 +49,7 @@ def test_a_folder_survives_a_power_cut(disk: tuple[Path, Path], tmp_path: Path) 
 
 
 def test_the_disk_tells_what_was_not_synced(disk: tuple[Path, Path], tmp_path: Path) -> None:
-    """Proves that these tests can fail: a folder that is only renamed is lost or empty on the copied disk."""
+    """Proves that these tests can fail: a folder that is only renamed is lost or empty on the copy."""
     folder, image = disk
     (folder / "partial").mkdir()
     (folder / "partial" / "marker").write_bytes(FILES["marker"])
@@ -59,7 +59,7 @@ def test_the_disk_tells_what_was_not_synced(disk: tuple[Path, Path], tmp_path: P
 
 
 def test_a_file_survives_a_power_cut(disk: tuple[Path, Path], tmp_path: Path) -> None:
-    """Proves the same of a single file, such as a saved frame or a checkpoint's state."""
+    """Proves that the disk has a whole file, such as a saved frame, right after it was written."""
     folder, image = disk
     for content in (b"1" * 50_000, b"2" * 60_000):
         write_whole(folder / "state.json", content)
@@ -79,7 +79,7 @@ with whole_folder(Path(sys.argv[1]), marker="marker") as partial:
 
 
 def test_order_of_system_calls(tmp_path: Path) -> None:
-    """Proves that all is synced before the rename, and the parent folder before the old one is removed."""
+    """Proves that all files are synced before the rename, and the parent folder before the old one is deleted."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     target = tmp_path / "target"

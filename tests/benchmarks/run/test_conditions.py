@@ -8,6 +8,7 @@ import time
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +98,16 @@ def test_processor_time_of_this_process_is_counted():
     whole, busy, stolen = (b - a for a, b in zip(before.processor_s, after.processor_s, strict=True))
     assert 0.2 <= busy <= whole + 0.01  # seconds of the kernel are in steps of 0.01
     assert 0 <= stolen <= whole + 0.01
+
+
+@on_linux
+def test_processor_time_is_all_that_the_kernel_counts():
+    """Proves that all is busy, idle, waiting and stolen time together, in seconds, as /proc/stat has it."""
+    first = [float(word) / os.sysconf("SC_CLK_TCK") for word in Path("/proc/stat").read_text().split()[1:9]]
+    whole, busy, stolen = observe().processor_s
+    assert whole == pytest.approx(sum(first), abs=5)
+    assert busy == pytest.approx(sum(first) - first[3] - first[4] - first[7], abs=5)
+    assert stolen == pytest.approx(first[7], abs=5)
 
 
 @on_linux
