@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -29,6 +28,8 @@ def say_exactly(line: str, *, err: bool = False) -> None:
 
 def show_status(text: str) -> None:
     """Show one line for people on standard error, in place of the last status; an empty one takes it away."""
+    import shutil  # here, because `classify` must come fast
+
     fitting = visible(text)[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be taken away
     click.echo(b"\r" + _encoded(fitting) + b"\x1b[K", err=True, nl=False)
 
@@ -89,6 +90,26 @@ def fail(message: str, code: ExitCode = ExitCode.ERROR) -> NoReturn:
 def next_command(command: str) -> None:
     """Print the next command to type. Call it last, so that it is the last line on standard error."""
     say(f"next: {command}", err=True)
+
+
+@contextmanager
+def wrong_use_visible() -> Iterator[None]:
+    """Escape what people typed, such as the names that `*` stands for, in Click's errors of wrong use."""
+    try:
+        yield
+    except click.UsageError as error:
+        if visible(error.message) == error.message:
+            raise
+        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+
+
+class Command(click.Command):
+    """A Click command whose errors of wrong use are `wrong_use_visible`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        with wrong_use_visible():
+            return super().parse_args(ctx, args)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import ExitCode, next_command, one_line_errors, quoted, say
+from edge_runtime.terminal import Command, ExitCode, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
 from exporter.progress import Progress
 
@@ -52,6 +52,7 @@ class ExportOptions:
 
 
 @click.command(
+    cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed, "
     "4 too few test pictures to decide, 130 stopped by Ctrl-C.",

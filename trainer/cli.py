@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime.folders import RUNS
-from edge_runtime.terminal import next_command, one_line_errors, quoted, say
+from edge_runtime.terminal import Command, next_command, one_line_errors, quoted, say
 from trainer.network.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Options:
 _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data",
     help="Pictures: a folder with a sub-folder per class, or sample (drawn), or microsoft (downloaded).  "

@@ -277,6 +277,21 @@ def test_the_terminal_shows_each_name_on_its_line(made: Made) -> None:
         assert all(line == visible(line) for line in done.output.splitlines())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_wrong_use_shows_what_was_typed_on_one_line(name: str) -> None:
+    """Proves that the names of files that `*` stands for do nothing to the terminal when there are too many."""
+    from exporter.cli import main as export
+    from trainer.cli import main as train
+
+    for command, arguments in ((train, []), (export, []), (edge, ["info"]), (bench, ["recommend", "a"])):
+        done = CliRunner().invoke(command, [*arguments, "--", name])
+        assert done.exit_code == 2
+        lines = done.stderr.splitlines()
+        assert len(lines) == 4
+        assert lines[0].startswith("Usage: ")
+        assert lines[-1] == f"Error: Got unexpected extra argument ({visible(name)})"
+
+
 def test_scripts_get_every_character(made: Made) -> None:
     """Proves that JSON and CSV of classify, the files of a report and the scores of Keras give names back."""
     pictures, bundle = pictures_of(made), made.outcome.folder
