@@ -102,7 +102,7 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
     write_keras_scores(folder, bundle.labels, pictures, record.baseline.scores)
     _write_reports(folder, bundle, record)
-    (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
+    _write_text(folder / "MODEL_CARD.md", write_model_card(bundle, record))
     _write_json(folder / MANIFEST, bundle.to_dict())
     replace_folder(folder, target)
     shutil.rmtree(_failed(target), ignore_errors=True)
@@ -143,8 +143,8 @@ def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None
     plot_differences(record, folder / "differences.png")
     plot_reliability(record, folder / "reliability.png")
     text = write_report(bundle, record)
-    (folder / "report.md").write_text(text, encoding="utf-8")
-    (folder / "report.html").write_text(write_html(text, folder), encoding="utf-8")
+    _write_text(folder / "report.md", text)
+    _write_text(folder / "report.html", write_html(text, folder))
 
 
 def _failed(target: Path) -> Path:
@@ -160,4 +160,9 @@ def _data_hash(source: Source) -> str:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    _write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
+    """Write text in UTF-8, with a backslash and digits for each byte of a file name that is none."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from pathlib import Path
 
@@ -26,14 +27,17 @@ def write_html(markdown_text: str, folder: Path) -> str:
     """
     import markdown
 
-    body = markdown.markdown(markdown_text, extensions=["tables"])
+    converter = markdown.Markdown(extensions=["tables"])
+    converter.preprocessors.deregister("html_block")  # labels and names are text, whatever they look like
+    converter.inlinePatterns.deregister("html")
+    body = converter.convert(markdown_text)
 
     def embedded(found: re.Match[str]) -> str:
         content = base64.b64encode((folder / found[1]).read_bytes()).decode()
         return f'src="data:image/png;base64,{content}"'
 
     body = re.sub(r'src="([\w.-]+\.png)"', embedded, body)
-    title = markdown_text.splitlines()[0].removeprefix("# ")
+    title = html.escape(markdown_text.splitlines()[0].removeprefix("# "))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
