@@ -1,8 +1,6 @@
 """An export killed or stopped leaves the old bundle or the new one, whole, and the next export clears up."""
 
-import contextlib
 import hashlib
-import io
 import signal
 import subprocess
 import time
@@ -12,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import read_bundle
-from exporter.cli import Progress
 from exporter.export import ExportPlan, export
 from tests.exporter.conftest import Stages, environment, export_command, target
 
@@ -124,16 +121,3 @@ def test_ctrl_c_is_exit_code_130_and_no_bundle(run_folder, tmp_path):
     assert lines[-1] == "stopped; no bundle was written"
     assert not any("Traceback" in line for line in lines)
     assert list(folder.parent.iterdir()) == []
-
-
-def test_a_swallowed_ctrl_c_ends_the_export_later():
-    """What a library swallows is raised again at the next report, and Ctrl-C is Python's own again afterwards."""
-    with Progress(io.StringIO()) as progress:
-        progress.on_stage("importing")
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            progress.on_progress(1, 2)
-        with pytest.raises(KeyboardInterrupt):
-            progress.on_stage("converting")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
