@@ -15,7 +15,8 @@ from exporter.bundle_folder import describe_file, log_kept, provenance, write_bu
 from exporter.errors import ConversionError, SourceError
 from exporter.formats.conversion import Converted
 from exporter.formats.layer_error import LayerError
-from tests.exporter.conftest import target
+from tests.contract.conftest import OLDEST, TFLITE_RUNTIME
+from tests.exporter.conftest import CALIBRATION_COUNT, FILES, target
 from tests.exporter.records import GRAPH, KERAS, LABELS, REASON, TURNED, file_of, manifest_of, record_of
 
 REPORTS = {"report.md", "report.html", "calibration.json", "operators.json", "differences.png", "reliability.png"}
@@ -166,3 +167,63 @@ def test_a_log_is_kept_of_a_conversion_alone(tmp_path):
         assert log.exists() is kept
         assert str(raised.value) == (f"broken. What the converters printed: {log}" if kept else "no picture.")
     assert (tmp_path / "True.failed" / "conversion.log").read_text() == "chatter"
+
+
+def test_the_manifest_describes_the_files(bundle_folder):
+    """Size and SHA-256 in the manifest are those of the files, and nothing else lies in the bundle."""
+    bundle = read_bundle(bundle_folder)
+    assert bundle.labels == ("cat", "dog")
+    assert [file.path for file in bundle.files] == FILES
+    for file in bundle.files:
+        content = (bundle_folder / file.path).read_bytes()
+        assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        assert file.path == f"model.{file.precision}.{file.format}"
+    others = {"manifest.json", "calibration.json", "keras_scores.csv", "operators.json", "report.md", "report.html"}
+    others |= {"MODEL_CARD.md"}
+    others |= {"conversion.log", "differences.png", "reliability.png", "selftest"}
+    assert {path.name for path in bundle_folder.iterdir()} == others | set(FILES)
+
+
+def test_the_manifest_has_tensors_with_scales(bundle_folder):
+    """Input and output of each file by name, type, shape and, for integer tensors, scale and zero point."""
+    for file in read_bundle(bundle_folder).files:
+        integer = file.precision == "int8"
+        assert (file.input.name, file.output.name) == ("image", "scores")
+        assert file.input.dtype == ("uint8" if integer else "float32")
+        assert file.input.shape == (1, 64, 64, 3)
+        if integer and file.format == "tflite":
+            assert (file.input.scale, file.output.scale) == (1.0, 1 / 256)
+
+
+def test_the_oldest_runtimes_are_those_that_are_tested(bundle_folder):
+    """What the manifest claims of each file is a release in which tests/contract loads it and compares scores."""
+    tested = {pin.rpartition(".")[0] for pin in (*OLDEST, TFLITE_RUNTIME[-1])}
+    for file in read_bundle(bundle_folder).files:
+        assert file.oldest_runtime.replace(" ", "==") in tested
+
+
+def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
+    """Run, data hash, seeds, versions, calibration, stability, temperature and folding, as the export had them."""
+    training = read_bundle(bundle_folder).training
+    assert training["name"] == "small"
+    assert training["seed"] == 0
+    assert training["calibration"] == {"pictures": CALIBRATION_COUNT, "seed": 0, "folder": None}
+    assert training["export_versions"].keys() >= {"python", "tensorflow", "onnxruntime", "litert-quantizer"}
+    assert training["temperature"]["validation_pictures"] == 32
+    assert training["temperature"]["value"] > 0
+    assert len(training["folded"]) > 5
+    assert training["gate"] == "inconclusive"
+    lines = [
+        f"{side} {picture.label} {picture.sha256}\n" for side, found in source.sides.items() for picture in found
+    ]
+    assert training["data_sha256"] == hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def test_the_keras_scores_travel_by_content(source, bundle_folder):
+    """A device finds each test picture by its hash, with its label and what Keras scored with the temperature."""
+    scored = read_keras_scores(bundle_folder, source.labels)
+    assert {sha256: found.label for sha256, found in scored.items()} == {
+        picture.sha256: picture.label for picture in source.sides["test"]
+    }
+    right = sum(int(np.argmax(found.scores)) == found.label for found in scored.values())
+    assert right / len(scored) == read_bundle(bundle_folder).files[0].drift["keras_accuracy"]

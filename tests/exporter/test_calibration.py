@@ -6,12 +6,16 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from exporter.calibration import calibration_record, draw_calibration, pictures_below
 from exporter.errors import SourceError
 from exporter.source import SplitPicture, read_keras_source, read_pictures
+from tests.exporter.records import picture_of, record_of
 from trainer.data.cache import cache_pictures
 
 
@@ -202,3 +206,74 @@ def test_bytes_decide_not_names(source, folder):
     Image.effect_noise((80, 60), 90).convert("RGB").save(buffer, "PNG")
     (folder / source.sides["test"][0].path.name).write_bytes(buffer.getvalue())
     assert draw_calibration(source, folder=folder)[0]
+
+
+def by_number(classes: dict[int, int]) -> tuple[SplitPicture, ...]:
+    """Return so many pictures of each label, no two alike."""
+    return tuple(
+        picture_of(1000 * (label + 2) + number, label)
+        for label, count in classes.items()
+        for number in range(count)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    classes=st.dictionaries(st.integers(0, 3), st.integers(1, 30), min_size=2, max_size=4),
+    count=st.integers(8, 60),
+    seed=st.integers(0, 2**31),
+)
+def test_any_draw_is_balanced_and_disjoint(classes, count, seed):
+    """Proves of classes of any size that as many are drawn as can be, as evenly as can be, and none twice."""
+    assume(sum(classes.values()) >= 8)
+    labels = tuple("abcd")
+    pictures = by_number(classes)
+    source = replace(record_of().source, labels=labels[: len(classes)], sides={"train": pictures, "test": ()})
+    first, second = draw_calibration(source, count=count, seed=seed)
+    assert len(first) == min(count, len(pictures))
+    assert len(second) in (0, len(first))
+    assert (len(second) > 0) == (2 * count <= len(pictures))
+    assert len({picture.sha256 for picture in first + second}) == len(first + second)
+    drawn = Counter(picture.label for picture in first)
+    fewest = min(drawn.values(), default=0)
+    assert all(found <= fewest + 1 or drawn[other] == classes[other] for found in drawn.values() for other in drawn
+               if drawn[other] == fewest)  # fmt: skip
+
+
+def test_the_draw_is_worked_out_by_hand():
+    """Proves that NumPy's generator of the seed shuffles each class, deals them in turns and shuffles the set."""
+    pictures = by_number({0: 6, 1: 6})
+    source = replace(record_of().source, sides={"train": pictures, "test": ()})
+    generator = np.random.default_rng(7)
+    cats, dogs = list(pictures[:6]), list(pictures[6:])
+    generator.shuffle(cats)
+    generator.shuffle(dogs)
+    dealt = [picture for pair in zip(cats, dogs, strict=True) for picture in pair]
+    expected = tuple(dealt[:8][index] for index in generator.permutation(8))
+    assert draw_calibration(source, count=8, seed=7) == (expected, ())
+
+
+@pytest.mark.parametrize(("bits", "refused"), [(0, True), (10, True), (11, False)])
+def test_ten_bits_of_difference_are_a_near_copy(bits, refused):
+    """Proves that the limit is that of training, to the bit."""
+    pictures = by_number({0: 6, 1: 6})
+    hashed = [replace(picture, difference_hash=f"{(2**40 - 1) << (8 * n + 40):064x}") for n, picture in
+              enumerate(pictures)]  # fmt: skip
+    test = replace(picture_of(1, 0), difference_hash=f"{int(hashed[3].difference_hash, 16) ^ (2**bits - 1):064x}")
+    source = replace(record_of().source, sides={"train": tuple(hashed), "test": (test,)})
+    if refused:
+        with pytest.raises(SourceError, match=r"is nearly the same as the test picture 1\.jpg"):
+            draw_calibration(source, count=12)
+    else:
+        assert len(draw_calibration(source, count=12)[0]) == 12
+
+
+def test_a_copy_in_ones_own_folder_counts_once(source, folder):
+    """Proves that the same bytes under two names are one picture, so that two draws stay apart."""
+    for number in range(8):
+        shutil.copy(next(folder.rglob(f"{number}.jpg")), folder / f"copy of {number}.jpg")
+    found = pictures_below(folder, source)
+    assert len(found) == 18
+    assert len({picture.sha256 for picture in found}) == 18
+    first, second = draw_calibration(source, count=9, folder=folder)
+    assert not {picture.sha256 for picture in first} & {picture.sha256 for picture in second}

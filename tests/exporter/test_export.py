@@ -1,7 +1,5 @@
 """A whole export of a small trained network, through the command line as a user would."""
 
-import hashlib
-import html.parser
 import json
 import os
 import re
@@ -11,30 +9,15 @@ import numpy as np
 import pytest
 
 from edge_runtime import Classifier, read_bundle
-from edge_runtime.bundle.keras_scores import read_keras_scores
-from edge_runtime.picture.preprocessing import load_picture
-from edge_runtime.proof.drift import brier_score, calibration_error
-from exporter.cli import wanted_targets
 from exporter.errors import ConversionError, SourceError
 from exporter.export import export
 from exporter.network.confidence import choose_threshold, temper
 from exporter.network.model import keras_scores, load_keras_model
 from exporter.plan import ExportPlan
-from exporter.preparation import MAX_FOLDING_DIFFERENCE
 from exporter.source import load_split_pictures
-from tests.contract.conftest import OLDEST, TFLITE_RUNTIME
-from tests.exporter.conftest import CALIBRATION_COUNT, Stages, run_export, target
+from tests.exporter.conftest import CALIBRATION_COUNT, FILES, Stages, run_export, target
 from tests.exporter.formats.test_operators import network
 
-FILES = [
-    "model.float32.tflite",
-    "model.float16.tflite",
-    "model.dynamic.tflite",
-    "model.int8.tflite",
-    "model.float32.onnx",
-    "model.float16.onnx",
-    "model.int8.onnx",
-]
 STAGES = ("reading", "scoring", "converting", "checking", "second calibration", "writing")
 
 
@@ -44,14 +27,6 @@ def lenient(run_folder, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("lenient")
     options = ("--quantize", "all", "--calibration-count", CALIBRATION_COUNT, "--max-drop", 0.5)
     return run_export("--run", run_folder, *options, cwd=cwd), cwd
-
-
-@pytest.fixture(scope="session")
-def tempered(source, bundle_folder):
-    """The Keras model's scores of the test pictures with the temperature of the manifest, worked out apart."""
-    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
-    value = read_bundle(bundle_folder).training["temperature"]["value"]
-    return temper(keras_scores(load_keras_model(source), pixels), value)
 
 
 def test_too_few_pictures_are_exit_code_4(exported):
@@ -104,39 +79,6 @@ def test_the_chatter_is_in_the_log(bundle_folder):
     assert "TensorFlow Lite" in (bundle_folder / "conversion.log").read_text(errors="replace")
 
 
-def test_the_manifest_describes_the_files(bundle_folder):
-    """Size and SHA-256 in the manifest are those of the files, and nothing else lies in the bundle."""
-    bundle = read_bundle(bundle_folder)
-    assert bundle.labels == ("cat", "dog")
-    assert [file.path for file in bundle.files] == FILES
-    for file in bundle.files:
-        content = (bundle_folder / file.path).read_bytes()
-        assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-        assert file.path == f"model.{file.precision}.{file.format}"
-    others = {"manifest.json", "calibration.json", "keras_scores.csv", "operators.json", "report.md", "report.html"}
-    others |= {"MODEL_CARD.md"}
-    others |= {"conversion.log", "differences.png", "reliability.png", "selftest"}
-    assert {path.name for path in bundle_folder.iterdir()} == others | set(FILES)
-
-
-def test_the_manifest_has_tensors_with_scales(bundle_folder):
-    """Input and output of each file by name, type, shape and, for integer tensors, scale and zero point."""
-    for file in read_bundle(bundle_folder).files:
-        integer = file.precision == "int8"
-        assert (file.input.name, file.output.name) == ("image", "scores")
-        assert file.input.dtype == ("uint8" if integer else "float32")
-        assert file.input.shape == (1, 64, 64, 3)
-        if integer and file.format == "tflite":
-            assert (file.input.scale, file.output.scale) == (1.0, 1 / 256)
-
-
-def test_the_oldest_runtimes_are_those_that_are_tested(bundle_folder):
-    """What the manifest claims of each file is a release in which tests/contract loads it and compares scores."""
-    tested = {pin.rpartition(".")[0] for pin in (*OLDEST, TFLITE_RUNTIME[-1])}
-    for file in read_bundle(bundle_folder).files:
-        assert file.oldest_runtime.replace(" ", "==") in tested
-
-
 def test_the_manifest_has_the_drift_of_each_file_and_class(bundle_folder):
     """All figures of the drift, for all pictures and for those of each label, which add up."""
     for file in read_bundle(bundle_folder).files:
@@ -146,23 +88,6 @@ def test_the_manifest_has_the_drift_of_each_file_and_class(bundle_folder):
             assert sum(found[key] for found in file.drift["by_class"].values()) == file.drift[key]
         low, high = file.drift["difference_interval"]
         assert low <= file.drift["difference"] <= high
-
-
-def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
-    """Run, data hash, seeds, versions, calibration, stability, temperature and folding, as the export had them."""
-    training = read_bundle(bundle_folder).training
-    assert training["name"] == "small"
-    assert training["seed"] == 0
-    assert training["calibration"] == {"pictures": CALIBRATION_COUNT, "seed": 0, "folder": None}
-    assert training["export_versions"].keys() >= {"python", "tensorflow", "onnxruntime", "litert-quantizer"}
-    assert training["temperature"]["validation_pictures"] == 32
-    assert training["temperature"]["value"] > 0
-    assert len(training["folded"]) > 5
-    assert training["gate"] == "inconclusive"
-    lines = [
-        f"{side} {picture.label} {picture.sha256}\n" for side, found in source.sides.items() for picture in found
-    ]
-    assert training["data_sha256"] == hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
 
 
 def test_the_threshold_is_that_of_the_validation_split(source, bundle_folder):
@@ -185,21 +110,6 @@ def test_the_manifest_has_the_stability_of_int8(bundle_folder):
 
 
 @pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
-def test_the_self_test_is_reproduced(bundle_folder, backend, precision):
-    """A classifier opened from the bundle makes the expected pixels of each picture, and gives its scores."""
-    classifier = Classifier.open(bundle_folder, backend, precision=precision)
-    assert classifier.file.precision == precision
-    pictures = classifier.bundle.selftest
-    assert len(pictures) == 6
-    for picture in pictures:
-        pixels = load_picture(bundle_folder / picture.path, classifier.bundle.preprocessing)
-        assert hashlib.sha256(pixels.tobytes()).hexdigest() == picture.pixels_sha256
-        expected = picture.scores[classifier.file.path]
-        np.testing.assert_allclose(classifier.scores(pixels), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
 def test_float32_scores_are_those_of_keras(source, bundle_folder, tempered, backend):
     """Each float32 file, run by the edge runtime, is within 1e-5 of the unfolded Keras model, tempered."""
     pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
@@ -219,68 +129,6 @@ def test_int8_scores_are_close_to_keras(source, bundle_folder, tempered, backend
     assert classifier.file.drift["mean_difference"] == pytest.approx(difference, abs=1e-5)
 
 
-def table_rows(text: str, header: str) -> dict[str, list[str]]:
-    """Return the rows of the table that begins so in a report, by the first column."""
-    lines = text[text.index(f"| {header} |") :].split("\n\n")[0].splitlines()[2:]
-    return {
-        line.split(" | ")[0].strip("| `"): [cell.strip(" |") for cell in line.split(" | ")[1:]] for line in lines
-    }
-
-
-def test_the_confidence_table_has_both_errors_before_and_after(source, bundle_folder, tempered):
-    """Calibration error and Brier score of Keras and of every file, with and without the temperature."""
-    pixels, targets = load_split_pictures(source.sides["test"], source.preprocessing)
-    scores = {"Keras": tempered}
-    for file in read_bundle(bundle_folder).files:
-        backend = {"tflite": "litert", "onnx": "onnxruntime"}[file.format]
-        classifier = Classifier.open(bundle_folder, backend, precision=file.precision)
-        scores[file.path] = np.array([classifier.scores(picture) for picture in pixels])
-    value = read_bundle(bundle_folder).training["temperature"]["value"]
-    before = {name: temper(found, 1 / value) for name, found in scores.items()}
-    rows = table_rows((bundle_folder / "report.md").read_text(), "scores of")
-    assert list(rows) == ["Keras", *FILES]
-    for name, row in rows.items():
-        expected = [
-            measure(found[name], targets)
-            for measure in (calibration_error, brier_score)
-            for found in (before, scores)
-        ]
-        assert [float(cell) for cell in row] == pytest.approx(expected, abs=1e-4), name
-    as_trained = keras_scores(load_keras_model(source), pixels)
-    assert float(rows["model.float32.onnx"][2]) == pytest.approx(brier_score(as_trained, targets), abs=1e-4)
-    assert rows["Keras"][2] != rows["Keras"][3]
-
-
-def test_the_report_names_what_int8_files_do_in_float(bundle_folder):
-    """Nothing in TFLite; in ONNX the one operator that hands out the scores, which is counted too."""
-    text = (bundle_folder / "report.md").read_text()
-    assert "- In float in `model.int8.tflite`: nothing.\n" in text
-    assert "- In float in `model.int8.onnx`: DequantizeLinear (`scores`).\n" in text
-    counts = {name: row[3] for name, row in table_rows(text, "file | input, output").items()}
-    assert counts["model.int8.tflite"].startswith("0 of ")
-    assert counts["model.int8.onnx"].startswith("1 of ")
-
-
-def test_the_report_says_where_the_scales_are(bundle_folder):
-    """By number for the integer tensors of TFLite, in words for those of ONNX, not at all for float files."""
-    text = (bundle_folder / "report.md").read_text()
-    tensors = {name: row[1:] for name, row in table_rows(text, "file | SHA-256").items()}
-    assert tensors["model.int8.tflite"] == [
-        "image uint8 [1, 64, 64, 3], scale 1, zero point 0",
-        "scores uint8 [1, 1], scale 0.00390625, zero point 0",
-    ]
-    assert all(tensor.endswith(", scale inside the file") for tensor in tensors["model.int8.onnx"])
-    assert not any("scale" in cell for name in FILES if "int8" not in name for cell in tensors[name])
-
-
-def test_the_report_says_what_folding_changed(source, bundle_folder):
-    """The largest difference that it made to a score, below what would end the export, and on how many pictures."""
-    text = (bundle_folder / "report.md").read_text()
-    found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
-    assert int(found[1]) == len(source.sides["train"])
-    assert 0 <= float(found[2]) <= MAX_FOLDING_DIFFERENCE
-
-
 def test_operators_are_counted_per_file(bundle_folder):
     """operators.json has the table of every file; the int8 TFLite file's has no float32 in it."""
     stored = json.loads((bundle_folder / "operators.json").read_text())
@@ -297,41 +145,6 @@ def test_calibration_is_recorded_and_apart_from_the_test_split(source, bundle_fo
     assert len(hashes) == CALIBRATION_COUNT
     assert hashes <= {picture.sha256 for picture in source.sides["train"]}
     assert not hashes & {picture.sha256 for picture in source.sides["test"]}
-
-
-def test_the_model_card_has_figures_and_limits(bundle_folder):
-    """Labels, numbers of pictures, accuracy of an int8 file and per class, limits and how to run it."""
-    text = (bundle_folder / "MODEL_CARD.md").read_text()
-    assert text.startswith("# Model card: small\n")
-    figures = ("cat, dog", "32 test pictures", "| cat | 16 |", "`model.int8.")
-    for wanted in (*figures, "## Limits", "catdog-edge classify --bundle"):
-        assert wanted in text
-    assert read_bundle(bundle_folder).training["data_sha256"] in text
-
-
-class Page(html.parser.HTMLParser):
-    """Collects what a page refers to and whether its tags are closed."""
-
-    def __init__(self):
-        super().__init__()
-        self.references, self.tags = [], []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.references += [value for name, value in attributes if name in ("src", "href")]
-
-
-def test_the_html_report_stands_alone(bundle_folder):
-    """Both plots are embedded, there is no script, and nothing is fetched from anywhere."""
-    text = (bundle_folder / "report.html").read_text()
-    page = Page()
-    page.feed(text)
-    assert len(page.references) == 2
-    assert all(reference.startswith("data:image/png;base64,iVBOR") for reference in page.references)
-    assert not {"script", "link", "iframe"} & set(page.tags)
-    assert "http" not in text
-    assert page.tags.count("table") >= 5
-    assert "<title>Export of small: inconclusive</title>" in text
 
 
 def test_a_second_export_writes_the_same_bytes(bundle_folder, lenient):
@@ -380,21 +193,6 @@ def test_a_failed_conversion_keeps_its_log(source, tmp_path):
     assert {path.name for path in bundle.parent.iterdir()} == {"b", "b.failed"}
 
 
-@pytest.mark.parametrize(
-    ("quantize", "format_", "names"),
-    [
-        ("none", "all", ["float32.tflite", "float32.onnx"]),
-        ("float16", "all", ["float32.tflite", "float16.tflite", "float32.onnx", "float16.onnx"]),
-        ("dynamic", "all", ["float32.tflite", "dynamic.tflite", "float32.onnx"]),
-        ("int8", "onnx", ["float32.onnx", "int8.onnx"]),
-        ("all", "tflite", ["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite"]),
-    ],
-)
-def test_the_files_of_each_choice(quantize, format_, names):
-    """--quantize and --format ask for these files."""
-    assert [wanted.file_name for wanted in wanted_targets(quantize, format_)] == [f"model.{name}" for name in names]
-
-
 def test_a_folder_of_ones_own_calibrates(source, tmp_path):
     """The manifest names the folder and how many pictures were drawn from it, calibration.json has their hashes."""
     folder = tmp_path / "shots"
@@ -408,63 +206,3 @@ def test_a_folder_of_ones_own_calibrates(source, tmp_path):
     record = json.loads((outcome.folder / "calibration.json").read_text())
     assert {found["sha256"] for found in record["pictures"]} < {picture.sha256 for picture in pictures}
     assert f"9 pictures of {folder}" in (outcome.folder / "report.md").read_text()
-
-
-def test_few_validation_pictures_fit_no_temperature(source, tmp_path):
-    """Below 30 validation pictures the scores stay as trained, and manifest and report say why."""
-    few = {"validation": source.sides["validation"][:29]}
-    source = type(source)(**vars(source) | {"sides": source.sides | few})
-    outcome = export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
-    reason = "only 29 validation pictures, 30 are needed"
-    assert outcome.bundle.training["temperature"] == {"value": 1.0, "validation_pictures": 0, "reason": reason}
-    assert f"No temperature was fitted: {reason}." in (outcome.folder / "report.md").read_text()
-
-
-def test_an_empty_test_split_is_an_error(source, tmp_path):
-    """Without test pictures nothing can be proven, so nothing is exported."""
-    source = type(source)(**vars(source) | {"sides": source.sides | {"test": ()}})
-    with pytest.raises(SourceError, match="test split is empty"):
-        export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [((), "no finished run in runs/"), (("--run", "nowhere"), "nowhere: no finished run there")],
-)
-def test_a_missing_run_is_one_clear_line(tmp_path, arguments, message):
-    """Exit code 1 and one line that names the command to type."""
-    done = run_export(*arguments, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert message in done.stderr
-    assert "catdog-train" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("--max-drop", "2"),
-        ("--test", "x"),
-        ("--keras", "m.keras"),
-        ("--quantize", "int4"),
-        ("--quantize", "dynamic", "--format", "onnx"),
-        ("--calibration", "none"),
-    ],
-)
-def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
-    """A value out of range, options that do not go together, an unknown choice, a folder that is not there."""
-    done = run_export(*arguments, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "Usage:" in done.stderr
-
-
-def test_the_keras_scores_travel_by_content(source, bundle_folder):
-    """A device finds each test picture by its hash, with its label and what Keras scored with the temperature."""
-    scored = read_keras_scores(bundle_folder, source.labels)
-    assert {sha256: found.label for sha256, found in scored.items()} == {
-        picture.sha256: picture.label for picture in source.sides["test"]
-    }
-    right = sum(int(np.argmax(found.scores)) == found.label for found in scored.values())
-    assert right / len(scored) == read_bundle(bundle_folder).files[0].drift["keras_accuracy"]

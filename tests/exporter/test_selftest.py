@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime import Classifier
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from exporter.selftest import draw_pictures, write_selftest
 
@@ -106,3 +107,18 @@ def test_an_old_self_test_is_not_mixed_with_a_new_one(tmp_path):
     (tmp_path / "selftest").mkdir()
     with pytest.raises(FileExistsError):
         write_selftest(tmp_path, Preprocessing(SIDE, SIDE), {})
+
+
+@pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_the_self_test_is_reproduced(bundle_folder, backend, precision):
+    """A classifier opened from the bundle makes the expected pixels of each picture, and gives its scores."""
+    classifier = Classifier.open(bundle_folder, backend, precision=precision)
+    assert classifier.file.precision == precision
+    pictures = classifier.bundle.selftest
+    assert len(pictures) == 6
+    for picture in pictures:
+        pixels = load_picture(bundle_folder / picture.path, classifier.bundle.preprocessing)
+        assert hashlib.sha256(pixels.tobytes()).hexdigest() == picture.pixels_sha256
+        expected = picture.scores[classifier.file.path]
+        np.testing.assert_allclose(classifier.scores(pixels), expected, atol=1e-6)

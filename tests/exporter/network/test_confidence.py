@@ -3,12 +3,17 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keras import layers
+from scipy.optimize import minimize
 from scipy.special import softmax
 
 from edge_runtime.proof.drift import calibration_error
 from exporter.network.confidence import (
+    KEPT,
     Temperature,
+    choose_threshold,
     divide_logits,
     fit_temperature,
     last_layer,
@@ -141,3 +146,83 @@ def test_no_temperature_is_one():
     }
     scores = two([0.2, 0.9])
     np.testing.assert_allclose(temper(scores, 1.0), scores, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_temperature_is_the_one_that_scipy_finds(seed):
+    """Proves that the cross-entropy of logits drawn at random is lowest at this temperature, by another search."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0, 4, (300, 3))
+    targets = generator.integers(0, 3, 300)
+    targets[:200] = logits[:200].argmax(axis=1)
+
+    def loss(temperature: np.ndarray) -> float:
+        return -np.log(softmax(logits / temperature[0], axis=1)[np.arange(300), targets]).mean()
+
+    expected = minimize(loss, [1.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12}).x[0]
+    assert fit_temperature(softmax(logits, axis=1), targets).value == pytest.approx(expected, rel=1e-3)
+
+
+@given(
+    st.lists(st.lists(st.floats(-30, 30), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.floats(0.05, 20),
+)
+def test_tempering_divides_the_logits(logits, temperature):
+    """Proves that any scores are those of their logits divided, sum to 1, and come back by the inverse."""
+    scores = softmax(np.array(logits), axis=1)
+    found = temper(scores, temperature)
+    np.testing.assert_allclose(found, softmax(np.array(logits) / temperature, axis=1), atol=1e-9)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
+    if temperature >= 1:  # below, scores become 0, and 0 has no way back
+        np.testing.assert_allclose(temper(found, 1 / temperature), scores, atol=1e-9)
+
+
+def test_the_threshold_keeps_99_of_100_right_answers():
+    """Proves that of a hundred right answers one falls below it, and that wrong answers do not move it."""
+    confidence = np.linspace(0.5, 0.995, 100)
+    scores = np.stack([confidence, 1 - confidence], axis=1)
+    targets = np.zeros(100, int)
+    threshold = choose_threshold(scores, targets)
+    assert threshold == 0.505
+    assert (confidence >= threshold).sum() == 99
+    with_wrong = np.vstack([scores, np.tile([0.501, 0.499], (50, 1))])
+    assert choose_threshold(with_wrong, np.append(targets, np.ones(50, int))) == threshold
+
+
+@pytest.mark.parametrize(
+    ("sure", "expected"),
+    [
+        ([0.7], 0.7),
+        ([0.61, 0.9], 0.61),
+        ([0.6] * 5 + [0.9] * 95, 0.6),
+        ([0.6] + [0.8] * 99, 0.8),
+        ([0.6, 0.7] + [0.8] * 98, 0.7),
+        ([0.6] + [0.8] * 49, 0.6),
+        ([0.9876543] * 10, 0.987),
+    ],
+)
+def test_the_threshold_of_few_or_equal_answers(sure, expected):
+    """Proves that the threshold lies at an answer and not between two, and at ties keeps all of them."""
+    assert choose_threshold(np.array([[1 - value, value] for value in sure]), np.ones(len(sure), int)) == expected
+
+
+@given(st.lists(st.integers(501, 1000), min_size=1, max_size=300))
+def test_no_threshold_loses_more_than_a_hundredth(thousandths):
+    """Proves that at least 99 % of the right answers reach the threshold, however many there are."""
+    confidence = np.array(thousandths) / 1000
+    scores = np.stack([confidence, 1 - confidence], axis=1)
+    threshold = choose_threshold(scores, np.zeros(len(scores), int))
+    assert (confidence >= threshold).mean() >= KEPT
+    assert np.sort(confidence)[int(0.01 * len(confidence))] - threshold < 0.0011
+
+
+def test_no_right_answer_sets_no_threshold():
+    """Proves that a network that is never right gets no threshold instead of a crash."""
+    assert choose_threshold(np.array([[0.9, 0.1]]), np.array([1])) == 0.0
+
+
+@pytest.mark.parametrize("activation", [layers.LeakyReLU(), layers.Softmax()])
+def test_a_layer_as_last_activation_takes_no_temperature(activation):
+    """Proves that an activation that is a layer ends in no error: it is not offered for division."""
+    assert last_layer(network(layers.Dense(3, activation=activation))) is None
+    assert last_layer(network(layers.Dense(3, activation=activation), layers.Softmax())) is None

@@ -3,8 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras import layers
 
+from exporter.network.equalization import equalize
 from exporter.network.folding import fold
 from trainer.network.architectures import compact_network
 
@@ -252,3 +255,115 @@ def test_other_graphs_are_left_alone(odd):
     [(name, reason)] = folding.left
     assert name == model.name
     assert odd in reason
+
+
+def tail() -> tuple:
+    """Return layers that make one score of a tensor."""
+    return layers.Conv2D(5, 3), layers.Flatten(), layers.Dense(1, activation="sigmoid")
+
+
+# Each kind of layer that folding moves, and the kinds that are left of the network
+MOVED = {
+    "dropout": ([layers.Dropout(0.5)], []),
+    "spatial dropout": ([layers.SpatialDropout2D(0.5)], []),
+    "rescaling": ([layers.Rescaling(1 / 127.5, -1)], []),
+    "rescaling by channel": ([layers.Rescaling([1 / 255, 1 / 128, 1 / 64], [0.0, -1.0, 0.5])], []),
+    "normalization": ([layers.Normalization(mean=[90.0, 100, 110], variance=[900.0, 1600, 2500])], []),
+    "dense before": ([layers.Dense(4, activation="relu"), layers.BatchNormalization()], ["Dense"]),
+    "dilated before": ([layers.Conv2D(4, 3, dilation_rate=2), layers.BatchNormalization()], ["Conv2D"]),
+    "no bias before": (
+        [layers.Conv2D(4, 3, use_bias=False, activation="relu"), layers.BatchNormalization()],
+        ["Conv2D"],
+    ),
+    "no scale": (
+        [layers.Conv2D(4, 3, activation="relu"), layers.BatchNormalization(scale=False)],
+        ["Conv2D"],
+    ),
+    "no centre": ([layers.Conv2D(4, 3), layers.BatchNormalization(center=False)], ["Conv2D"]),
+    "relu of its own": ([layers.Conv2D(4, 3), layers.Activation("relu"), layers.BatchNormalization()], None),
+    "relu twice": ([layers.Conv2D(4, 3, activation="relu"), layers.ReLU(), layers.BatchNormalization()], None),
+    "padded pooling": (
+        [
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(3, 2, padding="same"),
+        ],
+        ["Conv2D", "MaxPooling2D"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_each_mover_is_exact(name):
+    """Proves of every kind of layer that is moved that it is gone, and that the function is the same to 1e-5."""
+    body, left = MOVED[name]
+    model = chain(*(type(layer).from_config(layer.get_config()) for layer in body), *tail())
+    folding = fold(model)
+    assert folding.left == ()
+    kinds_left = kinds(folding.model)
+    assert not {"BatchNormalization", "Rescaling", "Normalization", "Dropout"} & set(kinds_left)
+    assert left is None or kinds_left == [*left, "Conv2D", "Flatten", "Dense"]
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (layers.Activation("tanh"), "comes after relu and tanh"),
+        (layers.ReLU(0.5), "comes after relu and a clipped or leaky ReLU"),
+    ],
+)
+def test_a_second_activation_counts(second, reason):
+    """Proves that a ReLU within a convolution does not hide an activation between it and the normalisation."""
+    second = type(second).from_config(second.get_config())
+    norm = layers.BatchNormalization()
+    model = chain(layers.Rescaling(1 / 255), layers.Conv2D(4, 3, activation="relu"), second, norm, *tail())
+    folding = fold(model)
+    assert folding.left == ((norm.name, reason),)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+@pytest.mark.parametrize("filters", [4, 30])
+def test_normalised_rows_of_a_convolution_stay(filters):
+    """Proves that statistics of rows are not taken for those of channels, if there are as many of both too."""
+    norm = layers.BatchNormalization(axis=1)
+    model = chain(layers.Rescaling(1 / 255), layers.Conv2D(filters, 3), norm, *tail())
+    folding = fold(model)
+    assert folding.left == ((norm.name, "it normalises along another axis than the channels"),)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+def test_a_layer_as_activation_has_a_name():
+    """Proves that a network whose activation is itself a layer is folded around it, and evened out, no more."""
+    norm = layers.BatchNormalization()
+    activated = layers.Conv2D(4, 3, activation=layers.LeakyReLU(negative_slope=0.2))
+    model = chain(layers.Rescaling(1 / 255), activated, norm, *tail())
+    folding = fold(model)
+    assert folding.left == ((norm.name, "comes after LeakyReLU"),)
+    assert largest_difference(model, folding.model) < 1e-5
+    even = equalize(folding.model, PICTURES[:8].astype(np.uint8))
+    assert largest_difference(folding.model, even) < 1e-6
+
+
+def test_a_grouped_convolution_is_not_moved_into():
+    """Proves that a convolution whose filters read some channels only stays as it is, with its neighbours."""
+    model = chain(layers.Conv2D(6, 3, groups=3, activation="relu"), layers.BatchNormalization(), *tail())
+    folding = fold(model)
+    assert folding.left == ((model.layers[1].name, "no convolution or dense layer before it alone"),)
+    assert largest_difference(model, folding.model) < 1e-5
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.floats(0.01, 3), min_size=3, max_size=3),
+    st.lists(st.floats(-2, 2), min_size=3, max_size=3),
+    st.sampled_from([1, 2]),
+)
+def test_any_rescaling_folds_exactly(scale, offset, strides):
+    """Proves that scale and offset of any size go into a convolution of any stride without a trace."""
+    convolution = layers.Conv2D(4, 3, strides=strides, activation="tanh")
+    model = chain(layers.Rescaling(1 / 255), layers.Conv2D(3, 1), layers.Rescaling(scale, offset), convolution)
+    model = keras.Model(model.inputs, layers.GlobalAveragePooling2D()(model.outputs[0]))
+    folding = fold(model)
+    assert kinds(folding.model) == ["Conv2D", "Conv2D", "GlobalAveragePooling2D"]
+    assert largest_difference(model, folding.model) < 1e-5

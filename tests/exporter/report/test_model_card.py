@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_runtime import read_bundle
 from edge_runtime.markdown import SAMPLE_WARNING
 from exporter.report.model_card import write_model_card
 from tests.exporter.records import CLOSE, KERAS, file_of, manifest_of, record_of, with_labels
@@ -64,3 +65,13 @@ def test_a_label_with_a_bar_stays_in_its_cell():
     [row] = [line for line in text.splitlines() if line.startswith("| a")]
     assert row.startswith("| a\\|b | 4 | ")
     assert row.replace("\\|", "").count("|") == 4
+
+
+def test_the_model_card_has_figures_and_limits(bundle_folder):
+    """Labels, numbers of pictures, accuracy of an int8 file and per class, limits and how to run it."""
+    text = (bundle_folder / "MODEL_CARD.md").read_text()
+    assert text.startswith("# Model card: small\n")
+    figures = ("cat, dog", "32 test pictures", "| cat | 16 |", "`model.int8.")
+    for wanted in (*figures, "## Limits", "catdog-edge classify --bundle"):
+        assert wanted in text
+    assert read_bundle(bundle_folder).training["data_sha256"] in text

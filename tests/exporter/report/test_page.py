@@ -78,3 +78,15 @@ def test_a_report_of_hostile_labels_has_its_tables(folder):
 def test_the_title_is_the_first_heading(folder):
     """Proves that the tab of a browser says which export it is."""
     assert "<title>Export of a &amp; b: passed</title>" in write_html("# Export of a & b: passed\n\ntext", folder)
+
+
+def test_the_html_report_stands_alone(bundle_folder):
+    """Both plots are embedded, there is no script, and nothing is fetched from anywhere."""
+    text = (bundle_folder / "report.html").read_text()
+    page = Seen(text)
+    assert len(page.references) == 2
+    assert all(reference.startswith("data:image/png;base64,iVBOR") for reference in page.references)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert "http" not in text
+    assert page.tags.count("table") >= 5
+    assert "<title>Export of small: inconclusive</title>" in text

@@ -1,19 +1,24 @@
 """report.md: every figure is one of the record, and every sentence is true of it."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge_runtime import Classifier, read_bundle
 from edge_runtime.markdown import SAMPLE_WARNING
+from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.network.confidence import Temperature, temper
-from exporter.preparation import Baseline, Confidence
+from exporter.network.model import keras_scores, load_keras_model
+from exporter.preparation import MAX_FOLDING_DIFFERENCE, Baseline, Confidence
 from exporter.report.report import needed, write_report
-from exporter.source import Origin
+from exporter.source import Origin, load_split_pictures
 from exporter.verification import Stability
+from tests.exporter.conftest import FILES
 from tests.exporter.records import (
     CLOSE,
     KERAS,
@@ -200,3 +205,65 @@ def test_drawings_are_called_drawings():
     sample = replace(record, source=replace(record.source, run=record.source.run | {"data": "sample"}))
     assert written(sample).index(SAMPLE_WARNING) < written(sample).index("## Drift")
     assert SAMPLE_WARNING not in written(record)
+
+
+def table_rows(text: str, header: str) -> dict[str, list[str]]:
+    """Return the rows of the table that begins so in a report, by the first column."""
+    lines = text[text.index(f"| {header} |") :].split("\n\n")[0].splitlines()[2:]
+    return {
+        line.split(" | ")[0].strip("| `"): [cell.strip(" |") for cell in line.split(" | ")[1:]] for line in lines
+    }
+
+
+def test_the_confidence_table_has_both_errors_before_and_after(source, bundle_folder, tempered):
+    """Calibration error and Brier score of Keras and of every file, with and without the temperature."""
+    pixels, targets = load_split_pictures(source.sides["test"], source.preprocessing)
+    scores = {"Keras": tempered}
+    for file in read_bundle(bundle_folder).files:
+        backend = {"tflite": "litert", "onnx": "onnxruntime"}[file.format]
+        classifier = Classifier.open(bundle_folder, backend, precision=file.precision)
+        scores[file.path] = np.array([classifier.scores(picture) for picture in pixels])
+    value = read_bundle(bundle_folder).training["temperature"]["value"]
+    before = {name: temper(found, 1 / value) for name, found in scores.items()}
+    rows = table_rows((bundle_folder / "report.md").read_text(), "scores of")
+    assert list(rows) == ["Keras", *FILES]
+    for name, row in rows.items():
+        expected = [
+            measure(found[name], targets)
+            for measure in (calibration_error, brier_score)
+            for found in (before, scores)
+        ]
+        assert [float(cell) for cell in row] == pytest.approx(expected, abs=1e-4), name
+    as_trained = keras_scores(load_keras_model(source), pixels)
+    assert float(rows["model.float32.onnx"][2]) == pytest.approx(brier_score(as_trained, targets), abs=1e-4)
+    assert rows["Keras"][2] != rows["Keras"][3]
+
+
+def test_the_report_says_where_the_scales_are(bundle_folder):
+    """By number for the integer tensors of TFLite, in words for those of ONNX, not at all for float files."""
+    text = (bundle_folder / "report.md").read_text()
+    tensors = {name: row[1:] for name, row in table_rows(text, "file | SHA-256").items()}
+    assert tensors["model.int8.tflite"] == [
+        "image uint8 [1, 64, 64, 3], scale 1, zero point 0",
+        "scores uint8 [1, 1], scale 0.00390625, zero point 0",
+    ]
+    assert all(tensor.endswith(", scale inside the file") for tensor in tensors["model.int8.onnx"])
+    assert not any("scale" in cell for name in FILES if "int8" not in name for cell in tensors[name])
+
+
+def test_the_report_names_what_int8_files_do_in_float(bundle_folder):
+    """Nothing in TFLite; in ONNX the one operator that hands out the scores, which is counted too."""
+    text = (bundle_folder / "report.md").read_text()
+    assert "- In float in `model.int8.tflite`: nothing.\n" in text
+    assert "- In float in `model.int8.onnx`: DequantizeLinear (`scores`).\n" in text
+    counts = {name: row[3] for name, row in table_rows(text, "file | input, output").items()}
+    assert counts["model.int8.tflite"].startswith("0 of ")
+    assert counts["model.int8.onnx"].startswith("1 of ")
+
+
+def test_the_report_says_what_folding_changed(source, bundle_folder):
+    """The largest difference that it made to a score, below what would end the export, and on how many pictures."""
+    text = (bundle_folder / "report.md").read_text()
+    found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
+    assert int(found[1]) == len(source.sides["train"])
+    assert 0 <= float(found[2]) <= MAX_FOLDING_DIFFERENCE
