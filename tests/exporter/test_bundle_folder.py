@@ -170,7 +170,7 @@ def test_a_log_is_kept_of_a_conversion_alone(tmp_path):
 
 
 def test_the_manifest_describes_the_files(bundle_folder):
-    """Size and SHA-256 in the manifest are those of the files, and nothing else lies in the bundle."""
+    """Proves that sizes and hashes of a real export are those of its files, and nothing else lies there."""
     bundle = read_bundle(bundle_folder)
     assert bundle.labels == ("cat", "dog")
     assert [file.path for file in bundle.files] == FILES
@@ -185,7 +185,7 @@ def test_the_manifest_describes_the_files(bundle_folder):
 
 
 def test_the_manifest_has_tensors_with_scales(bundle_folder):
-    """Input and output of each file by name, type, shape and, for integer tensors, scale and zero point."""
+    """Proves that input and output of each file have name, type and shape, and integers scale and zero point."""
     for file in read_bundle(bundle_folder).files:
         integer = file.precision == "int8"
         assert (file.input.name, file.output.name) == ("image", "scores")
@@ -196,14 +196,14 @@ def test_the_manifest_has_tensors_with_scales(bundle_folder):
 
 
 def test_the_oldest_runtimes_are_those_that_are_tested(bundle_folder):
-    """What the manifest claims of each file is a release in which tests/contract loads it and compares scores."""
+    """Proves that the release that the manifest claims of each file is one in which tests/contract runs it."""
     tested = {pin.rpartition(".")[0] for pin in (*OLDEST, TFLITE_RUNTIME[-1])}
     for file in read_bundle(bundle_folder).files:
         assert file.oldest_runtime.replace(" ", "==") in tested
 
 
 def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
-    """Run, data hash, seeds, versions, calibration, stability, temperature and folding, as the export had them."""
+    """Proves that run, data, seeds, versions, calibration, temperature and folding are those of the export."""
     training = read_bundle(bundle_folder).training
     assert training["name"] == "small"
     assert training["seed"] == 0
@@ -220,7 +220,7 @@ def test_the_manifest_says_where_the_model_comes_from(source, bundle_folder):
 
 
 def test_the_keras_scores_travel_by_content(source, bundle_folder):
-    """A device finds each test picture by its hash, with its label and what Keras scored with the temperature."""
+    """Proves that a device finds each test picture by its hash, with its label and the scores of Keras."""
     scored = read_keras_scores(bundle_folder, source.labels)
     assert {sha256: found.label for sha256, found in scored.items()} == {
         picture.sha256: picture.label for picture in source.sides["test"]

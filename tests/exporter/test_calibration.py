@@ -20,7 +20,7 @@ from trainer.data.cache import cache_pictures
 
 
 def test_draw_is_balanced_seeded_and_from_training(source):
-    """Half of each class, the same for the same seed, all on the training side."""
+    """Proves that half is of each class, the same for the same seed, and all from the training side."""
     drawn, _ = draw_calibration(source, count=20, seed=3)
     assert Counter(picture.label for picture in drawn) == {0: 10, 1: 10}
     assert set(drawn) <= set(source.sides["train"])
@@ -30,7 +30,7 @@ def test_draw_is_balanced_seeded_and_from_training(source):
 
 
 def test_two_draws_share_no_picture(source):
-    """The second draw, which shows how much the first matters, is as large and balanced, and disjoint."""
+    """Proves that the second draw is as large and balanced as the first, and has none of its pictures."""
     first, second = draw_calibration(source, count=20, seed=3)
     assert len(second) == 20
     assert Counter(picture.label for picture in second) == {0: 10, 1: 10}
@@ -38,26 +38,26 @@ def test_two_draws_share_no_picture(source):
 
 
 def test_no_second_draw_from_a_small_split(source):
-    """Where too few pictures are left, there is no second draw rather than a smaller one."""
+    """Proves that there is no second draw, rather than a smaller one, where too few pictures are left."""
     half = len(source.sides["train"]) // 2
     assert len(draw_calibration(source, count=half)[1]) == half
     assert draw_calibration(source, count=half + 1)[1] == ()
 
 
 def test_order_mixes_the_classes(source):
-    """Quantisers that average as they go need shuffled classes, so labels come neither in blocks nor in turns."""
+    """Proves that labels come neither in blocks nor in turns, as some quantisers average as they go."""
     labels = [picture.label for picture in draw_calibration(source, count=40)[0]]
     assert labels != sorted(labels)
     assert labels[::2] != [labels[0]] * 20
 
 
 def test_fewer_pictures_than_asked_for_are_all_taken(source):
-    """A small training split gives what it has."""
+    """Proves that a small training split gives what it has."""
     assert set(draw_calibration(source, count=10_000)[0]) == set(source.sides["train"])
 
 
 def test_a_rare_class_gives_what_it_has(source):
-    """With three pictures of one class, a draw of ten has those and seven of the other."""
+    """Proves that with three pictures of one class, a draw of ten has those and seven of the other."""
     train = source.sides["train"]
     rare = [picture for picture in train if picture.label == 0][:3]
     few = (*rare, *(picture for picture in train if picture.label == 1))
@@ -66,7 +66,7 @@ def test_a_rare_class_gives_what_it_has(source):
 
 
 def test_a_test_picture_is_refused(source):
-    """A training picture that is in the test split too, by content, stops the export and is named."""
+    """Proves that a training picture that is a test picture too, by content, stops the export and is named."""
     leaked = source.sides | {"test": source.sides["train"][:1]}
     with pytest.raises(SourceError, match="is a test picture too") as refused:
         draw_calibration(replace(source, sides=leaked), count=10_000)
@@ -74,7 +74,7 @@ def test_a_test_picture_is_refused(source):
 
 
 def test_a_class_without_training_pictures_is_an_error(source):
-    """A class that cannot be drawn from is named."""
+    """Proves that a class that cannot be drawn from is named."""
     cats = tuple(picture for picture in source.sides["train"] if picture.label == 0)
     with pytest.raises(SourceError, match="no picture of class dog"):
         draw_calibration(replace(source, sides=source.sides | {"train": cats}))
@@ -93,7 +93,7 @@ def folder(source, tmp_path):
 
 
 def test_a_folder_of_ones_own(source, folder):
-    """All pictures below it, at any depth; a sub-folder's name that is a label counts, hidden files do not."""
+    """Proves that pictures at any depth count, a folder named like a label gives it, and hidden files do not."""
     drawn, second = draw_calibration(source, count=18, folder=folder)
     assert Counter(picture.label for picture in drawn) == {1: 6, -1: 12}
     assert second == ()
@@ -102,7 +102,7 @@ def test_a_folder_of_ones_own(source, folder):
 
 
 def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
-    """A copy of a test picture under another name is found by its content."""
+    """Proves that a copy of a test picture under another name is found by its content."""
     shutil.copy(source.sides["test"][0].path, folder / "harmless.jpg")
     with pytest.raises(SourceError, match=r"harmless\.jpg: is a test picture too"):
         draw_calibration(source, folder=folder)
@@ -110,7 +110,7 @@ def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
 
 @pytest.mark.parametrize("change", ["another quality", "half the size", "another format"])
 def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, change):
-    """Encoded anew, shrunk or in another format, a test picture is found by the hash that training stored."""
+    """Proves that a test picture encoded anew, shrunk or in another format is found by the hash of training."""
     original = tmp_path / "test" / "original.jpg"
     original.parent.mkdir()
     texture = Image.effect_noise((24, 18), 120).convert("RGB").resize((320, 240))
@@ -128,14 +128,14 @@ def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, chan
 
 
 def test_hashes_are_those_of_training(source):
-    """Of the same files, training and export make the same hashes, bit for bit."""
+    """Proves that training and export make the same hashes of the same files, bit for bit."""
     test = source.sides["test"]
     found = read_pictures([(picture.path, picture.label) for picture in test], source.preprocessing, role="test")
     assert found == test
 
 
 def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
-    """A Keras model that comes without a run has hashes of its test pictures too."""
+    """Proves that a Keras model that comes without a run has hashes of its test pictures too."""
     for number, name in enumerate(("cat", "dog")):
         (tmp_path / "test" / name).mkdir(parents=True)
         texture = Image.effect_noise((24, 18), 120 + number).convert("RGB").resize((320, 240))
@@ -148,14 +148,14 @@ def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
 
 
 def test_a_file_that_is_no_picture_is_named(source, folder):
-    """An undecodable file in one's own folder ends the export with its name and the remedy."""
+    """Proves that an undecodable file in one's own folder ends the export with its name and the remedy."""
     (folder / "notes.txt").write_text("no picture")
     with pytest.raises(SourceError, match=r"notes\.txt: .*Take it out of the calibration folder"):
         draw_calibration(source, folder=folder)
 
 
 def test_a_truncated_picture_is_named(source, folder):
-    """So does a picture that breaks off in the middle."""
+    """Proves that a picture that breaks off in the middle ends the export with its name too."""
     content = source.sides["train"][0].path.read_bytes()
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceError, match=r"half\.jpg: "):
@@ -163,14 +163,14 @@ def test_a_truncated_picture_is_named(source, folder):
 
 
 def test_a_file_that_cannot_be_read_is_named(source, folder):
-    """A disk or permission error in one's own folder is told as one of reading, with the file."""
+    """Proves that a disk or permission error in one's own folder is told as one of reading, with the file."""
     (folder / "locked.jpg").symlink_to("/proc/self/mem")  # cannot be read even by root
     with pytest.raises(SourceError, match=r"locked\.jpg: cannot be read \(.*take it out of the calibration folder"):
         draw_calibration(source, folder=folder)
 
 
 def test_a_handful_of_pictures_is_refused(source, folder):
-    """Too few to set ranges, in the folder or by the option: both are named with the least number."""
+    """Proves that too few to set ranges, in the folder or by the option, are refused with the least number."""
     for number in range(11):
         next(folder.rglob(f"{number}.jpg")).unlink()
     with pytest.raises(SourceError, match=r"mine: expected 8 calibration pictures or more, received 7\..*--calibr"):
@@ -180,13 +180,13 @@ def test_a_handful_of_pictures_is_refused(source, folder):
 
 
 def test_an_empty_folder_is_named(source, tmp_path):
-    """A folder without a picture ends the export with the option to change."""
+    """Proves that a folder without a picture ends the export with the option to change."""
     with pytest.raises(SourceError, match=r"no pictures there.*--calibration"):
         draw_calibration(source, folder=tmp_path)
 
 
 def test_the_record_names_pictures_by_content(source, folder):
-    """calibration.json has the seed, and hash and label of each picture, null where there is none."""
+    """Proves that calibration.json has the seed, and hash and label of each picture, null where there is none."""
     drawn, _ = draw_calibration(source, count=18, seed=5, folder=folder)
     record = json.loads(json.dumps(calibration_record(source, drawn, 5)))
     assert record["seed"] == 5
@@ -195,13 +195,13 @@ def test_the_record_names_pictures_by_content(source, folder):
 
 
 def test_different_pictures_are_not_taken_for_copies(source):
-    """The drawings of one class look alike, yet none of the training split is refused."""
+    """Proves that none of the training split is refused, though the drawings of one class look alike."""
     first, second = draw_calibration(source, count=len(source.sides["train"]) // 2)
     assert len(first) + len(second) == len(source.sides["train"]) // 2 * 2
 
 
 def test_bytes_decide_not_names(source, folder):
-    """A file with a test picture's name and another content is taken."""
+    """Proves that a file with a test picture's name and another content is taken."""
     buffer = io.BytesIO()
     Image.effect_noise((80, 60), 90).convert("RGB").save(buffer, "PNG")
     (folder / source.sides["test"][0].path.name).write_bytes(buffer.getvalue())

@@ -83,7 +83,7 @@ OPTIONS = ("--format", "tflite", "--quantize", "none", "--max-drop", "1", "--cal
 
 
 def test_the_command_line_exports_a_model_of_ones_own(own, tmp_path, capfd):
-    """From a .keras file and two folders to a bundle, in one command."""
+    """Proves that one command leads from a .keras file and two folders to a bundle."""
     options = ("--keras", own / "one.keras", "--test", own / "test", "--calibration", own / "train")
     code, out, _ = run_here(*options, "--input-range", 0, 1, *OPTIONS, bundles=tmp_path / "bundles", capfd=capfd)
     assert code == 0
@@ -94,7 +94,7 @@ def test_the_command_line_exports_a_model_of_ones_own(own, tmp_path, capfd):
 @pytest.mark.parametrize("format_", ["tflite", "onnx"])
 @pytest.mark.parametrize("limit_bytes", [1_000_000, 30_000])
 def test_no_space_left_is_one_clear_line(run_folder, tmp_path, capfd, format_, limit_bytes):
-    """Where files cannot grow, the command ends with exit code 1, one error line and no trace of a bundle.
+    """Proves that where files cannot grow there is exit code 1, one error line and no trace of a bundle.
 
     A limit on the size of files stands for a full disk: the same call fails, with another number.
     """
@@ -132,7 +132,7 @@ def run_here(*arguments, bundles, capfd) -> tuple[int, str, list[str]]:
     ],
 )
 def test_the_files_of_each_choice(quantize, format_, names):
-    """--quantize and --format ask for these files."""
+    """Proves that --quantize and --format ask for these files."""
     assert [wanted.file_name for wanted in wanted_targets(quantize, format_)] == [f"model.{name}" for name in names]
 
 
@@ -141,7 +141,7 @@ def test_the_files_of_each_choice(quantize, format_, names):
     [((), "no finished run in runs/"), (("--run", "nowhere"), "nowhere: no finished run there")],
 )
 def test_a_missing_run_is_one_clear_line(tmp_path, arguments, message):
-    """Exit code 1 and one line that names the command to type."""
+    """Proves that there is exit code 1 and one line that names the command to type."""
     done = run_export(*arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -162,7 +162,7 @@ def test_a_missing_run_is_one_clear_line(tmp_path, arguments, message):
     ],
 )
 def test_wrong_usage_is_exit_code_2(tmp_path, arguments):
-    """A value out of range, options that do not go together, an unknown choice, a folder that is not there."""
+    """Proves that values out of range, unknown choices and missing folders are wrong use, with the usage."""
     done = run_export(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "Usage:" in done.stderr

@@ -77,7 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("moment", [name for name in MOMENTS if name != "bundle in its place"])
 def test_before_the_end_the_old_bundle_stays(killed, moment):
-    """Every byte of the old bundle is there and nothing else; what was unfinished is hidden beside it."""
+    """Proves that every byte of the old bundle is there, and what was unfinished is hidden beside it."""
     folder, status = killed[moment]
     assert status == -signal.SIGKILL
     assert content(folder) == OLD
@@ -85,7 +85,7 @@ def test_before_the_end_the_old_bundle_stays(killed, moment):
 
 
 def test_at_the_end_the_new_bundle_is_whole(killed):
-    """Killed as soon as the new bundle is in place, it has every file, with the hashes of its manifest."""
+    """Proves that a new bundle, killed as soon as it is in place, has every file with its manifest's hashes."""
     folder, status = killed["bundle in its place"]
     assert status in (-signal.SIGKILL, 4)  # 4: it was done first
     bundle = read_bundle(folder)
@@ -98,14 +98,14 @@ def test_at_the_end_the_new_bundle_is_whole(killed):
 
 
 def test_the_kill_left_something_to_clear(killed):
-    """The kill while the bundle was written left a folder behind, or the next test would prove nothing."""
+    """Proves that the kill while the bundle was written left a folder behind, for the next test to find."""
     folder, _ = killed["writing the bundle"]
     assert any(path.name.endswith(".partial") for path in folder.parent.iterdir())
 
 
 @pytest.mark.parametrize("moment", ["converting", "writing the bundle", "bundle in its place"])
 def test_the_next_export_clears_up(killed, source, moment):
-    """After it, the bundle of that name is alone, whole and new."""
+    """Proves that after the next export the bundle of that name is alone, whole and new."""
     folder, _ = killed[moment]
     wanted = ExportPlan((target("tflite", "float32"),))
     export(source, folder, wanted, observer=Stages([]))
@@ -114,7 +114,7 @@ def test_the_next_export_clears_up(killed, source, moment):
 
 
 def test_ctrl_c_is_exit_code_130_and_no_bundle(run_folder, tmp_path):
-    """Stopped with Ctrl-C while it converts, an export says so in its last line and leaves nothing behind."""
+    """Proves that an export stopped while it converts says so in its last line and leaves nothing behind."""
     folder = tmp_path / "bundles" / "b"
     assert end_at(MOMENTS["converting"], run_folder, folder, signal.SIGINT) == 130
     lines = (tmp_path / "stderr.txt").read_text().splitlines()

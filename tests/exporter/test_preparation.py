@@ -84,7 +84,7 @@ def test_a_scorer_traces_its_model_once(trained, pictures):
 
 
 def test_few_validation_pictures_fit_no_temperature(source, tmp_path):
-    """Below 30 validation pictures the scores stay as trained, and manifest and report say why."""
+    """Proves that below 30 validation pictures scores stay as trained, and manifest and report say why."""
     few = {"validation": source.sides["validation"][:29]}
     source = type(source)(**vars(source) | {"sides": source.sides | few})
     outcome = export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
@@ -94,7 +94,7 @@ def test_few_validation_pictures_fit_no_temperature(source, tmp_path):
 
 
 def test_an_empty_test_split_is_an_error(source, tmp_path):
-    """Without test pictures nothing can be proven, so nothing is exported."""
+    """Proves that nothing is exported without test pictures, as nothing can be proven."""
     source = type(source)(**vars(source) | {"sides": source.sides | {"test": ()}})
     with pytest.raises(SourceError, match="test split is empty"):
         export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))

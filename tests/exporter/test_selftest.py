@@ -112,7 +112,7 @@ def test_an_old_self_test_is_not_mixed_with_a_new_one(tmp_path):
 @pytest.mark.parametrize("backend", ["litert", "onnxruntime"])
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_the_self_test_is_reproduced(bundle_folder, backend, precision):
-    """A classifier opened from the bundle makes the expected pixels of each picture, and gives its scores."""
+    """Proves that a classifier opened from a bundle makes the expected pixels and scores of each picture."""
     classifier = Classifier.open(bundle_folder, backend, precision=precision)
     assert classifier.file.precision == precision
     pictures = classifier.bundle.selftest

@@ -20,7 +20,7 @@ from tests.exporter.conftest import Stages, own_source, target
 
 
 def test_reads_what_training_wrote(source):
-    """Labels, preprocessing and the three sides come back, with files that are there."""
+    """Proves that labels, preprocessing and the three sides come back as training wrote them."""
     assert source.labels == ("cat", "dog")
     assert (source.preprocessing.width, source.preprocessing.height) == (64, 64)
     assert {side: len(pictures) for side, pictures in source.sides.items()} == {
@@ -31,7 +31,7 @@ def test_reads_what_training_wrote(source):
 
 
 def test_pictures_are_those_of_the_runtime(source):
-    """Pixels handed to converters are what the edge runtime makes of the same files."""
+    """Proves that pixels handed to converters are what the edge runtime makes of the same files."""
     pictures = source.sides["test"][:3]
     pixels, targets = load_split_pictures(pictures, source.preprocessing)
     for picture, loaded in zip(pictures, pixels, strict=True):
@@ -40,21 +40,21 @@ def test_pictures_are_those_of_the_runtime(source):
 
 
 def test_no_run_there(tmp_path):
-    """A folder without run.json names the command that makes one."""
+    """Proves that a folder without run.json names the command that makes one."""
     with pytest.raises(SourceError, match=r"no finished run there.*catdog-train"):
         read_source(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1}'])
 def test_damaged_run_json(copy, content):
-    """Any damage to run.json is a SourceError that says what to do."""
+    """Proves that any damage to run.json is a SourceError that says what to do."""
     (copy / "run.json").write_text(content)
     with pytest.raises(SourceError, match=r"Train again|Install|install"):
         read_source(copy)
 
 
 def test_changed_picture_is_refused(copy, source, tmp_path):
-    """A file that is not the one trained on would make the comparison false."""
+    """Proves that a file that is not the one trained on is refused, as it would make the comparison false."""
     splits = json.loads((copy / "splits.json").read_text())
     data = shutil.copytree(splits["folder"], tmp_path / "data")
     splits["folder"] = str(data)
@@ -71,7 +71,7 @@ def test_changed_picture_is_refused(copy, source, tmp_path):
 
 
 def test_a_picture_that_training_read_and_export_cannot(source, tmp_path):
-    """Bytes that have not changed and cannot be decoded are the fault of the decoder, and the error says so."""
+    """Proves that unchanged bytes that cannot be decoded are told as the fault of the decoder."""
     path = tmp_path / "odd.jpg"
     path.write_bytes(b"no picture")
     picture = SplitPicture(path, 0, hashlib.sha256(b"no picture").hexdigest(), "0" * 64)
@@ -94,7 +94,7 @@ def exported_scores(own, name, folder, **options):
 
 @pytest.mark.parametrize("name", ["rescaling", "adapted"])
 def test_a_model_of_ones_own_that_takes_pixels(own, tmp_path, name):
-    """It takes 0-255 as it is; both files give its own scores, and the labels are the folders' names."""
+    """Proves that a model that takes 0-255 keeps its scores in both files, and has the folders' names."""
     import keras
 
     found, pixels = exported_scores(own, name, tmp_path / "b")
@@ -110,7 +110,7 @@ def test_a_model_of_ones_own_that_takes_pixels(own, tmp_path, name):
 @pytest.mark.parametrize("name", ["bare", "one", "branching"])
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-1, 1)])
 def test_a_model_of_ones_own_with_a_stated_range(own, tmp_path, name, low, high):
-    """With an input range, files on 0-255 give the scores that the model gives pixels brought to that range."""
+    """Proves that files on 0-255 give the scores that the model gives pixels brought to its stated range."""
     import keras
 
     found, pixels = exported_scores(own, name, tmp_path / "b", input_range=(low, high))
@@ -121,7 +121,7 @@ def test_a_model_of_ones_own_with_a_stated_range(own, tmp_path, name, low, high)
 
 
 def test_a_range_of_0_to_255_changes_nothing(own, tmp_path):
-    """Stating that the model takes pixels as they are exports it as it is."""
+    """Proves that a model said to take pixels as they are is exported as it is."""
     import keras
 
     found, pixels = exported_scores(own, "bare", tmp_path / "b", input_range=(0, 255))
@@ -130,7 +130,7 @@ def test_a_range_of_0_to_255_changes_nothing(own, tmp_path):
 
 
 def test_a_test_file_that_is_no_picture_is_named(own, tmp_path):
-    """It is called one of the test folder, with the remedy: nothing here was trained on it."""
+    """Proves that it is called one of the test folder, with the remedy, as nothing here was trained on it."""
     root = shutil.copytree(own / "test", tmp_path / "test")
     (root / "Hund" / "notes.txt").write_text("no picture")
     with pytest.raises(SourceError, match=r"notes\.txt: not a picture .*Take it out of the test folder"):
@@ -138,7 +138,7 @@ def test_a_test_file_that_is_no_picture_is_named(own, tmp_path):
 
 
 def test_test_folders_that_hold_nothing(own, tmp_path):
-    """No folder, one class, and classes without a picture each end in one error that names the folder."""
+    """Proves that no folder, one class, and classes without a picture each end in an error with the folder."""
     (tmp_path / "one" / "cat").mkdir(parents=True)
     for folder, message in ((tmp_path / "none", "found 0"), (tmp_path / "one", "found 1")):
         with pytest.raises(SourceError, match=f"{folder.name}: expected a sub-folder .*{message}"):

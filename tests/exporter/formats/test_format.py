@@ -8,9 +8,9 @@ import pytest
 from edge_runtime.bundle import Precision
 from exporter.errors import ConversionError
 from exporter.formats.format import ExportFormat
-from exporter.formats.layer_error import LayerError, decibel, powers
+from exporter.formats.layer_error import LayerError
 from exporter.formats.operators import Graph
-from exporter.formats.table import FORMATS, format_named
+from exporter.formats.table import FORMATS
 
 BARE = ExportFormat("bare", "litert", lambda model: b"float32", lambda content: Graph((), {}, {}))
 NO_PICTURES = np.zeros((0, 4, 4, 3), np.uint8)
@@ -38,40 +38,9 @@ def test_every_precision_has_its_oldest_backend(format_):
     assert set(format_.precisions) <= set(format_.oldest_backend)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_format_is_found_by_its_own_name(name):
-    """Proves that the key in the table is the name in the entry, which manifests use."""
-    assert format_named(name).name == name
-
-
-def test_an_unknown_name_lists_the_known():
-    """Proves that a wrong name is refused with the right ones."""
-    with pytest.raises(ConversionError, match=r"format 'TFLite' is unknown: expected tflite, onnx$"):
-        format_named("TFLite")
-
-
 def test_layers_are_sorted_by_their_noise():
     """Proves that the worst layer comes first, a layer without error last, and equal ones in order of execution."""
     found = [LayerError(name, "Conv", db) for name, db in (("a", 20), ("b", float("inf")), ("c", -3), ("d", 20))]
     measured = replace(BARE, layer_errors=lambda *_: found).measure_layer_errors(b"", b"", NO_PICTURES)
     assert [error.name for error in measured] == ["c", "a", "d", "b"]
     assert BARE.measure_layer_errors(b"", b"", NO_PICTURES) == ()
-
-
-@pytest.mark.parametrize(
-    ("signal", "noise", "expected"), [(100, 1, 20), (1, 1, 0), (1, 4, -6.0206), (0, 1, -300), (1, 0, float("inf"))]
-)
-def test_decibels_are_worked_out_by_hand(signal, noise, expected):
-    """Proves that ten times the logarithm of the ratio is meant, and neither silence nor exactness is an error."""
-    assert decibel(signal, noise) == pytest.approx(expected, abs=1e-4)
-
-
-def test_powers_are_sums_of_squares():
-    """Proves that values are widened first: 300 squared does not fit a float16 or a byte."""
-    assert powers(np.array([300, -4], np.float16), np.array([299, -4], np.float16)) == (90016.0, 1.0)
-
-
-def test_a_layer_without_error_is_null_in_json():
-    """Proves that no infinity, which JSON does not have, reaches a file."""
-    assert LayerError("a", "Conv", float("inf")).to_dict()["signal_to_noise_db"] is None
-    assert LayerError("a", "Conv", 12.5).to_dict() == {"name": "a", "kind": "Conv", "signal_to_noise_db": 12.5}

@@ -49,7 +49,7 @@ def network(*tail) -> keras.Model:
 @pytest.mark.parametrize("known", [0.5, 1.0, 2.5, 12.0])
 @pytest.mark.parametrize("labels", [2, 4])
 def test_a_known_temperature_is_found_again(known, labels):
-    """Labels drawn from softmax(z), scores shown as softmax(known z): the temperature found is `known`."""
+    """Proves that labels drawn from softmax(z), with scores shown as softmax(known z), give `known` back."""
     generator = np.random.default_rng(labels)
     logits = generator.normal(0, 2, (20_000, labels))
     truth = temper(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), 1.0)
@@ -62,7 +62,7 @@ def test_a_known_temperature_is_found_again(known, labels):
 
 
 def test_fitting_survives_certainty():
-    """Scores of exactly 0 and 1, some of them wrong, give a finite temperature above 1."""
+    """Proves that scores of exactly 0 and 1, some of them wrong, give a finite temperature above 1."""
     found = fit_temperature(two([1.0] * 9 + [0.0]), np.array([1] * 8 + [0, 0]))
     assert 1 < found.value < 20.1
     assert np.isfinite(temper(two([1.0, 0.0]), found.value)).all()
@@ -79,7 +79,7 @@ TAILS = {
 @pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
 @pytest.mark.parametrize("value", [0.4, 3.0])
 def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
-    """Dividing the last layer's weights gives what `temper` says of the scores, and no label changes."""
+    """Proves that dividing the last layer's weights gives what `temper` says, and that no label changes."""
     model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
     before = keras_scores(model, PICTURES)
     after = keras_scores(divide_logits(model, value), PICTURES)
@@ -91,7 +91,7 @@ def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
 
 @pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
 def test_a_very_sure_network_is_tempered_exactly(tail):
-    """Logits up to +-60, whose scores no float32 and no 1 - x tells from 0 and 1, are divided by 4 like others."""
+    """Proves that logits up to +-60, which no float32 score tells apart, are divided by 4 like others."""
     model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
     layer = last_layer(model)
     kernel, bias = layer.get_weights()
@@ -121,12 +121,12 @@ def test_a_very_sure_network_is_tempered_exactly(tail):
     ],
 )
 def test_other_endings_take_no_temperature(tail):
-    """Where anything but sigmoid or softmax makes the scores of the logits, no layer is offered to divide."""
+    """Proves that no layer is offered to divide where anything but sigmoid or softmax makes the scores."""
     assert last_layer(network(*tail)) is None
 
 
 def test_an_operation_at_the_end_takes_no_temperature():
-    """A model's layers leave out bare operations: a score turned round after its sigmoid is not that sigmoid's."""
+    """Proves that a score turned round after its sigmoid, by no layer, is not taken for that sigmoid's."""
     image = keras.Input((8, 8, 3))
     score = layers.Dense(1, activation="sigmoid")(layers.Flatten()(image))
     assert last_layer(keras.Model(image, score)) is not None
@@ -137,7 +137,7 @@ def test_an_operation_at_the_end_takes_no_temperature():
 
 
 def test_no_temperature_is_one():
-    """An export without a fitted temperature divides by 1 and says why."""
+    """Proves that an export without a fitted temperature divides by 1 and says why."""
     stored = Temperature(reason="only 8 validation pictures, 30 are needed").to_dict()
     assert stored == {
         "value": 1.0,

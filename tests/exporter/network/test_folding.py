@@ -62,7 +62,7 @@ def report_like() -> keras.Model:
 
 
 def test_the_report_networks_pattern_folds_away_entirely():
-    """Rescaling, every normalisation after ReLU and every dropout go, and scores stay within 1e-5."""
+    """Proves that rescaling, every normalisation after ReLU and every dropout go, and scores stay to 1e-5."""
     model = report_like()
     folding = fold(model)
     assert kinds(folding.model) == ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten", "Dense", "Dense"]
@@ -71,7 +71,7 @@ def test_the_report_networks_pattern_folds_away_entirely():
 
 
 def test_the_given_model_is_not_changed():
-    """Folding works on copies: the model passed in scores as before."""
+    """Proves that folding works on copies: the model passed in scores as before."""
     model = report_like()
     before = model.predict_on_batch(PICTURES)
     fold(model)
@@ -79,7 +79,7 @@ def test_the_given_model_is_not_changed():
 
 
 def test_the_ordinary_order_folds_too():
-    """Conv -> BN -> ReLU folds back whole, also with negative scales, padding, and no bias."""
+    """Proves that convolution, normalisation, ReLU folds back, with negative scales, padding and no bias too."""
     model = chain(
         layers.Conv2D(8, 3, padding="same", use_bias=False),
         layers.BatchNormalization(),
@@ -96,7 +96,7 @@ def test_the_ordinary_order_folds_too():
 
 
 def test_a_scale_that_is_not_positive_stays():
-    """One negative scale after ReLU and max pooling cannot be folded exactly, so the layer stays."""
+    """Proves that a layer with one negative scale after ReLU and pooling stays, as it cannot fold exactly."""
     model = report_like()
     norm = next(layer for layer in model.layers if isinstance(layer, layers.BatchNormalization))
     gamma, *rest = norm.get_weights()
@@ -109,7 +109,7 @@ def test_a_scale_that_is_not_positive_stays():
 
 
 def test_zero_padding_keeps_the_shift():
-    """A shift does not pass into a padded convolution, whose zeros it would have to change."""
+    """Proves that a shift does not pass into a padded convolution, whose zeros it would have to change."""
     model = chain(
         layers.Conv2D(8, 3, activation="relu"),
         layers.BatchNormalization(),
@@ -123,7 +123,7 @@ def test_zero_padding_keeps_the_shift():
 
 
 def test_rescaling_without_offset_passes_padding():
-    """Zero times a scale is zero, so a pure rescaling folds into a padded convolution; one with offset stays."""
+    """Proves that a pure rescaling folds into a padded convolution, and one with an offset stays."""
     rest = (layers.Conv2D(4, 3, padding="same"), layers.Flatten(), layers.Dense(1, activation="sigmoid"))
     plain = chain(layers.Rescaling(1 / 255), *rest)
     assert "Rescaling" not in kinds(fold(plain).model)
@@ -133,7 +133,7 @@ def test_rescaling_without_offset_passes_padding():
 
 @pytest.mark.parametrize("between", [layers.GlobalAveragePooling2D(), layers.Activation("tanh")])
 def test_layers_not_known_to_pass_a_shift_stop_it(between):
-    """Behind a layer that is not on the list the normalisation stays and the scores hold."""
+    """Proves that behind a layer that is not on the list the normalisation stays and the scores hold."""
     model = chain(
         layers.Conv2D(8, 3, activation="relu"),
         layers.BatchNormalization(),
@@ -147,7 +147,7 @@ def test_layers_not_known_to_pass_a_shift_stop_it(between):
 
 
 def test_other_activations_stay():
-    """A clipped ReLU is not positively homogeneous, so nothing goes back through it."""
+    """Proves that nothing goes back through a clipped ReLU, which is not positively homogeneous."""
     model = chain(
         layers.Conv2D(8, 3),
         layers.ReLU(max_value=6),
@@ -162,7 +162,7 @@ def test_other_activations_stay():
 
 
 def test_a_residual_network_folds_too():
-    """The compact network keeps no rescaling and no normalisation, and its branches meet as they did."""
+    """Proves that the compact network keeps no rescaling and no normalisation, and its branches still meet."""
     keras.utils.set_random_seed(0)
     whole = unsettled(compact_network(32, 3))
     model = keras.Model(
@@ -177,7 +177,7 @@ def test_a_residual_network_folds_too():
 
 
 def test_what_two_layers_read_stays():
-    """A rescaling or a normalisation whose result goes two ways cannot be put into one of them."""
+    """Proves that a rescaling or normalisation whose result goes two ways is not put into one of them."""
     image = keras.Input((32, 32, 3))
     rescaled = layers.Rescaling(1 / 255)(image)
     convolved = layers.Conv2D(3, 3, padding="same", activation="relu")(rescaled)
@@ -196,7 +196,7 @@ def test_what_two_layers_read_stays():
 
 @pytest.mark.parametrize("pools", [True, False])
 def test_a_falling_rescaling_stays_before_a_maximum(pools):
-    """The largest of negated values is not the negated largest; without pooling the rescaling folds."""
+    """Proves that a negated rescaling does not pass a maximum, and folds where there is none."""
     model = chain(
         layers.Rescaling(-1 / 255, 1),
         *([layers.MaxPooling2D()] if pools else []),
@@ -246,7 +246,7 @@ def test_normalised_rows_stay():
 
 @pytest.mark.parametrize("odd", ["used twice", "no layer"])
 def test_other_graphs_are_left_alone(odd):
-    """A model that calls a layer twice, or computes outside of layers, comes back unchanged, with the reason."""
+    """Proves that a layer called twice, or an operation that is no layer, leaves the model alone, with a reason."""
     image = keras.Input((32, 32, 3))
     layer = layers.Conv2D(3, 3, padding="same")
     model = keras.Model(image, layer(layer(image)) if odd == "used twice" else layer(image) + image)

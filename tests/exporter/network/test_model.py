@@ -15,7 +15,7 @@ from tests.exporter.conftest import own_source
 
 
 def test_model_that_does_not_match_its_labels(copy):
-    """Three labels over one sigmoid output are refused before anything is converted."""
+    """Proves that three labels over one sigmoid output are refused before anything is converted."""
     run = json.loads((copy / "run.json").read_text())
     splits = json.loads((copy / "splits.json").read_text())
     run["labels"] = splits["labels"] = ["cat", "dog", "hamster"]
@@ -26,33 +26,33 @@ def test_model_that_does_not_match_its_labels(copy):
 
 
 def test_damaged_model(copy):
-    """A model file that Keras cannot read is named."""
+    """Proves that a model file that Keras cannot read is named."""
     (copy / "model.keras").write_bytes(b"not a zip")
     with pytest.raises(SourceError, match=r"model\.keras: Keras cannot load it"):
         load_keras_model(read_source(copy))
 
 
 def test_a_model_without_rescaling_or_range_is_refused(own):
-    """What it takes for black and white cannot be guessed, so the option is named."""
+    """Proves that what a model takes for black and white is not guessed, and the option is named."""
     with pytest.raises(SourceError, match=r"bare\.keras: .*Rescaling.*--input-range 0 1"):
         load_keras_model(own_source(own, "bare"))
 
 
 @pytest.mark.parametrize("name", ["grey", "open"])
 def test_a_model_of_another_input_is_refused(own, name):
-    """One grey channel or an open size is said to be unsupported, with what was received."""
+    """Proves that one grey channel or an open size is said to be unsupported, with what was received."""
     with pytest.raises(SourceError, match=rf"{name}\.keras: expected .*height, width, 3.*received .*None"):
         input_size(own / f"{name}.keras")
 
 
 def test_labels_that_do_not_match_the_outputs(own):
-    """Three outputs over two folders of test pictures are refused, with both numbers."""
+    """Proves that three outputs over two folders of test pictures are refused, with both numbers."""
     with pytest.raises(SourceError, match=r"three\.keras: .*1 or 2 outputs for labels hund, katze, received .* 3"):
         load_keras_model(own_source(own, "three"))
 
 
 def test_no_model_there(tmp_path):
-    """A missing or damaged Keras file is named."""
+    """Proves that a missing or damaged Keras file is named."""
     (tmp_path / "broken.keras").write_bytes(b"PK nothing")
     for name in ("missing", "broken"):
         with pytest.raises(SourceError, match=rf"{name}\.keras: Keras cannot load it"):
@@ -78,7 +78,7 @@ def with_a_flipped_bit(content):
 
 @pytest.mark.parametrize("damage", [without_configuration, with_a_flipped_bit, lambda content: content[:-1000]])
 def test_a_damaged_model_is_one_line(own, tmp_path, damage):
-    """Whatever Keras raises on a damaged zip, the error is one line with the file and the remedy."""
+    """Proves that whatever Keras raises on a damaged zip, the error is one line with file and remedy."""
     (tmp_path / "damaged.keras").write_bytes(damage((own / "one.keras").read_bytes()))
     with pytest.raises(SourceError, match=r"damaged\.keras: Keras cannot load it \(.*Train it again") as refused:
         input_size(tmp_path / "damaged.keras")
@@ -90,7 +90,7 @@ def test_a_damaged_model_is_one_line(own, tmp_path, damage):
     [(2, "linear"), (1, "linear"), (1, "tanh"), (2, "relu"), (3, "sigmoid"), (1, "softmax")],
 )
 def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
-    """Logits and independent sigmoids, right by their shape, are no scores: the file and the remedy are named."""
+    """Proves that logits and independent sigmoids, right by their shape, are refused with file and remedy."""
     import keras
     from keras import layers
 
@@ -107,7 +107,7 @@ def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
 
 @pytest.mark.parametrize("ending", ["an operation", "turned round", "scaled by one", "within a model"])
 def test_other_endings_that_give_shares_are_taken(own, tmp_path, ending):
-    """Scores from 0 to 1 that sum to 1 are right, whatever made them, and are the model's own."""
+    """Proves that scores from 0 to 1 that sum to 1 are taken, whatever made them, and are the model's own."""
     import keras
     from keras import layers
 
@@ -128,7 +128,7 @@ def test_other_endings_that_give_shares_are_taken(own, tmp_path, ending):
 
 
 def test_a_loaded_sequential_is_a_chain(own):
-    """Loading a Sequential leaves old calls on its layers; it is made anew, so that its layers can be folded."""
+    """Proves that old calls that loading leaves on the layers of a Sequential do not keep it from folding."""
     import keras
 
     source = own_source(own, "rescaling")

@@ -68,7 +68,7 @@ def test_a_label_with_a_bar_stays_in_its_cell():
 
 
 def test_the_model_card_has_figures_and_limits(bundle_folder):
-    """Labels, numbers of pictures, accuracy of an int8 file and per class, limits and how to run it."""
+    """Proves that the card of a real export has its labels, pictures, accuracies, limits and command."""
     text = (bundle_folder / "MODEL_CARD.md").read_text()
     assert text.startswith("# Model card: small\n")
     figures = ("cat, dog", "32 test pictures", "| cat | 16 |", "`model.int8.")

@@ -81,7 +81,7 @@ def test_the_title_is_the_first_heading(folder):
 
 
 def test_the_html_report_stands_alone(bundle_folder):
-    """Both plots are embedded, there is no script, and nothing is fetched from anywhere."""
+    """Proves of a real export that both plots are inside, there is no script, and nothing is fetched."""
     text = (bundle_folder / "report.html").read_text()
     page = Seen(text)
     assert len(page.references) == 2

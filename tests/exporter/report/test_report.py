@@ -216,7 +216,7 @@ def table_rows(text: str, header: str) -> dict[str, list[str]]:
 
 
 def test_the_confidence_table_has_both_errors_before_and_after(source, bundle_folder, tempered):
-    """Calibration error and Brier score of Keras and of every file, with and without the temperature."""
+    """Proves that both errors of Keras and of every file are right, with and without the temperature."""
     pixels, targets = load_split_pictures(source.sides["test"], source.preprocessing)
     scores = {"Keras": tempered}
     for file in read_bundle(bundle_folder).files:
@@ -240,7 +240,7 @@ def test_the_confidence_table_has_both_errors_before_and_after(source, bundle_fo
 
 
 def test_the_report_says_where_the_scales_are(bundle_folder):
-    """By number for the integer tensors of TFLite, in words for those of ONNX, not at all for float files."""
+    """Proves that scales are told by number in TFLite, in words in ONNX, and not at all of float files."""
     text = (bundle_folder / "report.md").read_text()
     tensors = {name: row[1:] for name, row in table_rows(text, "file | SHA-256").items()}
     assert tensors["model.int8.tflite"] == [
@@ -252,7 +252,7 @@ def test_the_report_says_where_the_scales_are(bundle_folder):
 
 
 def test_the_report_names_what_int8_files_do_in_float(bundle_folder):
-    """Nothing in TFLite; in ONNX the one operator that hands out the scores, which is counted too."""
+    """Proves that this is nothing in TFLite, and in ONNX the one operator that hands out the scores."""
     text = (bundle_folder / "report.md").read_text()
     assert "- In float in `model.int8.tflite`: nothing.\n" in text
     assert "- In float in `model.int8.onnx`: DequantizeLinear (`scores`).\n" in text
@@ -262,7 +262,7 @@ def test_the_report_names_what_int8_files_do_in_float(bundle_folder):
 
 
 def test_the_report_says_what_folding_changed(source, bundle_folder):
-    """The largest difference that it made to a score, below what would end the export, and on how many pictures."""
+    """Proves that the largest change of a score is told, below what would end the export, and on how many."""
     text = (bundle_folder / "report.md").read_text()
     found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
     assert int(found[1]) == len(source.sides["train"])

@@ -46,22 +46,6 @@ def test_converting_twice_writes_the_same_bytes(convert, backend):
     assert convert(model) == convert(model)
 
 
-def test_large_weights_are_put_back():
-    """Proves that a dense layer of more than 100,000 weights, which tf2onnx does not see, is whole in the file."""
-    import onnx
-    from onnx import numpy_helper
-
-    model = network(1, width=900)
-    content = to_onnx(model)
-    graph = onnx.load_from_string(content).graph
-    kernel = np.asarray(model.layers[-2].kernel)
-    assert kernel.size > 100_000
-    assert any(np.array_equal(numpy_helper.to_array(stored), kernel) for stored in graph.initializer)
-    assert [value.name for value in graph.input] == ["image"]
-    expected = model.predict_on_batch(PICTURES)[0]
-    np.testing.assert_allclose(open_model("onnxruntime", content, 1).predict(PICTURES[0]), expected, atol=1e-5)
-
-
 class Strange(layers.Layer):
     """A layer of an operation that neither format has."""
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from exporter.formats.tflite.layer_error import measure_layer_errors
 from exporter.formats.tflite.operators import read_graph
 from exporter.formats.tflite.quantization import measure_ranges
 from exporter.formats.tflite.tensors import tensors_of
@@ -66,10 +65,3 @@ def test_a_narrow_range_of_logits_stays_narrow(tflite_float32):
     """Proves that the limit cuts and never widens: logits from 0 to 1 keep their steps."""
     ranges = measure_ranges(tflite_float32, plain((0, 0, 0), (32, 0, 0)))
     assert ranges[names_of(tflite_float32)[1]] == pytest.approx((0.0, 1.0), abs=1e-5)
-
-
-def test_a_file_has_no_error_against_itself(tflite_float32):
-    """Proves that each dense layer is measured by name, and the same numbers are infinitely good."""
-    [error] = measure_layer_errors(tflite_float32, tflite_float32, COLOURS)
-    assert (error.kind, error.name) == ("FULLY_CONNECTED", names_of(tflite_float32)[1])
-    assert error.signal_to_noise_db == float("inf")
