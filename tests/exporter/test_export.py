@@ -380,7 +380,7 @@ def test_without_repair_a_tiny_limit_keeps_int8(spoiled_source, tmp_path):
 
 
 def test_a_file_is_explained_in_one_line():
-    """Proves that the line on standard output has each figure of the file, by hand: two lost and one won of eight."""
+    """Proves that the line on standard output has each figure of the file, worked out by hand."""
     record = record_of(file_of("float32", KERAS, max_drop=0.5), file_of("int8", CLOSE))
     first, second = explain(Outcome(Path("b"), manifest_of(record), record))
     low, high = record.files[1].check.drift.difference_interval

@@ -19,7 +19,7 @@ def test_a_file_has_no_error_against_itself(tflite_float32):
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.1, 20.0), (2.0, 0.0), (-1.0, -6.0206)])
 def test_decibels_are_those_of_the_weights(tflite_float32, factor, expected):
-    """Proves that weights a tenth too large are 20 dB, doubled ones 0 dB and turned ones -6 dB, over all pictures."""
+    """Proves that weights a tenth too large are 20 dB, doubled ones 0 dB and turned ones -6 dB."""
     [error] = measure_layer_errors(tflite_float32, scaled(tflite_float32, factor), COLOURS)
     assert error.signal_to_noise_db == pytest.approx(expected, abs=1e-3)
 
