@@ -4,13 +4,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MEASURING := $(addprefix tests/contract/test_,parity.py one_picture.py photographs.py)
 
-.PHONY: help install demo compact test test-arm test-wheel parity mutation-check lint format constraints clean
+.PHONY: help install demo compact test test-arm test-wheel docs parity mutation-check lint format constraints clean
 
 help:
 	@echo "make demo         draw pictures; train, export and classify with them; downloads packages only"
 	@echo "make compact      train and export the network that ships; needs DATA=PETIMAGES NEGATIVES=NEITHER"
 	@echo "make test         run the tests"
 	@echo "make test-arm     run a bundle on an emulated Raspberry Pi 4 and 5 (needs Debian 12's apt)"
+	@echo "make docs         build the documentation into site/; a broken link or picture fails"
 	@echo "make test-wheel   build wheel and sdist, install each extra alone; ONLY='not extra_train' leaves out some"
 	@echo "make parity       measure every bound of docs/measurements/parity.md and write the tables of that page"
 	@echo "make mutation-check  put faults into copies of the project; a test must notice each"
@@ -41,6 +42,11 @@ test-arm: $(READY)
 test-wheel: $(READY)
 	$(BIN)/python -m pytest tests/distribution $(if $(ONLY),-k "$(ONLY)")
 
+docs: $(READY)
+	PYTHONPATH=. $(BIN)/python scripts/command_pages.py
+	$(BIN)/python -m zensical build --clean --strict --config-file mkdocs.yml
+	$(BIN)/python scripts/check_site.py mkdocs.yml
+
 parity: $(READY)
 	rm -f docs/measurements/parity.json
 	CATDOG_PARITY=docs/measurements/parity.json $(BIN)/python -m pytest tests/arm $(MEASURING)
@@ -63,4 +69,4 @@ constraints: $(READY)
 	 $(BIN)/pip freeze --exclude-editable) > constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .cache/arm .cache/environments .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo site *.egg-info .cache/arm .cache/environments .pytest_cache .mypy_cache .ruff_cache

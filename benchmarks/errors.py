@@ -4,4 +4,4 @@ from edge_runtime.errors import CatdogError
 
 
 class BenchmarkError(CatdogError):
-    """What was to be measured is missing or cannot be run."""
+    """A benchmark cannot be run, or its report cannot be read or written."""

@@ -1,6 +1,7 @@
 """Classify pictures on a Raspberry Pi or any CPU, without TensorFlow.
 
 from edge_runtime import Classifier
+
 classifier = Classifier.open("bundles/pets")
 print(classifier.classify("img.jpg").label)
 """
@@ -40,7 +41,7 @@ _MODULES = {"Classifier": "classifier", "Prediction": "classifier"} | {
 }
 
 
-if not TYPE_CHECKING:  # or a type checker would take any name for granted
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         """Import a public name on first use, so that `catdog-edge --help` loads neither NumPy nor Pillow."""

@@ -1,52 +1,57 @@
-"""Errors of the whole project; each package adds its own few in its `errors.py`.
+"""The errors of the whole project. Each other package adds a few of its own in its `errors.py`.
 
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
-    ├── RunFolderError                  a run folder is missing, damaged or of an unknown version
-    ├── BackendError                    no installed runtime can load a model file, or it failed on a picture
+    ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
+    ├── BackendError                    no installed backend loads a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── OutputError                     a place for results cannot be used, or holds other files
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
-    ├── trainer.errors.RunError         a run cannot be begun, continued or learnt from
-    ├── exporter.errors.SourceError     the run or pictures an export needs cannot be used
+    ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
+    ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
-    └── benchmarks.errors.BenchmarkError what was to be measured is missing or cannot be run
+    └── benchmarks.errors.BenchmarkError something to measure is missing or cannot be run
 
-A message says what happened, what was expected, what was received and what to do, and names the file.
+Each message names the file. It says what happened, what was expected, what was received and what to do.
 """
 
 
 class CatdogError(Exception):
-    """Anything the user can put right; its text is the one line that the command line prints."""
+    """An error that the user can put right. The command line prints its text as one line."""
 
 
 class PictureError(CatdogError):
     """A picture cannot be decoded or is refused.
 
     Args:
-        name: the file's path, or a word for a picture that has none.
-        reason: what is wrong with its content; the same for every copy of the file.
+        name: the file's path, or a word such as `bytes` for a picture without a path.
+        reason: what is wrong with the content. It is the same for every copy of the file.
     """
 
     def __init__(self, name: str, reason: str) -> None:
-        """Keep the reason apart from the name, so that a cache can store it by content."""
+        """Keep the name and the reason apart, so that a cache can store the reason by content."""
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
 
 
 class BundleError(CatdogError):
-    """A bundle is missing, damaged or of an unknown version."""
+    """A bundle is missing or damaged, or its version is unknown."""
 
 
 class RunFolderError(CatdogError):
-    """A run folder is missing, damaged or of an unknown version."""
+    """A run folder is missing or damaged, or its version is unknown."""
 
 
 class BackendError(CatdogError):
-    """No installed runtime can load the model file, or it failed on a picture."""
+    """No installed backend loads the model file, or the backend failed on a picture."""
 
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class OutputError(CatdogError):
+    """A place for results cannot be used, or holds files that catdog did not write."""

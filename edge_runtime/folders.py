@@ -1,4 +1,4 @@
-"""Where results go by default, and which is the newest."""
+"""Name the folders that results go to by default, and find the newest result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from pathlib import Path
 RUNS = Path("runs")
 BUNDLES = Path("bundles")
 REPORTS = Path("reports")
-RUN = "run.json"  # what makes a folder a run
+RUN = "run.json"  # a folder with this file is a run
 
 
 def newest_folder(parent: Path, marker: str) -> Path | None:
-    """Return the sub-folder of `parent` whose file `marker` was written last, or None."""
+    """Return the newest sub-folder of `parent`, or None when there is none.
+
+    Args:
+        parent: the folder to look in. It may be missing.
+        marker: the name of a file. Only sub-folders with this file count, and its time decides which is newest.
+            Hidden sub-folders do not count.
+    """
     found = [path for path in parent.glob(f"*/{marker}") if path.is_file() and path.parent.name[0] != "."]
     return max(found, key=lambda path: path.stat().st_mtime_ns).parent if found else None

@@ -1,5 +1,6 @@
-"""Keep what native libraries print on the terminal out of it: TensorFlow, LiteRT and converters write to the
-file descriptors directly, past Python's `sys.stderr`.
+"""Keep the output of native libraries away from the terminal.
+
+TensorFlow, LiteRT and converters write straight to the file descriptors and bypass Python's `sys.stderr`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import TextIO
 
 @contextmanager
 def native_output_to(log: Path) -> Iterator[TextIO]:
-    """Append everything written to standard output and error inside the block to `log`.
+    """Append to `log` everything that is written to standard output and standard error inside the block.
 
     Yields:
-        The terminal's standard error, for a progress display.
+        The standard error of before, for a progress display.
     """
     _flush()
     _open_when_closed(1)
@@ -37,7 +38,7 @@ def native_output_to(log: Path) -> Iterator[TextIO]:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # Python's mark of a stream that the caller closed
+        if stream is not None:  # None: the caller closed it
             stream.flush()
 
 
@@ -53,12 +54,12 @@ def _open_when_closed(descriptor: int) -> None:
 
 @contextmanager
 def native_errors_hidden() -> Iterator[None]:
-    """Drop what native libraries write to standard error inside the block; Python's own lines still get there.
+    """Drop what native libraries write to standard error inside the block. Python's own lines still appear.
 
-    libtiff writes several lines about a damaged file, beside the one error that is told.
+    For example, libtiff writes several lines about a damaged file, and the command prints its own error line.
     """
     shown = sys.__stderr__
-    if shown is None or sys.stderr is not shown:  # closed, or somebody else's already
+    if shown is None or sys.stderr is not shown:  # closed, or already replaced by the caller
         yield
         return
     _flush()

@@ -1,4 +1,4 @@
-"""Work on many things at once and hand the results out in order."""
+"""Work on many items at once and return the results in order."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 4  # things in work or waiting for the consumer, for each worker
+AHEAD = 4  # most items per worker that are in work or wait for the consumer
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, at most 4: small models gain nothing from more."""
+    """Return how many cores this process may use, 1-4. Small models gain nothing from more than 4."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(4, cores)
 
 
 def default_workers() -> int:
-    """Return how many pictures to work on at once: one more than cores, which keeps them busy while one waits.
+    """Return how many pictures to work on at once: one more than `usable_cores()`.
 
-    Measured on two cores with the report network: 3.8 ms a picture with three workers, 4.0 with two.
+    The extra one keeps every core busy while another one waits.
+
+    Source: measured on two cores with the report network: 3.8 ms a picture with three workers, 4.0 ms with two.
     """
     return usable_cores() + 1
 
@@ -31,15 +33,18 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
     """Call `function` on each item in `workers` threads, a few items ahead of the consumer.
 
     Args:
-        function: what to do; it must be safe to call in several threads at once.
-        items: taken lazily, by the consumer's thread.
-        workers: threads, 1 or more.
+        function: the work for one item. Several threads call it at once, so it must be safe for that.
+        items: the items. The consumer's thread takes them, each only when it is needed.
+        workers: number of threads, 1 or more.
 
     Yields:
-        The results in the order of the items. What `function` raises is raised here, and what `items` raises too,
-        after the results of what they gave before.
+        The results in the order of the items.
+
+    Raises:
+        Exception: `function` raised it on an item; it comes at that item's place. Or `items` raised it; it comes
+            after the results of all items before it.
     """
-    # Here, because the command that classifies one picture does not need it.
+    # Imported here, because the command that classifies one picture does not need it.
     from concurrent.futures import Future, ThreadPoolExecutor
 
     pending: deque[Future[Result]] = deque()
@@ -48,21 +53,21 @@ def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], *, w
     try:
         for item in _until_failure(items, failures):
             pending.append(pool.submit(function, item))
-            for _ in range(2):  # one more than came: after many at once, few wait
+            for _ in range(2):  # up to two results for one new item: this works off what a burst of items left
                 if pending and (pending[0].done() or len(pending) > AHEAD * workers):
                     yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
         for failure in failures:
             raise failure
-    finally:  # also when the consumer stops early, who does not wait for what is in work
+    finally:  # reached also when the consumer stops early: it does not wait for unfinished work
         pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _until_failure(items: Iterable[Item], failures: list[Exception]) -> Iterator[Item]:
-    """Yield the items, and keep what they raise for when the work on those before is done."""
+    """Yield the items. An exception ends them and goes to `failures`, to be raised after the earlier results."""
     try:
-        for item in items:  # noqa: UP028  `yield from` would close what is the caller's
+        for item in items:  # noqa: UP028  `yield from` would close the caller's generator
             yield item
     except Exception as failure:
         failures.append(failure)

@@ -1,6 +1,6 @@
-"""A run folder on disk: what `catdog-train` writes and what export, training and benchmarks read of it.
+"""Write and read a run folder: `catdog-train` writes it, and export, training and benchmarks read it.
 
-Every JSON file of a run folder is written and read here. `docs/reference/run-folder.md` says the same for people.
+Only this module writes and reads the JSON files of a run folder. docs/reference/run-folder.md explains every key.
 This module imports neither NumPy nor Pillow.
 """
 
@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
@@ -27,7 +28,7 @@ _Record = TypeVar("_Record")
 
 
 class Side(StrEnum):
-    """Sides of the split."""
+    """The sides of the split."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -36,18 +37,18 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """What `run.json` says. Its version is the version of the whole folder.
+    """The content of `run.json`. Its version is the version of the whole folder.
 
     Args:
         name: the run's name.
-        labels: label of each output of the network, in order; two labels share one sigmoid output.
-        preprocessing: how a picture becomes the network's input.
+        labels: the labels in the order of the network's outputs. Two labels share one sigmoid output.
+        preprocessing: the steps that turn a picture into the network's input.
         architecture: name of the network.
         data: the option `data` of the run: a folder, `sample` or `microsoft`.
         seed: seed of everything random, 0 or more.
-        versions: version by name of Python and of the libraries that decide the result.
-        extra: anything else; kept and never read. Default: nothing.
-        schema_version: version of the folder's layout, 1 to `SCHEMA_VERSION`.
+        versions: the versions of Python and of the libraries that decide the result, by name.
+        extra: free for anything else. It is kept and never read. Default empty.
+        schema_version: version of the folder's layout, 1 to `SCHEMA_VERSION`. Default the newest.
     """
 
     name: str
@@ -61,11 +62,7 @@ class Run:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        """Check types and ranges.
-
-        Raises:
-            RunFolderError: the version is unknown, or a value is of the wrong type or out of range.
-        """
+        """Raise RunFolderError if the version is unknown, or a value is of the wrong type or out of range."""
         _refuse_unknown_version(self.schema_version)
         _require_texts(self, "name", "architecture", "data")
         _require_labels(self.labels)
@@ -75,7 +72,7 @@ class Run:
         _require("extra", "an object", self.extra, isinstance(self.extra, dict))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object of `run.json`, the version first; an empty `extra` is left out."""
+        """Return the JSON object of `run.json`. The version comes first, and an empty `extra` is left out."""
         values = {"schema_version": self.schema_version} | asdict(self)
         return _without_empty_extra(
             values | {"labels": list(self.labels), "preprocessing": self.preprocessing.to_dict()}
@@ -83,7 +80,7 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: Any) -> Run:
-        """Read back `to_dict`.
+        """Make the record from its JSON object.
 
         Raises:
             RunFolderError: the version is unknown, a key is missing or unknown, or a value is wrong.
@@ -102,10 +99,11 @@ class SplitFile:
     """A picture that the run trained, validated or tested on.
 
     Args:
-        path: from the data folder, with forward slashes; negatives may lie outside it (`../neither/...`).
+        path: path relative to the data folder, with forward slashes. Negatives may lie outside it
+            (`../neither/...`).
         side: the side of the split that the picture is on.
-        label: its label.
-        sha256: hash of the file's bytes, 64 hex digits.
+        label: the label of the picture.
+        sha256: SHA-256 of the file's bytes, 64 hex digits.
         difference_hash: 256-bit perceptual hash of the preprocessed pixels, 64 hex digits.
     """
 
@@ -116,11 +114,7 @@ class SplitFile:
     difference_hash: str
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a value is of the wrong type, or a hash is not 64 hex digits.
-        """
+        """Raise RunFolderError if a value is of the wrong type or a hash is not 64 hex digits."""
         _require_texts(self, "path", "label")
         _require("side", f"one of {', '.join(Side)}", self.side, isinstance(self.side, Side))
         for key in ("sha256", "difference_hash"):
@@ -128,7 +122,11 @@ class SplitFile:
 
     @classmethod
     def from_dict(cls, values: Any) -> SplitFile:
-        """Read one object of the list `files`; raises what `Splits.from_dict` does."""
+        """Make the record from an object of the list `files`.
+
+        Raises:
+            RunFolderError: a key is missing or unknown, or a value is wrong.
+        """
         known = _keys(cls, values)
         _require("side", f"one of {', '.join(Side)}", known["side"], known["side"] in list(Side))
         return cls(**known | {"side": Side(known["side"])})
@@ -139,37 +137,37 @@ class LeftOutFile:
     """A file of the data folder that is on no side of the split.
 
     Args:
-        path: from the data folder, with forward slashes.
-        reason: why it was left out, for people.
+        path: path relative to the data folder, with forward slashes.
+        reason: why it was left out, in words for people.
     """
 
     path: str
     reason: str
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a value is no text.
-        """
+        """Raise RunFolderError if a value is no text."""
         _require_texts(self, "path", "reason")
 
     @classmethod
     def from_dict(cls, values: Any) -> LeftOutFile:
-        """Read one object of the list `left_out`; raises what `Splits.from_dict` does."""
+        """Make the record from an object of the list `left_out`.
+
+        Raises:
+            RunFolderError: a key is missing or unknown, or a value is wrong.
+        """
         return cls(**_keys(cls, values))
 
 
 @dataclass(frozen=True)
 class Splits:
-    """What `splits.json` says.
+    """The content of `splits.json`.
 
     Args:
-        folder: the data folder, absolute.
+        folder: absolute path of the data folder.
         labels: the labels, in the order of the network's outputs.
         files: every picture of the three sides.
         left_out: every file that is on no side.
-        extra: anything else; kept and never read. Default: nothing.
+        extra: free for anything else. It is kept and never read. Default empty.
     """
 
     folder: Path
@@ -179,11 +177,7 @@ class Splits:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the labels.
-
-        Raises:
-            RunFolderError: labels repeat or are fewer than two, or a picture has a label that is none of them.
-        """
+        """Raise RunFolderError for fewer than two labels, repeated labels, or a picture with another label."""
         _require_labels(self.labels)
         known = frozenset(self.labels)
         for file in self.files:
@@ -195,11 +189,11 @@ class Splits:
         return tuple(file for file in self.files if file.side is side)
 
     def path(self, file: SplitFile) -> Path:
-        """Return where a picture lies."""
+        """Return the path of a picture."""
         return self.folder / file.path
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object of `splits.json`; an empty `extra` is left out."""
+        """Return the JSON object of `splits.json`. An empty `extra` is left out."""
         return _without_empty_extra(
             {
                 "folder": str(self.folder),
@@ -212,7 +206,7 @@ class Splits:
 
     @classmethod
     def from_dict(cls, values: Any) -> Splits:
-        """Read back `to_dict`.
+        """Make the record from its JSON object.
 
         Raises:
             RunFolderError: a key is missing or unknown, or a value is wrong.
@@ -232,15 +226,15 @@ class Splits:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Figures of one epoch: one object of the list in `history.json`.
+    """The figures of one epoch. The list in `history.json` has one such object for each epoch.
 
     Args:
         loss: mean training loss over the epoch, while the weights change.
         accuracy: training accuracy over the epoch, 0-1, while the weights change and dropout is on.
         validation_loss: loss on the validation split after the epoch.
         validation_accuracy: accuracy on the validation split after the epoch, 0-1.
-        seconds: length of the epoch, without validation and checkpoint.
-        waiting_share: share of these seconds spent waiting for pictures, 0-1.
+        seconds: duration of the epoch in seconds, without validation and checkpoint.
+        waiting_share: share of this duration that was spent waiting for pictures, 0-1.
     """
 
     loss: float
@@ -251,11 +245,7 @@ class Epoch:
     waiting_share: float
 
     def __post_init__(self) -> None:
-        """Check types.
-
-        Raises:
-            RunFolderError: a figure is no number.
-        """
+        """Raise RunFolderError if a figure is no number."""
         for key, value in vars(self).items():
             _require(key, "a number", value, isinstance(value, int | float) and not isinstance(value, bool))
 
@@ -265,22 +255,18 @@ class Epoch:
 
     @classmethod
     def from_dict(cls, values: Any) -> Epoch:
-        """Read back `to_dict`.
-
-        Raises:
-            RunFolderError: a key is missing or unknown, or a figure is no number.
-        """
+        """Make the record from its JSON object; raises RunFolderError as `Splits.from_dict` does."""
         return cls(**_keys(cls, values))
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A finished run whose version was checked.
+    """A finished run. Its version has been checked.
 
     Args:
         folder: the run folder.
-        run: what its `run.json` says.
-        splits: what its `splits.json` says.
+        run: the content of its `run.json`.
+        splits: the content of its `splits.json`.
     """
 
     folder: Path
@@ -294,10 +280,10 @@ class RunFolder:
 
 
 def read_run_folder(folder: Path) -> RunFolder:
-    """Read what a finished run is and what it was trained on.
+    """Read `run.json` and `splits.json` of a finished run.
 
     Raises:
-        RunFolderError: no finished run is there, or a file of it is damaged or of an unknown version.
+        RunFolderError: the folder has no finished run, a file of it is damaged, or its version is unknown.
     """
     run = _read(folder / RUN, Run.from_dict)
     splits = read_splits(folder)
@@ -324,9 +310,9 @@ def read_history(found: RunFolder) -> tuple[Epoch, ...]:
 
 
 def read_splits(folder: Path) -> Splits:
-    """Read `splits.json` alone, of a run that is not finished and has no version yet.
+    """Read only `splits.json`, for a run that is not finished and has no version yet.
 
-    Of a finished run use `read_run_folder`, as the version stands in `run.json`.
+    For a finished run use `read_run_folder`: it checks the version in `run.json`.
 
     Raises:
         RunFolderError: the file is missing or damaged.
@@ -335,8 +321,8 @@ def read_splits(folder: Path) -> Splits:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file of a run folder: indented by one space, a line feed at its end."""
-    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    """Write a JSON file of a run folder, indented by one space and with a line feed at its end."""
+    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:
@@ -355,7 +341,7 @@ def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:
 
 
 def _keys(record: type, values: Any) -> dict[str, Any]:
-    """Return the values of a record's keys; a key that has a default may be missing."""
+    """Return the values of a record's keys. Only a key with a default may be missing."""
     _require("file or entry", "a JSON object", values, isinstance(values, dict))
     names = [known.name for known in fields(record)]
     needed = [known.name for known in fields(record) if known.default is known.default_factory is MISSING]

@@ -1,4 +1,4 @@
-"""What the four command lines say in the same way: results, errors in one line, and the next command."""
+"""Print results, errors and the next command in the same way on all four command lines."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from edge_runtime.errors import CatdogError
 
 
 def say(line: str, *, err: bool = False, newline: bool = True) -> None:
-    """Print a line as bytes: a file name need not be valid in the terminal's encoding."""
+    """Print a line.
+
+    The line is written as bytes, because a file name may be invalid in the terminal's encoding.
+    """
     click.echo(os.fsencode(line), err=err, nl=newline)
 
 
 class ExitCode(IntEnum):
-    """What the four commands leave with; Click leaves with 2 when a command is used wrongly.
+    """The exit codes of the four commands. Click itself exits with 2 when a command is used wrongly.
 
-    DONE: everything was done.
-    ERROR: something failed, or a picture could not be read.
-    FAILED: a file failed the gate, or a benchmark became worse.
-    UNDECIDED: the pictures or measurements are too few to tell.
-    STOPPED: Ctrl-C.
+    Attributes:
+        DONE: everything was done.
+        ERROR: something failed, or a picture could not be read.
+        FAILED: a file failed the gate, or a benchmark became worse.
+        UNDECIDED: there are too few pictures or measurements to decide.
+        STOPPED: the user pressed Ctrl-C.
     """
 
     DONE = 0
@@ -37,9 +41,9 @@ class ExitCode(IntEnum):
     STOPPED = 130
 
 
-# What `catdog-bench run` needs beside a base install: the extra `bench`.
+# The modules that `catdog-bench run` needs and a base install lacks. The extra `bench` installs them.
 MEASURING = ("markdown", "matplotlib", "scipy")
-# What brings the libraries of a base install, by the module that they are imported as; extras bring all others.
+# The package to install for each module of a base install. Extras install all other modules.
 BASE_PACKAGES = {
     "PIL": "pillow",
     "ai_edge_litert": "ai-edge-litert",
@@ -49,25 +53,25 @@ BASE_PACKAGES = {
 
 
 def fail(message: str, code: ExitCode = ExitCode.ERROR) -> NoReturn:
-    """Print one line on standard error and leave with an exit code."""
+    """Print one line on standard error and end the process with an exit code."""
     say(f"error: {message}", err=True)
     sys.exit(code)
 
 
 def next_command(command: str) -> None:
-    """Name the next command to type, as the last line on standard error."""
+    """Print the next command to type. Call it last, so that it is the last line on standard error."""
     say(f"next: {command}", err=True)
 
 
 @contextmanager
 def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
-    """Turn what can go wrong in a command into one line and an exit code, `ERROR` or `STOPPED`.
+    """End the process with one line and the exit code `ERROR` or `STOPPED` when the block fails.
 
     Args:
-        extra: the extra of catdog-edge that brings the libraries this command needs.
-        stopped: what to say after Ctrl-C.
+        extra: the extra of catdog-edge that installs the libraries of this command.
+        stopped: the line to print after Ctrl-C.
     """
-    # Pillow warns of odd metadata in pictures that it reads well; real damage is an error.
+    # Pillow warns about odd metadata in pictures that it reads well. Real damage raises an error.
     warnings.filterwarnings("ignore", module="PIL")
     try:
         yield
@@ -77,12 +81,12 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
         package = BASE_PACKAGES.get((error.name or "").partition(".")[0], f"'catdog-edge[{extra}]'")
         fail(f"{error.name} is not installed. Install what this command needs: pip install {package}")
     except ImportError as error:
-        fail(f"{error}. A library is installed and does not load; `catdog-edge doctor` looks at each.")
+        fail(f"{error}. A library is installed but does not load. `catdog-edge doctor` checks each library.")
     except BrokenPipeError:
-        raise  # the reader has seen enough; Click ends quietly
+        raise  # the program that reads the output has ended: Click ends quietly
     except OSError as error:
         what = f"{error.filename or 'the output'}: {error.strerror or error}"
-        fail(f"{what}. Make room or give rights there, or name another place.")
+        fail(f"{what}. Free some space, get permission to write there, or name another place.")
     except MemoryError as error:
         fail(f"not enough memory ({error or 'none left'}). Close other programs, or take a larger machine.")
     except KeyboardInterrupt:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.atomic_folder import replace_folder
+from edge_runtime.atomic_folder import remove_folder, replace_folder
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Manifest, ModelFile
 from edge_runtime.bundle.keras_scores import write_keras_scores
@@ -32,6 +31,8 @@ from exporter.source import Source
 from exporter.verification import open_content
 
 _PACKAGES = ("catdog-edge", "tensorflow", "keras", "scipy", "numpy", "pillow")  # and those of each format
+
+LOG = "conversion.log"  # what the converters printed; also the mark of a failed export's folder
 
 
 def describe_file(converted: Converted) -> ModelFile:
@@ -102,10 +103,10 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
     write_keras_scores(folder, bundle.labels, pictures, record.baseline.scores)
     _write_reports(folder, bundle, record)
-    _write_text(folder / "MODEL_CARD.md", write_model_card(bundle, record))
+    (folder / "MODEL_CARD.md").write_text(write_model_card(bundle, record), encoding="utf-8")
     _write_json(folder / MANIFEST, bundle.to_dict())
-    replace_folder(folder, target)
-    shutil.rmtree(_failed(target), ignore_errors=True)
+    replace_folder(folder, target, marker=MANIFEST)
+    remove_folder(failed_folder(target), marker=LOG)
     return bundle
 
 
@@ -119,8 +120,8 @@ def log_kept(log: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except ConversionError as error:  # comes before any file is written, so there is the log alone
-        replace_folder(log.parent, _failed(target))
-        raise ConversionError(f"{error} What the converters printed: {_failed(target) / log.name}") from error
+        replace_folder(log.parent, failed_folder(target), marker=LOG)
+        raise ConversionError(f"{error} What the converters printed: {failed_folder(target) / log.name}") from error
 
 
 def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Path:
@@ -131,8 +132,8 @@ def write_failure(folder: Path, target: Path, bundle: Manifest, record: ExportRe
     _write_reports(folder, bundle, record)
     errors = {name: [error.to_dict() for error in found] for name, found in record.layer_errors.items()}
     _write_json(folder / "layer_errors.json", errors)
-    replace_folder(folder, _failed(target))
-    return _failed(target)
+    replace_folder(folder, failed_folder(target), marker=LOG)
+    return failed_folder(target)
 
 
 def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None:
@@ -143,11 +144,12 @@ def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None
     plot_differences(record, folder / "differences.png")
     plot_reliability(record, folder / "reliability.png")
     text = write_report(bundle, record)
-    _write_text(folder / "report.md", text)
-    _write_text(folder / "report.html", write_html(text, folder))
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    (folder / "report.html").write_text(write_html(text, folder), encoding="utf-8")
 
 
-def _failed(target: Path) -> Path:
+def failed_folder(target: Path) -> Path:
+    """Return where the report of a failed export goes."""
     return target.with_name(f"{target.name}.failed")
 
 
@@ -160,9 +162,4 @@ def _data_hash(source: Source) -> str:
 
 
 def _write_json(path: Path, value: Any) -> None:
-    _write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write text in UTF-8, with a backslash and digits for each byte of a file name that is none."""
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    path.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.atomic_folder import plain_name
 from edge_runtime.bundle.formats import FORMATS, Precision
 from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
@@ -157,7 +158,7 @@ def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOp
         max_drop=options.max_drop,
         repair=options.repair,
     )
-    folder = options.bundles / (options.name or source.name)
+    folder = options.bundles / plain_name(options.name or source.name, "--name")
     # The converters' chatter is redirected below Python; the display keeps its own way to the terminal.
     try:
         with os.fdopen(os.dup(2), "w") as terminal, Progress(terminal) as progress:

@@ -6,11 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.atomic_folder import partial_folder
-from edge_runtime.bundle import Manifest, Precision
+from edge_runtime.atomic_folder import partial_folder, require_replaceable
+from edge_runtime.bundle import MANIFEST, Manifest, Precision
 from edge_runtime.native_output import native_output_to
 from edge_runtime.proof.gate import GateState
-from exporter.bundle_folder import describe_file, log_kept, provenance, write_bundle, write_failure
+from exporter.bundle_folder import (
+    LOG,
+    describe_file,
+    failed_folder,
+    log_kept,
+    provenance,
+    write_bundle,
+    write_failure,
+)
 from exporter.formats.conversion import Converted, Converter, ExportTarget
 from exporter.formats.layer_error import LayerError
 from exporter.formats.table import format_named
@@ -21,7 +29,6 @@ from exporter.report.record import ExportRecord, FileRecord
 from exporter.source import Source
 from exporter.verification import Stability, check, compare_draws, run_file, time_ratio
 
-LOG = "conversion.log"
 _STABILITY_PICTURES = 1000
 _LAYER_PICTURES = 32
 
@@ -71,10 +78,16 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
 
     Raises:
         SourceError: the model or its pictures cannot be used.
+        OutputError: `target` or `<target>.failed` holds something that is not ours.
         ConversionError: a converter failed, or an int8 file computes in float. What the converters printed is kept
             in `<target>.failed`.
     """
-    with partial_folder(target) as folder, native_output_to(folder / LOG), log_kept(folder / LOG, target):
+    require_replaceable(failed_folder(target), LOG)
+    with (
+        partial_folder(target, marker=MANIFEST) as folder,
+        native_output_to(folder / LOG),
+        log_kept(folder / LOG, target),
+    ):
         preparation = prepare(source, plan, observer)
         converter = Converter(preparation.network, preparation.pictures.calibration_pixels)
         record = _converted(_Work(source, plan, observer, preparation, converter))

@@ -5,11 +5,11 @@
 set -eu
 PYTHON=${PYTHON:-.venv/bin/python}
 OUT=docs/measurements/benchmark
-"$PYTHON" -m benchmarks.cli run --model "$1" --data "$2" --out "$OUT" --without-photographs
+"$PYTHON" -m benchmarks.cli run --bundle "$1" --data "$2" --out "$OUT" --without-photographs
 "$PYTHON" -m benchmarks.cli recommend "$OUT"
 peers=$(mktemp)
 trap 'rm -f "$peers"' EXIT
-"$PYTHON" -m benchmarks.cli peers --model "$1" --data "$2" --run "$3" > "$peers"
+"$PYTHON" -m benchmarks.cli peers --bundle "$1" --data "$2" --run "$3" > "$peers"
 {
     cat <<'EOF'
 # The same model and pictures through what a user would write instead

@@ -31,7 +31,7 @@ def main() -> None:
     """Print a table of every file, one of the kinds never seen, and what squashing changes."""
     folder, data, *originals = (Path(argument) for argument in sys.argv[1:])
     bundle = Classifier.open(folder, "litert", precision="int8").bundle
-    pictures = find_pictures(data, folder, bundle)
+    pictures = find_pictures(data, bundle)
     columns = []
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "pixels.npy"

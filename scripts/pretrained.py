@@ -27,7 +27,7 @@ def main(source: Path, target: Path = TARGET) -> None:
         for picture in bundle.selftest
     )
     shipped = replace(bundle.manifest, files=files, selftest=selftest)
-    with whole_folder(target) as folder:
+    with whole_folder(target, marker=MANIFEST) as folder:
         (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
         shutil.copytree(source / SELFTEST, folder / SELFTEST)
         for path in (*(source / name for name in names), CARD):

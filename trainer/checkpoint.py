@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.atomic_file import replace_file
 from edge_runtime.errors import RunFolderError
-from edge_runtime.run_folder import Epoch
+from edge_runtime.run_folder import Epoch, write_json
 from trainer.errors import RunError
 from trainer.network.saved import load_network
 
@@ -69,12 +70,10 @@ def write_checkpoint(folder: Path, model: keras.Model, state: FitState) -> None:
     newest = len(state.history) - 1
     partial = folder / "partial.keras"
     model.save(partial)
-    partial.replace(_path(folder, newest))
-    text = folder / "state.json.partial"
-    text.write_text(
-        json.dumps({"history": [epoch.to_dict() for epoch in state.history], "suspects": state.suspects})
+    replace_file(partial, _path(folder, newest))
+    write_json(
+        folder / STATE, {"history": [epoch.to_dict() for epoch in state.history], "suspects": list(state.suspects)}
     )
-    text.replace(folder / STATE)
     for path in folder.glob("checkpoint-*.keras"):
         if path not in (_path(folder, newest), _path(folder, state.kept)):
             path.unlink()

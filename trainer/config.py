@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.atomic_file import write_whole
 from trainer.errors import ConfigError
 from trainer.network.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -162,9 +163,11 @@ def read_config(path: Path | None, overrides: dict[str, Any]) -> TrainConfig:
         overrides: options that win over the file, by name.
 
     Raises:
-        ConfigError: the file cannot be read, or an option is unknown or out of range.
+        ConfigError: the file cannot be read or holds no option, or an option is unknown or out of range.
     """
     values = _read_toml(path) if path else {}
+    if path and not values:  # what a power cut may leave; the defaults would train on drawings
+        raise ConfigError(f"{path}: expected at least one option, found none. Write one, or name another file.")
     known = [field.name for field in fields(TrainConfig)]
     for name in values:
         if name not in known:
@@ -184,7 +187,7 @@ def write_config(path: Path, config: TrainConfig) -> None:
     for name, value in config.to_dict().items():
         text = str(value).lower() if isinstance(value, bool) else repr(value)
         lines.append(f"{name} = {_toml_string(value) if isinstance(value, str) else text}")
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def _toml_string(value: str) -> str:

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.atomic_folder import plain_name, rename_folder
 from edge_runtime.errors import RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing
@@ -44,14 +45,10 @@ def start_run(runs: Path, name: str, config: TrainConfig) -> Path:
     """Make the partial folder of a new run and write its config.
 
     Raises:
-        RunError: the name is no plain folder name, a run of that name is there already, finished or not, or the
-            folder cannot be made.
+        OutputError: the name is no plain folder name.
+        RunError: a run of that name is there already, finished or not, or the folder cannot be made.
     """
-    if name.startswith(".") or "/" in name or "\\" in name:
-        raise RunError(
-            f"expected a run name without slashes and without a dot in front, received {name!r}. Change --name."
-        )
-    folder = partial_folder(runs, name)
+    folder = partial_folder(runs, plain_name(name, "--name"))
     if (runs / name).exists():
         raise RunError(f"{runs / name}: a run of that name is there. Choose another --name.")
     if folder.exists():
@@ -136,7 +133,7 @@ def _begun_with(folder: Path) -> Splits:
 
 def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Evaluation) -> None:
     """Write the network, without its optimiser, and the figures of a run into its partial folder."""
-    model.save(folder / MODEL)
+    model.save(folder / MODEL)  # synced with the whole folder by `finish_run`
     write_json(folder / HISTORY, [epoch.to_dict() for epoch in state.history])
     write_json(folder / METRICS, {"kept_epoch": state.kept + 1, "test": evaluation.to_dict()})
 
@@ -152,10 +149,10 @@ def write_run_json(
 
 
 def finish_run(folder: Path, runs: Path, name: str) -> Path:
-    """Delete the checkpoints and give the folder its final name."""
+    """Delete the checkpoints and give the folder its final name, once all of it is on the disk."""
     for path in (*folder.glob("checkpoint-*.keras"), *folder.glob("*partial*"), folder / STATE):
         path.unlink(missing_ok=True)
-    folder.rename(runs / name)
+    rename_folder(folder, runs / name)
     return runs / name
 
 

@@ -1,8 +1,7 @@
-"""Whole processes: `catdog-edge` against the shortest script, and its help against Click alone."""
+"""Compare whole processes: `catdog-edge` with the shortest script, and its help with Click alone."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import peak_of_script_mib
+from benchmarks.run.program import run_program
 from benchmarks.run.timing import describe, interleave
 from edge_runtime.bundle import TFLITE, Bundle, Precision, read_bundle
 
@@ -19,16 +19,16 @@ _SCRIPT = Path(__file__).parents[1] / "peers" / "plain_classify.py"
 _MEMORY_RUNS = 5
 
 
-def int8_tflite(folder: Path, bundle: Bundle) -> Path:
+def int8_tflite(bundle: Bundle) -> Path:
     """Return the path of a bundle's int8 TFLite file.
 
     Raises:
-        BenchmarkError: it has none.
+        BenchmarkError: there is none.
     """
     for file in bundle.files:
         if (file.format, file.precision) == (TFLITE, Precision.INT8):
-            return folder / file.path
-    raise BenchmarkError(f"{folder}: has no int8 TFLite file to compare with. Export with --quantize int8.")
+            return bundle.path_of(file)
+    raise BenchmarkError(f"{bundle.folder}: the bundle has no int8 TFLite file. Export it with --quantize int8.")
 
 
 def measure_cold_start(
@@ -39,28 +39,28 @@ def measure_cold_start(
     rounds: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Time four commands in turns, and take the peak memory of the two that classify, both with LiteRT.
+    """Time four commands in turns, and measure the peak memory of the two that classify. Both use LiteRT.
 
     Args:
         folder: a bundle with an int8 TFLite file.
         picture: the picture to classify.
         python: Python of the environment to measure.
         rounds: runs of each command.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
-        A JSON object: times in ms, memory in MiB, and the two ratios of each.
+        A JSON object: times in ms, memory in MiB, and ratios of both.
 
     Raises:
         BenchmarkError: a command failed, or `catdog-edge` is not installed beside `python`.
     """
-    model = int8_tflite(folder, read_bundle(folder))
+    model = int8_tflite(read_bundle(folder))
     command = python.with_name("catdog-edge")
     if not command.exists():
         raise BenchmarkError(
-            f"{command}: not there. Install the project in this environment, or name another's Python."
+            f"{command}: not there. Install the project in this environment, or name another with --python."
         )
-    ours = [str(command), "classify", str(picture), "--model", str(folder), "--backend", "litert"]
+    ours = [str(command), "classify", str(picture), "--bundle", str(folder), "--backend", "litert"]
     tasks = {
         "plain script": _process([str(python), str(_SCRIPT), str(model), str(picture)]),
         "catdog-edge classify": _process([str(python), *ours]),
@@ -80,16 +80,11 @@ def measure_cold_start(
 
 
 def _process(command: list[str]) -> Callable[[], object]:
-    def run() -> None:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise BenchmarkError(f"{' '.join(command)}: failed with {done.stderr.strip()[-300:]}")
-
-    return run
+    return lambda: run_program(command)
 
 
 def _ratio(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
-    """Return the median of the ratios of each round, in which both met the same disturbance."""
+    """Return the median of the ratios of the rounds. In a round both had the same disturbance."""
     return float(np.median(ours / theirs))
 
 

@@ -1,8 +1,7 @@
-"""Peak memory of reading a large picture, by format: where `DECODER_BYTES` of `picture.decoding` comes from."""
+"""Measure the peak memory of reading a large picture. `DECODER_BYTES` of `picture.memory` comes from here."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import run_program
 
 FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 1},
@@ -25,10 +24,10 @@ FORMATS: dict[str, dict[str, Any]] = {
 _SCRIPT = """
 import sys
 from PIL import Image
-from edge_runtime.picture import decoding
+from edge_runtime.picture import memory
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 Image.init()
-decoding.DECODER_BYTES = {}
+memory.DECODER_BYTES.clear()
 def peak():
     return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
 before = peak()
@@ -38,13 +37,13 @@ print(peak() - before)
 
 
 def measure_decoders_memory(*, side: int) -> dict[str, float]:
-    """Write a square picture in each format, read each in a process of its own, and weigh it.
+    """Write a square picture in each format, read it in its own process, and measure that process.
 
     Args:
         side: width and height in pixels.
 
     Returns:
-        Bytes a pixel at the peak, beyond the process before, by format.
+        For each format the bytes per pixel at the peak, without the memory of the process before.
 
     Raises:
         BenchmarkError: a picture could not be read.
@@ -61,7 +60,5 @@ def measure_decoders_memory(*, side: int) -> dict[str, float]:
 def _weigh(image: Image.Image, name: str, scratch: Path, options: dict[str, Any]) -> float:
     path = scratch / "picture"
     image.save(path, name.partition(",")[0], **options)
-    done = subprocess.run([sys.executable, "-c", _SCRIPT, str(path)], capture_output=True, text=True)
-    if done.returncode:
-        raise BenchmarkError(f"{name}: could not be read: {done.stderr.strip()[-300:]}")
-    return int(done.stdout) / (image.width * image.height)
+    grown = run_program([sys.executable, "-c", _SCRIPT, str(path)], name=f"{name}: could not be read")
+    return int(grown) / (image.width * image.height)

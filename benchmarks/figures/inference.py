@@ -1,4 +1,4 @@
-"""Inference alone: the files of some bundles in turns, in one process."""
+"""Time inference alone: the files of several bundles in turns, in one process."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ def measure_inference(
     rounds: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Run each file twice a round after a 30th of a second: as a camera's frame, and as one picture of many.
+    """Run each file twice per round: after a pause, as for a camera's frame, and at once after that.
 
     Args:
-        folders: bundles. A file is loaded by the first installed runtime of its format.
-        threads: inference threads of each.
+        folders: the bundles' folders. The first installed backend of a file's format loads it.
+        threads: inference threads of each file.
         rounds: rounds to time.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
-        A JSON object: for each file the times in ms of the first call, `paced`, and of the second, `steady`.
+        A JSON object: for each file the times in ms of the first call (`paced`) and the second (`steady`).
 
     Raises:
-        BenchmarkError: no installed runtime loads any of the files.
-        CatdogError: a bundle is damaged, or a runtime does not load its file.
+        BenchmarkError: no installed backend loads any of the files.
+        CatdogError: a bundle is damaged, or a backend does not load its file.
     """
     tasks = {name: task for folder in folders for name, task in _tasks(folder, threads)}
     if not tasks:
         raise BenchmarkError(
-            "no installed runtime loads any of these files. catdog-edge doctor says what is missing."
+            "no installed backend loads any of these files. See what is missing with: catdog-edge doctor"
         )
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for done, results in enumerate(take_turns(tasks, rounds=rounds, warm_up=3, settle_s=FRAME_S), 1):
@@ -61,15 +61,15 @@ def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple
     size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     for file in bundle.files:
-        runtime = next((name for name in installed if BACKENDS[name].format == file.format), None)
-        if runtime:
+        backend = next((name for name in installed if BACKENDS[name].format == file.format), None)
+        if backend:
             yield (
-                f"{bundle.path_of(file)} {runtime}",
-                _twice(runtime, bundle.read(file), threads, pixels),
+                f"{bundle.path_of(file)} {backend}",
+                _twice(backend, bundle.read(file), threads, pixels),
             )
 
 
-def _twice(runtime: str, content: bytes, threads: int, pixels: Pixels) -> Callable[[], tuple[float, float]]:
-    model = open_model(runtime, content, threads)
+def _twice(backend: str, content: bytes, threads: int, pixels: Pixels) -> Callable[[], tuple[float, float]]:
+    model = open_model(backend, content, threads)
     run = clock(lambda: model.predict(pixels))
     return lambda: (run(), run())

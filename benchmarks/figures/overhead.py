@@ -1,4 +1,4 @@
-"""What the library adds to a bare interpreter on a ready tensor."""
+"""Measure what the library adds to a bare interpreter on a ready tensor."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def measure_overhead(
     Args:
         folder: a bundle with an int8 TFLite file.
         rounds: calls of each.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
         A JSON object: times in ms, and the ratio of the medians.
     """
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
-    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+    plain = PlainInterpreter(int8_tflite(classifier.bundle))
     size = (classifier.bundle.preprocessing.height, classifier.bundle.preprocessing.width, 3)
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     tasks = {"bare interpreter": lambda: plain.run(pixels), "classify": lambda: classifier.classify(pixels)}

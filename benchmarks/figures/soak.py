@@ -1,4 +1,4 @@
-"""Many classifications in one process: the memory must stay where it is."""
+"""Measure whether the memory grows over many classifications in one process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.memory import memory_mib
+from benchmarks.run.pictures import list_paths
 from edge_runtime.classifier import Classifier
 from edge_runtime.errors import PictureError
-from edge_runtime.picture.listing import list_pictures
 
-WARM_UP = 1000  # classifications after which every buffer and cache there is has been made
+WARM_UP = 1000  # classifications, after which every buffer and cache exists
 SAMPLES = 20
+_MOST_PICTURES = 200  # their bytes stay in memory
 
 
 def soak(
@@ -31,20 +32,20 @@ def soak(
 
     Args:
         folder: a bundle.
-        data: a picture or a folder of pictures, at any depth.
+        data: a picture, or a folder of pictures at any depth.
         backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         count: classifications in all, more than `WARM_UP`.
-        report: called with classifications done and in all.
+        report: called with the classifications done and the total.
 
     Returns:
-        A JSON object: file, MiB after the warm-up and at the end, growth 0-1, samples, seconds, and errors met.
+        A JSON object: file, MiB after the warm-up and at the end, growth as a share, samples, seconds and errors.
 
     Raises:
-        BenchmarkError: there are no pictures, or too few classifications were asked for.
+        BenchmarkError: there are no pictures, or `count` is too small.
     """
-    paths = list(list_pictures([str(data)], recursive=True))[:200]
-    if count <= WARM_UP or not paths or (paths == [str(data)] and data.is_dir()):
-        raise BenchmarkError(f"{data}: expected pictures, and more than {WARM_UP} classifications, got {count}")
+    if count <= WARM_UP:
+        raise BenchmarkError(f"{count} classifications are too few. Name more than {WARM_UP} with --count.")
+    paths = [str(path) for path in list_paths(data)[:_MOST_PICTURES]]
     classifier = Classifier.open(folder, backend, threads=1)
     sources: cycle[str | bytes] = cycle(
         [*paths, *(Path(path).read_bytes() for path in paths), b"broken", b"\xff\xd8\xff"]

@@ -1,9 +1,9 @@
-"""Picture files to labels: `classify_many` against the loop that a user would write, and its memory."""
+"""Time `classify_many` against the loop that a user would write, and measure its memory."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.figures.cold_start import int8_tflite
 from benchmarks.peers.plain_loop import PlainInterpreter
 from benchmarks.run.memory import memory_mib
+from benchmarks.run.pictures import list_paths
 from benchmarks.run.timing import describe, interleave
 from edge_runtime.classifier import Classifier
-from edge_runtime.picture.listing import list_pictures
 
 
 def measure_throughput(
@@ -25,27 +25,25 @@ def measure_throughput(
     pictures: int,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Watch the memory of a long run, then classify a folder in turns: plain, ours, and ours with auto's file.
+    """Measure the memory of a long run. Then classify a folder in turns: plain, ours, and ours with auto's file.
 
     Args:
         folder: a bundle with an int8 TFLite file.
-        data: a folder of pictures, at any depth.
-        rounds: passes over the folder of each.
-        pictures: pictures of the long run, the folder's again and again.
-        report: called with rounds done and in all.
+        data: a picture, or a folder of pictures at any depth.
+        rounds: passes of each over the folder.
+        pictures: pictures of the long run, which repeats those of the folder.
+        report: called with the rounds done and the total.
 
     Returns:
-        A JSON object: ms a picture, ratios of throughput, and MiB after the first pass and after the long run.
+        A JSON object: ms per picture, ratios of throughput, and MiB after one pass and after the long run.
 
     Raises:
-        BenchmarkError: there are no pictures.
+        BenchmarkError: there are no pictures, or one cannot be read.
     """
-    paths = list(list_pictures([str(data)], recursive=True))
-    if paths == [str(data)]:
-        raise BenchmarkError(f"{data}: no pictures there. Name a folder of pictures with --data.")
+    paths = [str(path) for path in list_paths(data)]
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
-    memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory of its own behind
-    plain = PlainInterpreter(int8_tflite(folder, classifier.bundle))
+    memory = _memory_mib(classifier, paths, pictures)  # first, as the plain loop leaves memory behind
+    plain = PlainInterpreter(int8_tflite(classifier.bundle))
 
     auto = Classifier.open(folder, threads=1)
     tasks = {
@@ -65,18 +63,17 @@ def measure_throughput(
     }
 
 
-def _classify_all(classifier: Classifier, paths: list[str]) -> None:
+def _classify_all(classifier: Classifier, paths: Iterable[str]) -> None:
     for result in classifier.classify_many(paths):
         if isinstance(result, Exception):
-            raise BenchmarkError(f"{result}: only whole pictures can be compared")
+            raise BenchmarkError(f"{result}. Remove the picture, as the plain loop cannot go on after it.")
 
 
 def _memory_mib(classifier: Classifier, paths: list[str], pictures: int) -> dict[str, float]:
-    """Return MiB after one pass over the paths and after so many pictures."""
+    """Return the memory in MiB, by the number of pictures: after one pass, and after all."""
     found = {}
     for count in (len(paths), pictures):
-        for _ in classifier.classify_many(islice(cycle(paths), count)):
-            pass
+        _classify_all(classifier, islice(cycle(paths), count))
         gc.collect()
         found[str(count)] = memory_mib()
     return found

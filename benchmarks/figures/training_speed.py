@@ -1,31 +1,30 @@
-"""Seconds an epoch: catdog-train against plain Keras `fit`, each in its own process, in turns."""
+"""Time an epoch of catdog-train against one of plain Keras `fit`, each in its own process, in turns."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import run_program
 from edge_runtime.run_folder import Side, read_history, read_run_folder
 
-_EPOCHS = 3  # the first, which traces the graph and fills caches, is not counted
+_EPOCHS = 3  # the first is not counted, as it traces the graph and fills caches
 
 
 def compare(data: Path, *, limit_per_class: int, rounds: int) -> dict[str, Any]:
-    """Train the report network both ways on the same number of pictures and compare seconds per picture.
+    """Train the report network both ways on the same number of pictures, and compare the times.
 
     Args:
         data: folder with a sub-folder per class.
-        limit_per_class: pictures of each class that catdog-train may use.
-        rounds: processes of each side, run in turns.
+        limit_per_class: the largest number of pictures of each class.
+        rounds: trainings of each side.
 
     Returns:
-        Milliseconds per training picture of each side, one number a counted epoch, and the ratio of medians.
+        Milliseconds per training picture of each side, one number per counted epoch, and the ratio of medians.
 
     Raises:
         BenchmarkError: a process failed.
@@ -49,7 +48,7 @@ def compare(data: Path, *, limit_per_class: int, rounds: int) -> dict[str, Any]:
 
 
 def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], int]:
-    """Return seconds of each epoch and the number of training pictures."""
+    """Train with catdog-train. Return the seconds of each epoch, and the number of training pictures."""
     _python(
         "-m",
         "trainer.cli",
@@ -64,7 +63,4 @@ def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], i
 
 
 def _python(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BenchmarkError(f"python {' '.join(arguments)} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout
+    return run_program([sys.executable, *arguments])

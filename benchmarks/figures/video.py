@@ -1,4 +1,4 @@
-"""Whether `watch` keeps up with a 30 fps file on one core, and how fast PyAV and OpenCV decode."""
+"""Measure whether `watch` keeps up with a video of 30 fps on one core, and how fast PyAV and OpenCV decode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WIDTH, HEIGHT, FPS = 640, 480, 30
 
 
 def measure_watch(folder: Path, backend: str = "auto", *, seconds: int) -> dict[str, Any]:
-    """Watch a moving pattern of 640 x 480 at 30 fps on one core, in its own time and then as fast as it goes.
+    """Watch a moving pattern of 640 x 480 at 30 fps on one core: first in its own time, then at full speed.
 
     Args:
         folder: a bundle.
@@ -35,8 +35,8 @@ def measure_watch(folder: Path, backend: str = "auto", *, seconds: int) -> dict[
         A JSON object: file, frames, dropped, processor time a frame in ms, and frames a second at full speed.
     """
     with tempfile.TemporaryDirectory() as scratch, one_core():
-        path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
         classifier = Classifier.open(folder, backend, threads=1)
+        path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
         results: dict[str, Any] = {"file": classifier.file.path}
         for name, pace in (("own time", Pace()), ("full speed", Pace(drop=False))):
             camera = Camera(str(path), pace, lambda line: None)
@@ -54,14 +54,14 @@ def measure_watch(folder: Path, backend: str = "auto", *, seconds: int) -> dict[
 
 
 def measure_decoders(*, seconds: int, rounds: int) -> dict[str, Any]:
-    """Decode the same file to RGB with PyAV and, where it is installed, OpenCV, on one core, in turns.
+    """Decode the same file to RGB with PyAV and, if it is installed, OpenCV. They take turns on one core.
 
     Args:
         seconds: length of the video.
         rounds: passes of each.
 
     Returns:
-        A JSON object: ms a frame.
+        A JSON object: ms per frame.
     """
     with tempfile.TemporaryDirectory() as scratch, one_core():
         path = write_pattern(Path(scratch) / "pattern.mp4", seconds * FPS)
@@ -82,7 +82,7 @@ def measure_decoders(*, seconds: int, rounds: int) -> dict[str, Any]:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this process and its threads to one core, where the system can."""
+    """Keep this process and its threads on one core, if the system allows it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

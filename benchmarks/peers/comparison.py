@@ -1,11 +1,10 @@
-"""The same model and pictures through what a user would write or pick instead, in one interleaved run."""
+"""Run the same model and pictures through what a user would write instead, all in turns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,53 +14,60 @@ import numpy as np
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.pictures import Pictures, find_pictures
 from benchmarks.run.timing import SETTLE_S, Process, describe, interleave, paired_ratio
-from edge_runtime.bundle import ONNX, TFLITE, Bundle, Precision, read_bundle
+from edge_runtime.backends import BACKENDS, installed_backends
+from edge_runtime.bundle import Bundle, Precision, read_bundle
 from edge_runtime.bundle.scores import label_scores
 from edge_runtime.markdown import table
 from edge_runtime.proof.shares import wilson_interval
+from edge_runtime.run_folder import MODEL
 
 PHASE = "pictures and processes"
-PROCESSES = 5  # of each peer, for the time of a whole process
+PROCESSES = 5  # of each peer, to time whole processes
 _WARM_UP = 3
 
 Report = Callable[[int, int], None]
 
 
+# The scripts that a user would write around each backend: module of this package by title.
+SCRIPTS: dict[str, dict[str, str]] = {
+    "litert": {"label_image": "label_image", "plain ai-edge-litert": "plain_litert"},
+    "onnxruntime": {"plain ONNX Runtime": "plain_onnx"},
+}
+
+
 class Peer(NamedTuple):
-    """One way to classify a picture: its module, what it is started with, and which of ours it is held against."""
+    """One way to classify a picture: its module, its arguments, and the title of ours to compare it with."""
 
     module: str
     arguments: tuple[str, ...]
     against: str
 
 
-def list_peers(folder: Path, bundle: Bundle, run: Path | None) -> dict[str, Peer]:
-    """Return the peers that there is a file and a library for, ours first.
+def list_peers(bundle: Bundle, run: Path | None) -> dict[str, Peer]:
+    """Return by title the peers whose file and library are there. Ours comes before the scripts of its backend.
 
     Args:
-        folder: the bundle.
-        bundle: its manifest.
+        bundle: a bundle with int8 files.
         run: the run folder with the Keras model; None leaves Keras out.
 
     Raises:
-        BenchmarkError: the bundle has no int8 file, or the run no Keras model.
+        BenchmarkError: no installed backend with scripts loads an int8 file of the bundle, or the run has no model.
     """
-    files = {file.format: folder / file.path for file in bundle.files if file.precision == Precision.INT8}
+    files = {file.format: bundle.path_of(file) for file in bundle.files if file.precision == Precision.INT8}
     peers: dict[str, Peer] = {}
-    tflite, onnx = files.get(TFLITE), files.get(ONNX)
-    if tflite and find_spec("ai_edge_litert"):
-        ours = "catdog-edge, LiteRT"
-        peers[ours] = Peer("ours", (str(folder), "litert", "int8"), ours)
-        peers["label_image"] = Peer("label_image", (str(tflite),), ours)
-        peers["plain ai-edge-litert"] = Peer("plain_litert", (str(tflite),), ours)
-    if onnx and find_spec("onnxruntime"):
-        ours = "catdog-edge, ONNX Runtime"
-        peers[ours] = Peer("ours", (str(folder), "onnxruntime", "int8"), ours)
-        peers["plain ONNX Runtime"] = Peer("plain_onnx", (str(onnx),), ours)
+    for backend in installed_backends():
+        title, file = BACKENDS[backend].title, files.get(BACKENDS[backend].format)
+        if file is None or backend not in SCRIPTS:
+            continue
+        ours = f"catdog-edge, {title}"
+        peers[ours] = Peer("ours", (str(bundle.folder), backend, Precision.INT8), ours)
+        peers |= {name: Peer(module, (str(file),), ours) for name, module in SCRIPTS[backend].items()}
     if not peers:
-        raise BenchmarkError(f"{folder}: has no int8 file that a runtime here loads. Export with --quantize int8.")
+        raise BenchmarkError(
+            f"{bundle.folder}: no int8 file that {' or '.join(SCRIPTS)} loads here. Export with --quantize int8."
+        )
     if run is not None:
-        model = run / "model.keras"
+        model = run / MODEL
         if not model.exists():
             raise BenchmarkError(f"{model}: not there. Name the run folder of the bundle with --run.")
         peers["Keras predict"] = Peer("keras_predict", (str(model),), next(iter(peers)))
@@ -76,24 +82,25 @@ def compare_peers(
     rounds: int,
     report: Report = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Time a picture in a process that goes on, and a whole process for one picture.
+    """Time a picture in a process that keeps running, and a whole process for one picture.
 
     Args:
         folder: a bundle with int8 files.
         data: a picture, or a folder of pictures.
         run: the run folder with the Keras model; None leaves Keras out.
         rounds: pictures for each peer.
-        report: called with steps done and in all.
+        report: called with the steps done and the total.
 
     Returns:
-        A JSON object by peer: times of both kinds, their ratios to ours with intervals, and accuracy where known.
+        A JSON object: for each peer times of both kinds, their ratios to ours with intervals, and its accuracy if
+        true labels are known.
 
     Raises:
         BenchmarkError: there are no pictures, or a peer cannot run.
     """
     bundle = read_bundle(folder)
-    peers = list_peers(folder, bundle, run)
-    pictures = find_pictures(data, folder, bundle, most=rounds)
+    peers = list_peers(bundle, run)
+    pictures = find_pictures(data, bundle, most=rounds)
     total = rounds + PROCESSES
     pictures_ms, answers = _pictures(peers, pictures, rounds, lambda done, _: report(done, total))
     whole_ms = _processes(peers, pictures.paths[0], lambda done, _: report(rounds + done, total))
@@ -113,7 +120,7 @@ def compare_peers(
 def _pictures(
     peers: dict[str, Peer], pictures: Pictures, rounds: int, report: Report
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
-    """Return milliseconds a picture, and what each peer answered, without the warm-up."""
+    """Return the milliseconds of each picture, and the answers of each peer, both without the warm-up."""
     answers: dict[str, list[Any]] = {name: [] for name in peers}
     with ExitStack() as stack:
         tasks = {}
@@ -125,7 +132,7 @@ def _pictures(
 
 
 def _in_turn(pictures: Pictures) -> list[str]:
-    """Return the paths so that the warm-up takes the last ones and the first round the first."""
+    """Return the paths in such an order that the first one comes right after the warm-up."""
     paths = [str(path) for path in pictures.paths]
     shift = _WARM_UP % len(paths)
     return paths[len(paths) - shift :] + paths[: len(paths) - shift]
@@ -147,7 +154,10 @@ def _processes(peers: dict[str, Peer], picture: Path, report: Report) -> dict[st
 
 
 def _right(answers: list[Any], pictures: Pictures) -> dict[str, Any]:
-    """Return how many pictures a peer could not read, and its accuracy on all, where true labels are known."""
+    """Return the number of pictures that a peer could not read, and its accuracy if true labels are known.
+
+    A picture that it could not read counts as wrong.
+    """
     failed = sum(answer is None for answer in answers)
     if pictures.targets is None:
         return {"failed": failed, "accuracy": None, "accuracy_interval": None}
@@ -162,14 +172,14 @@ def _label(scores: list[float]) -> int:
 
 
 def describe_peers(found: dict[str, Any]) -> str:
-    """Return what `compare_peers` found as a Markdown table."""
-    header = ("", "a picture, ms", "times ours", "whole process, ms", "times ours", "accuracy", "failed")
+    """Return the findings of `compare_peers` as a Markdown table."""
+    header = ("", "one picture, ms", "times ours", "whole process, ms", "times ours", "accuracy", "failed")
     rows = []
     for name, item in found.items():
         ratios = [
             _ratio(item[key]) if item["against"] != name else "1" for key in ("picture_ratio", "process_ratio")
         ]
-        right = "not known" if item["accuracy"] is None else f"{item['accuracy']:.1%}"
+        right = "unknown" if item["accuracy"] is None else f"{item['accuracy']:.1%}"
         picture, process = (f"{item[key]['median_ms']:.2f}" for key in ("picture", "process"))
         rows.append((name, picture, ratios[0], process, ratios[1], right, str(item["failed"])))
     return table(header, rows)

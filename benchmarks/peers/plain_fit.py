@@ -30,10 +30,10 @@ def build() -> keras.Model:
 
 
 class EpochTimer(keras.callbacks.Callback):
-    """Notes the seconds from the begin to the end of each epoch's training part."""
+    """Measures the seconds of each epoch."""
 
     def __init__(self) -> None:
-        """Begin with no epoch."""
+        """Start with no epoch."""
         super().__init__()
         self.seconds: list[float] = []
 

@@ -16,10 +16,10 @@ from PIL import Image
 
 
 class Pictures(CalibrationDataReader):
-    """Hands out the calibration pictures."""
+    """Gives the calibration pictures one by one."""
 
     def __init__(self, pictures):
-        """Begin with the first."""
+        """Start with the first."""
         self.pictures = iter(pictures)
 
     def get_next(self):

@@ -1,4 +1,4 @@
-"""A report in a real headless Chromium: what it shows, and pictures of it."""
+"""Open a report in a headless Chromium, and take screenshots of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from benchmarks.errors import BenchmarkError
 
 _FLAGS = (
     "--headless",
@@ -24,7 +26,7 @@ _FLAGS = (
 
 
 class View(NamedTuple):
-    """How the page is looked at: width and height in CSS pixels, and whether the system is set to dark."""
+    """A window: its width and height in CSS pixels, and whether the system is set to dark."""
 
     width: int
     height: int
@@ -39,13 +41,21 @@ VIEWS = {
 
 
 def is_there() -> bool:
-    """Say whether Chromium and its driver are installed (Debian: chromium, chromium-driver)."""
+    """Return whether Chromium and its driver are installed."""
     return bool(shutil.which("chromium") and shutil.which("chromedriver"))
 
 
 @contextmanager
 def open_page(path: Path, view: View) -> Iterator[Any]:
-    """Give a Selenium driver that shows a page; it has a profile of its own and no network is needed."""
+    """Give a Selenium driver that shows a page. It has its own profile and needs no network.
+
+    Raises:
+        BenchmarkError: Chromium or its driver is not installed.
+    """
+    if not is_there():
+        raise BenchmarkError(
+            "Chromium or its driver is not installed. Debian: apt install chromium chromium-driver"
+        )
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
@@ -54,7 +64,7 @@ def open_page(path: Path, view: View) -> Iterator[Any]:
     with tempfile.TemporaryDirectory() as profile:
         for flag in (*_FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
-        # Named, or Selenium looks for a driver on the network.
+        # Without a path Selenium looks for a driver on the network.
         driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
         try:
             size = {"width": view.width, "height": view.height, "deviceScaleFactor": 1, "mobile": view.width < 600}
@@ -68,7 +78,7 @@ def open_page(path: Path, view: View) -> Iterator[Any]:
 
 
 def take_screenshots(page: Path, out: Path) -> tuple[Path, ...]:
-    """Write a picture of the top of the page in every view of `VIEWS`, as `screenshot-NAME.png`."""
+    """Write a screenshot of the top of the page for each view of `VIEWS`, as `screenshot-NAME.png`."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, view in VIEWS.items():

@@ -1,4 +1,4 @@
-"""`report.html` of a benchmark: one page that needs nothing beside it and reaches for nothing."""
+"""Write `report.html` of a benchmark: one page that needs no other file and no network."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 from benchmarks.report.plots import PLOTS, svg_plots
-from benchmarks.report.report import SHOWN_DISAGREEMENTS, write_report
+from benchmarks.report.report import SHOWN_DISAGREEMENTS, title_of, write_report
 from benchmarks.run.record import BenchmarkReport
 from edge_runtime.errors import PictureError
+from edge_runtime.markdown import code
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 
 _STYLE = """
@@ -42,8 +43,8 @@ def write_page(report: BenchmarkReport, *, data: Path | None, preprocessing: Pre
 
     Args:
         report: what to show.
-        data: the folder of the pictures, to show those on which the files disagree; None leaves photographs out.
-        preprocessing: how the models see them.
+        data: the folder of the pictures. The page shows those on which the files disagree; None shows none.
+        preprocessing: how a picture becomes the models' input.
     """
     import markdown
 
@@ -53,17 +54,16 @@ def write_page(report: BenchmarkReport, *, data: Path | None, preprocessing: Pre
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     if data is not None:
         body = _with_photographs(body, report, data, preprocessing)
-    title = html.escape(text.partition("\n")[0].removeprefix("# "))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+        f"<title>{title_of(report)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
 
 
 def _with_plots(body: str, plots: dict[str, str]) -> str:
-    """Put the drawings where the Markdown names pictures; those that follow each other go side by side."""
+    """Put each drawing where the Markdown names a picture. Drawings that follow each other go side by side."""
 
     def drawn(found: re.Match[str]) -> str:
         names = re.findall(r'src="([\w-]+)\.png"', found[0])
@@ -78,23 +78,21 @@ def _with_plots(body: str, plots: dict[str, str]) -> str:
 
 
 def _with_photographs(body: str, report: BenchmarkReport, data: Path, preprocessing: Preprocessing) -> str:
+    import markdown
+
     folder = data if data.is_dir() else data.parent
     for item in report.disagreements[:SHOWN_DISAGREEMENTS]:
-        name = html.escape(item.picture)
         source = _embedded(folder / item.picture, preprocessing)
-        if source:
-            picture = f'<img src="{source}" alt="{name}">'
-            body = body.replace(f"<td><code>{name}</code>", f"<td>{picture}<code>{name}</code>", 1)
-            body = body.replace(
-                f'<td style="text-align: left;"><code>{name}</code>',
-                f'<td style="text-align: left;">{picture}<code>{name}</code>',
-                1,
-            )
+        name = markdown.markdown(code(item.picture)).removeprefix("<p>").removesuffix("</p>")
+        cell = re.search(f"<td[^>]*>(?={re.escape(name)})", body)
+        if source and cell:
+            alt = html.escape(item.picture.encode("utf-8", "replace").decode("utf-8"))
+            body = f'{body[: cell.end()]}<img src="{source}" alt="{alt}">{body[cell.end() :]}'
     return body
 
 
 def _embedded(path: Path, preprocessing: Preprocessing) -> str:
-    """Return the picture as the model sees it, as a `data:` address, or nothing when it cannot be read."""
+    """Return the picture as the model sees it, as a `data:` address; empty if it cannot be read."""
     from PIL import Image
 
     try:

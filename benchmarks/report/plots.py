@@ -1,4 +1,4 @@
-"""Plots of a benchmark with matplotlib: PNG for Markdown, SVG that follows light and dark for the page."""
+"""Plots of a benchmark with matplotlib: PNG for Markdown, and SVG that follows light and dark for the page."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.report.looks import list_looks
 from benchmarks.run.record import STAGES, Accuracy, BenchmarkReport, Measured
 
-# What each plot shows, in words, by name.
+# The title of each plot, by name.
 PLOTS = {
     "latency-accuracy": "Accuracy against latency, with the Pareto front",
     "distributions": "Distribution of the latency, by file and threads",
@@ -22,13 +24,13 @@ PLOTS = {
     "footprint": "Memory and size",
     "confusion": "Confusion matrices",
 }
-_COLOURS = {"float32": "#4f86c6", "float16": "#8a6fc0", "dynamic": "#d98b2b", "int8": "#3a9d5d", "mixed": "#c85a8a"}
-_MARKERS = {"litert": "o", "tflite-runtime": "s", "onnxruntime": "^"}
 _STAGE_COLOURS = ("#d98b2b", "#8a6fc0", "#4f86c6")
 _BLUE, _ORANGE = "#4f86c6", "#d98b2b"
-# Stand for the page's own colours, and are replaced by them in an SVG.
+# Stand-ins: an SVG gets the page's own colours in their place.
 _INK, _LINE = "#1c1c1d", "#bbbbbc"
-_WIDTH = 5.2  # inches: as wide as a phone at the size of its text
+_WIDTH = 5.2  # inches; a phone shows the text at its normal size
+_TITLE, _LETTER = 0.3, 0.09  # inches: height of a line and its distance, width of a letter
+_LEAST_LETTERS, _MOST_LETTERS = 4, 24  # that a label of a matrix has room for
 _STYLE = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
     **dict.fromkeys(("axes.edgecolor", "grid.color"), _LINE),
@@ -45,13 +47,13 @@ _STYLE = {
 
 
 def write_png(report: BenchmarkReport, folder: Path) -> None:
-    """Write every plot that there is something for as `NAME.png`."""
+    """Write each plot that has data as `NAME.png`."""
     for name, figure in _figures(report):
         figure.savefig(folder / f"{name}.png", dpi=130, facecolor="white")
 
 
 def svg_plots(report: BenchmarkReport) -> dict[str, str]:
-    """Return every plot that there is something for as `<svg>`, with the page's own colours and letters."""
+    """Return each plot that has data as `<svg>`, with the page's own colours and letters."""
     return {name: _svg(figure, name) for name, figure in _figures(report)}
 
 
@@ -87,6 +89,7 @@ def _svg(figure: Any, name: str) -> str:
     text = text[text.index("<svg") :].replace(_INK, "currentColor").replace(_LINE, "var(--line)")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    text = re.sub(r"(style=\"[^\"]*?)font-family: [^;\"]*;? ?", r"\1", text)  # the page's own
     return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text))
 
 
@@ -98,39 +101,43 @@ def _figure(height: float, **grid: Any) -> tuple[Any, Any]:
 
 
 def _latency_accuracy(report: BenchmarkReport) -> Any:
-    """Draw each file at its best number of threads."""
+    """Draw each file with each backend at its fastest number of threads."""
     figure, axes = _figure(4.2)
-    points = []
+    looks, points = list_looks(report), []
+    known = _has_accuracy(report)
     for item in _fastest_of_each(report):
         accuracy = report.accuracy_of(item.configuration)
-        colour = _COLOURS.get(item.configuration.precision, _BLUE)
+        if known and accuracy is None:  # a stopped run has not scored it
+            continue
+        look = looks[item.configuration.file_and_backend]
         x, y = item.total.median_ms, 100 * (accuracy.accuracy or 0.0 if accuracy else 0.0)
         points.append((x, y))
         if accuracy is not None and accuracy.interval is not None:
-            axes.plot([x, x], _reach(accuracy), color=colour, alpha=0.5, linewidth=2)
-        axes.plot(item.total.median_interval_ms, [y, y], color=colour, alpha=0.6, linewidth=2)
-        marker = _MARKERS.get(item.configuration.runtime, "o")
-        axes.plot(x, y, marker, color=colour, markersize=9, label=_kind(item), linestyle="")
+            axes.plot([x, x], _reach(accuracy), color=look.colour, alpha=0.5, linewidth=2)
+        axes.plot(item.total.median_interval_ms, [y, y], color=look.colour, alpha=0.6, linewidth=2)
+        axes.plot(x, y, look.marker, color=look.colour, markersize=9, label=look.name, linestyle="")
     axes.margins(0.1)
     keras = next((item.drift["keras_accuracy"] for item in report.accuracy if item.drift), None)
     if keras is not None:
         axes.axhline(100 * keras, color=_INK, linewidth=1, linestyle=":", label="Keras")
     _draw_front(axes, _pareto(points))
-    known = _has_accuracy(report)
     axes.set(xlabel="median latency, file to label, ms", ylabel="accuracy, %" if known else "accuracy not known")
     figure.legend(loc="outside lower center", ncols=2, fontsize=10)
     return figure
 
 
 def _reach(accuracy: Accuracy) -> list[float]:
-    """Return the ends of the bar in per cent: of the difference from Keras where that is known, which is surer."""
+    """Return the ends of an accuracy's bar in per cent.
+
+    They are those of the difference from Keras if it is known, as that interval is narrower.
+    """
     if accuracy.drift is None:
         return [100 * end for end in accuracy.interval or ()]
     return [100 * (accuracy.drift["keras_accuracy"] + end) for end in accuracy.drift["difference_interval"]]
 
 
 def _draw_front(axes: Any, front: list[tuple[float, float]]) -> None:
-    """Draw the front as steps, from below the fastest to right of the most accurate."""
+    """Draw the front as steps, from the fastest point to the right edge."""
     xs, ys = (list(ends) for ends in zip(*front, strict=True))
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     places = ([xs[0], *xs, right], [bottom, *ys, ys[-1]])
@@ -139,7 +146,7 @@ def _draw_front(axes: Any, front: list[tuple[float, float]]) -> None:
 
 
 def _pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the points that none is both faster and more accurate than, fastest first."""
+    """Return the points that no other point beats in both time and accuracy, fastest first."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
         if not front or y > front[-1][1]:
@@ -149,8 +156,9 @@ def _pareto(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _distributions(report: BenchmarkReport) -> Any:
     figure, axes = _figure(0.9 + 0.36 * len(report.measured))
+    looks = list_looks(report)
     for row, item in enumerate(report.measured):
-        colour = _COLOURS.get(item.configuration.precision, _BLUE)
+        colour = looks[item.configuration.file_and_backend].colour
         times = np.array(item.total_ms)
         drawn = times[times <= item.total.p99_ms]
         if np.ptp(drawn) > 0:
@@ -161,7 +169,7 @@ def _distributions(report: BenchmarkReport) -> Any:
                 body.set(facecolor=colour, alpha=0.55, edgecolor="none")
         axes.plot([item.total.median_ms], [-row], "|", color=_INK, markersize=11, markeredgewidth=2)
         axes.plot([item.total.p95_ms], [-row], "|", color=colour, markersize=9, markeredgewidth=2)
-    axes.set_yticks(-np.arange(len(report.measured)), [_long(item) for item in report.measured])
+    axes.set_yticks(-np.arange(len(report.measured)), _long_names(report))
     axes.set_xscale("log")
     _plain_ticks(axes)
     axes.set(xlabel="ms, file to label; bars: median, p95")
@@ -176,7 +184,7 @@ def _stages(report: BenchmarkReport) -> Any:
         values = np.array([item.stage(stage).median_ms for item in report.measured])
         axes.barh(rows, values, left=left, color=colour, label=stage, height=0.7)
         left += values
-    axes.set_yticks(rows, [_long(item) for item in report.measured])
+    axes.set_yticks(rows, _long_names(report))
     axes.set(xlabel="median ms of each stage")
     axes.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3, fontsize=10)
@@ -185,19 +193,17 @@ def _stages(report: BenchmarkReport) -> Any:
 
 def _threads(report: BenchmarkReport) -> Any:
     figure, axes = _figure(3.8)
-    lines: dict[str, list[Measured]] = {}
-    for item in report.measured:
-        lines.setdefault(_kind(item), []).append(item)
-    for label, items in lines.items():
-        items.sort(key=lambda item: item.configuration.threads)
-        what = items[0].configuration
+    looks = list_looks(report)
+    by_threads = sorted(report.measured, key=lambda item: item.configuration.threads)
+    for name, look in looks.items():
+        items = [item for item in by_threads if item.configuration.file_and_backend == name]
         axes.plot(
             [item.configuration.threads for item in items],
             [item.stage("inference").median_ms for item in items],
-            marker=_MARKERS.get(what.runtime, "o"),
-            color=_COLOURS.get(what.precision, _BLUE),
-            linestyle="-" if what.format == "tflite" else "--",
-            label=label,
+            marker=look.marker,
+            color=look.colour,
+            linestyle=look.line,
+            label=look.name,
         )
     axes.set_xticks(sorted({item.configuration.threads for item in report.measured}))
     axes.set(xlabel="inference threads", ylabel="median inference, ms", ylim=(0, None))
@@ -206,7 +212,7 @@ def _threads(report: BenchmarkReport) -> Any:
 
 
 def _footprint(report: BenchmarkReport) -> Any:
-    items = _fastest_of_each(report)
+    items, looks = _fastest_of_each(report), list_looks(report)
     figure, axes = _figure(1.3 + 0.42 * len(items), ncols=2, sharey=True)
     rows = -np.arange(len(items))
     peak = np.array([item.peak_mib or 0.0 for item in items])
@@ -216,7 +222,7 @@ def _footprint(report: BenchmarkReport) -> Any:
     axes[0].set(xlabel="memory of the process, MiB")
     axes[1].barh(rows, [item.size_bytes / 1e6 for item in items], color="#3a9d5d", height=0.7, label="file")
     axes[1].set(xlabel="size on disk, MB")
-    axes[0].set_yticks(rows, [_kind(item) for item in items])
+    axes[0].set_yticks(rows, [looks[item.configuration.file_and_backend].name for item in items])
     for part in axes:
         part.grid(axis="y", visible=False)
     figure.legend(loc="outside lower center", ncols=3, fontsize=10)
@@ -224,32 +230,46 @@ def _footprint(report: BenchmarkReport) -> Any:
 
 
 def _confusion(report: BenchmarkReport) -> Any:
-    columns = 3 if len(report.labels) <= 4 else 1
+    labels = [_short(label) for label in report.labels]
+    longest = max(_LEAST_LETTERS, *map(len, labels))
+    fitting = int(_WIDTH / (_LETTER * longest * (len(labels) + 1)))  # matrices, with labels on two sides
+    columns = min(3, max(2, len(report.accuracy)), max(1, fitting))
     rows = -(-len(report.accuracy) // columns)
-    figure, grid = _figure(rows * _WIDTH / columns * 1.12, nrows=rows, ncols=columns, squeeze=False)
-    kinds = {(item.configuration.file, item.configuration.runtime): _kind(item) for item in report.measured}
+    room = _TITLE if fitting else _TITLE + _LETTER * longest
+    figure, grid = _figure(rows * (_WIDTH / columns + room) + _TITLE, nrows=rows, ncols=columns, squeeze=False)
+    looks = list_looks(report)
     for axes in list(grid.flat)[len(report.accuracy) :]:
         axes.set_axis_off()
     for axes, item in zip(grid.flat, report.accuracy, strict=False):
-        counts = np.array(item.confusion)
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        axes.pcolormesh(shares[::-1], cmap=_blues(), vmin=0, vmax=1, edgecolors=_LINE, linewidth=0.5)
-        for (row, column), value in np.ndenumerate(counts[::-1]):
-            axes.text(column + 0.5, row + 0.5, f"{value:,}", ha="center", va="center", fontsize=10)
-        middle = np.arange(len(report.labels)) + 0.5
-        axes.set_xticks(middle, report.labels)
-        axes.set_yticks(middle, report.labels[::-1])
-        axes.set_aspect("equal")
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
-        axes.set_title(kinds[item.file, item.runtime], fontsize=10)
+        _draw_matrix(axes, np.array(item.confusion))
+        middle = np.arange(len(labels)) + 0.5
+        axes.set_xticks(middle, labels, rotation=0 if fitting else 90)
+        axes.set_yticks(middle, labels[::-1])
+        axes.set_title(looks[item.file_and_backend].name, fontsize=10)
     figure.supylabel("true label", fontsize=10)
     figure.supxlabel("label given", fontsize=10)
     return figure
 
 
+def _draw_matrix(axes: Any, counts: NDArray[np.int_]) -> None:
+    """Draw counts `int (labels, labels)`, the first row on top, and shade each by its share of the row."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.pcolormesh(shares[::-1], cmap=_blues(), vmin=0, vmax=1, edgecolors=_LINE, linewidth=0.5)
+    for (row, column), value in np.ndenumerate(counts[::-1]):
+        axes.text(column + 0.5, row + 0.5, f"{value:,}", ha="center", va="center", fontsize=10)
+    axes.set_aspect("equal")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+
+
+def _short(label: str) -> str:
+    """Return a label on one line, cut where it would leave no room for the plot."""
+    line = " ".join(label.split())
+    return line if len(line) <= _MOST_LETTERS else line[: _MOST_LETTERS - 1] + "…"
+
+
 def _blues() -> Any:
-    """Return a blue that is the more opaque the larger the share, so that letters read on light and dark."""
+    """Return a blue that grows more opaque with the share, so that letters are legible on light and dark."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("blues", [(0.31, 0.53, 0.78, 0.05), (0.31, 0.53, 0.78, 0.65)])
@@ -264,21 +284,17 @@ def _plain_ticks(axes: Any) -> None:
 
 
 def _fastest_of_each(report: BenchmarkReport) -> list[Measured]:
-    """Return of each file and runtime the fastest number of threads, fastest first."""
+    """Return each file and backend with its fastest number of threads, fastest first."""
     found: dict[tuple[str, str], Measured] = {}
     for item in report.measured:
-        found.setdefault((item.configuration.file, item.configuration.runtime), item)
+        found.setdefault(item.configuration.file_and_backend, item)
     return list(found.values())
 
 
-def _kind(item: Measured) -> str:
-    what = item.configuration
-    runtime = " (tflite-runtime)" if what.runtime == "tflite-runtime" else ""
-    return f"{what.precision} {what.format}{runtime}"
-
-
-def _long(item: Measured) -> str:
-    return f"{_kind(item)}, {item.configuration.threads}"
+def _long_names(report: BenchmarkReport) -> list[str]:
+    """Return the name of each configuration with its number of threads."""
+    looks, whats = list_looks(report), [item.configuration for item in report.measured]
+    return [f"{looks[what.file_and_backend].name}, {what.threads}" for what in whats]
 
 
 def _has_accuracy(report: BenchmarkReport) -> bool:

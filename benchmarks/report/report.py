@@ -1,4 +1,4 @@
-"""`report.md` and `report.csv` of a benchmark."""
+"""Write `report.md` and `report.csv` of a benchmark."""
 
 from __future__ import annotations
 
@@ -9,36 +9,39 @@ from typing import Any
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.report.plots import PLOTS
-from benchmarks.report.recommendation import gate_of, recommend
+from benchmarks.report.recommendation import Concern, gate_of, recommend
 from benchmarks.run.conditions import Conditions
 from benchmarks.run.record import STAGES, STARTS, Accuracy, BenchmarkReport, Measured
 from benchmarks.run.timing import LatencyStats, describe
-from edge_runtime.markdown import table
+from edge_runtime.markdown import code, literal, table
 
 SHOWN_DISAGREEMENTS = 24
-_METHOD = """Each configuration runs in a process of its own, which imports what `catdog-edge` imports. After a
-warm-up the processes take turns, in another order each round: in a turn the same picture is
-classified twice, and the second time counts. Figures are of the way from a picture's file to its
-label: decode, preprocess and inference. Intervals are of 95 %: of a median by order statistics, of an
-accuracy by Wilson, of a difference from Keras by Tango for paired answers. Pictures a second are one
-after the other. Cold start: from the start of the process to the first label, with the file in the
-disk cache. Memory: resident, of the whole process; steady: after all rounds. The best values are in
-bold.
+_SAID_ABOVE = (Concern.INVALID_RUN, Concern.INCOMPLETE_RUN)  # by the notes under the title
+_METHOD = """- Each configuration runs in its own process, which imports only what `catdog-edge` imports.
+- After a warm-up the processes take turns. Each round has a new order and one picture. Every process classifies it
+  twice, and the second time counts.
+- A latency is the time from a picture's file to its label. Its stages are decode, preprocess and inference.
+- Pictures/s: pictures per second, classified one after the other.
+- Cold start: the time from the start of the process to the first label. The model file is in the disk cache.
+- Memory: resident memory of the whole process. Steady is after all rounds.
+- Intervals are 95 % intervals: of a median from order statistics, of an accuracy after Wilson, of a difference from
+  Keras after Tango, for paired answers.
+- The best values are in bold.
 """
 
 
 def write_report(report: BenchmarkReport) -> str:
-    """Return the report as Markdown; it shows the plots beside it."""
+    """Return the report as Markdown. It shows the plots, which lie beside it."""
     parts = [
-        f"# Benchmark of {report.bundle}\n",
+        f"# {title_of(report)}\n",
         *(f"> **Invalid:** {reason}.\n" for reason in report.invalid),
-        "" if report.complete else "> **Incomplete:** stopped before everything was measured.\n",
+        "" if report.complete else "> **Incomplete:** the run was stopped before everything was measured.\n",
         _answer(report),
         _machine_line(report),
         _plot("latency-accuracy"),
         _plot("distributions"),
         "## Latency\n",
-        "Milliseconds from file to label, and medians of its three stages.\n",
+        "Milliseconds from file to label, and the median of each stage.\n",
         _latency_table(report),
         *map(_plot, ("stages", "threads")),
         "## Start, memory and size\n",
@@ -56,8 +59,13 @@ def write_report(report: BenchmarkReport) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def title_of(report: BenchmarkReport) -> str:
+    """Return the title of the report as Markdown."""
+    return f"Benchmark of {literal(report.bundle)}"
+
+
 def write_csv(report: BenchmarkReport) -> str:
-    """Return one line of figures for each configuration."""
+    """Return one line of figures for each configuration, after a header."""
     text = io.StringIO()
     rows = [_flat(report, item) for item in report.measured]
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -68,7 +76,7 @@ def write_csv(report: BenchmarkReport) -> str:
 
 def _flat(report: BenchmarkReport, item: Measured) -> dict[str, Any]:
     what = item.configuration
-    row: dict[str, Any] = {"file": what.file, "runtime": what.runtime, "threads": what.threads}
+    row: dict[str, Any] = {"file": what.file, "backend": what.backend, "threads": what.threads}
     for name, stats in (("total", item.total), *((stage, item.stage(stage)) for stage in STAGES)):
         low, high = stats.median_interval_ms
         values = stats.to_dict() | {"median_low_ms": low, "median_high_ms": high}
@@ -88,8 +96,8 @@ def _answer(report: BenchmarkReport) -> str:
     try:
         found = recommend(report)
     except BenchmarkError as error:
-        return f"**{error}**\n"
-    notes = "".join(f"\n- {warning}" for warning in found.warnings if "relied on" not in warning)
+        return f"**{literal(str(error))}**\n"
+    notes = "".join(f"\n- {item.text}" for item in found.warnings if item.concern not in _SAID_ABOVE)
     return f"**{found.reason}**\n{notes}\n"
 
 
@@ -97,13 +105,13 @@ def _machine_line(report: BenchmarkReport) -> str:
     machine = report.machine
     board = machine["board"] or machine["processor"]
     return (
-        f"{board}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
+        f"{literal(board)}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
         f"{report.rounds:,} rounds; {report.pictures['count']:,} {report.pictures['source']}.\n"
     )
 
 
 def _latency_table(report: BenchmarkReport) -> str:
-    header = ("file", "runtime", "threads", "median", "95 % interval", "p90", "p95", "p99", "mean", "deviation",
+    header = ("file", "backend", "threads", "median", "95 % interval", "p90", "p95", "p99", "mean", "deviation",
               *STAGES, "pictures/s")  # fmt: skip
     totals = [item.total for item in report.measured]
     percentiles: list[Callable[[LatencyStats], float]] = [
@@ -127,7 +135,7 @@ def _latency_table(report: BenchmarkReport) -> str:
 def _footprint_table(report: BenchmarkReport) -> str:
     header = (
         "file",
-        "runtime",
+        "backend",
         "threads",
         "size, MB",
         "load, ms",
@@ -151,12 +159,15 @@ def _accuracy_part(report: BenchmarkReport) -> str:
     if not report.accuracy:
         return "Not measured.\n"
     if report.accuracy[0].accuracy is None:
-        return "Not known: the pictures are not the bundle's test pictures, nor in folders named for its labels.\n"
-    header = ("file", "runtime", "accuracy", "95 % interval", "from Keras", "95 % interval", "agreement",
+        return (
+            "Unknown. The pictures are neither the bundle's test pictures nor in folders that are named after its "
+            "labels.\n"
+        )
+    header = ("file", "backend", "accuracy", "95 % interval", "from Keras", "95 % interval", "agreement",
               "largest difference", "gate")  # fmt: skip
     columns = [
-        [f"`{item.file}`" for item in report.accuracy],
-        [item.runtime for item in report.accuracy],
+        [code(item.file) for item in report.accuracy],
+        [item.backend for item in report.accuracy],
         _best([item.accuracy for item in report.accuracy], "{:.2%}", most=True),
         [_interval(item.interval) for item in report.accuracy],
         *zip(*map(_drift_cells, report.accuracy), strict=True),
@@ -166,7 +177,7 @@ def _accuracy_part(report: BenchmarkReport) -> str:
 
 def _drift_cells(item: Accuracy) -> tuple[str, ...]:
     if item.drift is None or item.gate is None:
-        return ("not known",) * 4 + ("not judged",)
+        return ("unknown",) * 4 + ("not judged",)
     drift = item.drift
     return (
         f"{drift['difference']:+.2%}",
@@ -180,19 +191,21 @@ def _drift_cells(item: Accuracy) -> tuple[str, ...]:
 def _disagreements(report: BenchmarkReport) -> str:
     if not report.disagreements:
         return "None.\n" if report.accuracy else "Not measured.\n"
-    kinds = [name.removeprefix("model.") for name in report.disagreements[0].scores]
+    kinds = [literal(name.removeprefix("model.")) for name in report.disagreements[0].scores]
     header = ("picture", "label", *kinds)
     shown = report.disagreements[:SHOWN_DISAGREEMENTS]
-    rows = [(f"`{item.picture}`", item.label or "unknown", *_labelled(report, item.scores)) for item in shown]
+    rows = [
+        (code(item.picture), literal(item.label or "unknown"), *_labelled(report, item.scores)) for item in shown
+    ]
     return (
-        f"{len(shown)} of {len(report.disagreements)}, those with the widest spread of scores first.\n\n"
+        f"{len(shown)} of {len(report.disagreements)} pictures. The widest spread of scores comes first.\n\n"
         + table(header, rows)
     )
 
 
 def _labelled(report: BenchmarkReport, scores: dict[str, list[float]]) -> list[str]:
-    """Return of each the label given, with its score."""
-    return [f"{report.labels[row.index(max(row))]} {max(row):.3f}" for row in scores.values()]
+    """Return for each file the label that it gives, with its score."""
+    return [f"{literal(report.labels[row.index(max(row))])} {max(row):.3f}" for row in scores.values()]
 
 
 def _conditions(report: BenchmarkReport) -> str:
@@ -202,14 +215,15 @@ def _conditions(report: BenchmarkReport) -> str:
     facts = [f"{key} {value}" for key, value in machine["packages"].items()]
     memory = f", {machine['memory_mib']:,.0f} MiB of memory" if machine["memory_mib"] else ""
     text = (
-        f"{machine['processor']}{memory}, {machine['system']}, Python {machine['python']}, {', '.join(facts)}.\n\n"
+        f"{literal(machine['processor'])}{memory}, {machine['system']}, Python {machine['python']}, "
+        f"{', '.join(facts)}.\n\n"
     )
-    left_out = "".join(f"- not measured: {name}, {reason}\n" for name, reason in report.left_out)
+    left_out = "".join(f"- Not measured: {literal(name)}: {literal(reason)}\n" for name, reason in report.left_out)
     return text + table(("", "before", "after"), rows) + (f"\n{left_out}" if left_out else "")
 
 
 def _state(state: Conditions) -> dict[str, str]:
-    unknown = "not offered"
+    unknown = "unknown"
     held = ", ".join(state.throttled_now) or ("no" if state.throttle_count is not None else unknown)
     return {
         "time, UTC": state.time,
@@ -224,14 +238,14 @@ def _state(state: Conditions) -> dict[str, str]:
 def _names(report: BenchmarkReport) -> list[list[str]]:
     whats = [item.configuration for item in report.measured]
     return [
-        [f"`{what.file}`" for what in whats],
-        [what.runtime for what in whats],
+        [code(what.file) for what in whats],
+        [what.backend for what in whats],
         [str(what.threads) for what in whats],
     ]
 
 
 def _best(values: Sequence[float | None], form: str, *, most: bool = False) -> list[str]:
-    """Return the values as text, the best ones in bold; None is `not measured`."""
+    """Return the values as text. The best ones are in bold, and None is `not measured`."""
     texts = ["not measured" if value is None else form.format(value) for value in values]
     known = [value for value in values if value is not None]
     if not known:

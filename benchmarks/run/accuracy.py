@@ -1,4 +1,4 @@
-"""What every file of a bundle answers on the pictures: accuracy, drift from Keras, and where files disagree."""
+"""Score the pictures with every file of a bundle: accuracy, drift from Keras, and disagreements between files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from edge_runtime.proof.gate import judge
 from edge_runtime.proof.shares import wilson_interval
 
 Scores = NDArray[np.float64]
-_CHUNK = 50  # pictures between two steps of the progress bar
+_CHUNK = 50  # pictures per step of the progress bar
 _MOST_DISAGREEMENTS = 200
 
 
@@ -34,24 +34,27 @@ def score_files(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[tuple[Configuration, Scores]]:
-    """Score the pictures with each configuration on one thread, as many at once as there are cores.
+    """Score the pictures with each configuration on one thread; one configuration runs on each core.
 
     Args:
-        folder: the bundle.
-        configurations: one for each file and runtime.
+        folder: the bundle's folder.
+        configurations: one for each file and backend.
         pixels: `.npy` file of `uint8 (N, height, width, 3)`.
-        pictures: how many of its rows to score.
-        report: called with pictures done and in all, of all files together.
+        pictures: number of rows to score, from the first on.
+        report: called with the steps done and the total, over all files.
 
     Yields:
-        Each configuration with its scores `float64 (pictures, labels)`, when it is done.
+        Each configuration with its scores, `float64 (pictures, labels)`, when it is done.
+
+    Raises:
+        BenchmarkError: some could not be scored. It is raised after all others are yielded.
     """
     stop, steps = Event(), count(1)
     total = len(configurations) * -(-pictures // _CHUNK)
 
     def run(configuration: Configuration) -> tuple[Configuration, Scores]:
         rows: list[list[float]] = []
-        arguments = (folder, configuration.precision, configuration.runtime, pixels)
+        arguments = (folder, configuration.precision, configuration.backend, pixels)
         with Process("benchmarks.run.scorer", *arguments) as process:
             for start in range(0, pictures, _CHUNK):
                 if stop.is_set():
@@ -62,9 +65,16 @@ def score_files(
 
     report(0, total)
     pool = ThreadPoolExecutor(usable_cores())
+    futures = {pool.submit(run, item): item.name for item in configurations}
+    failures = []
     try:
-        for future in as_completed([pool.submit(run, item) for item in configurations]):
-            yield future.result()
+        for future in as_completed(futures):
+            if isinstance(error := future.exception(), BenchmarkError):
+                failures.append(f"{futures[future]}: {error}")
+            else:
+                yield future.result()
+        if failures:
+            raise BenchmarkError("; ".join(sorted(failures)))
     finally:  # also on Ctrl-C
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -73,9 +83,9 @@ def score_files(
 def judge_file(
     configuration: Configuration, scores: Scores, pictures: Pictures, *, labels: tuple[str, ...], max_drop: float
 ) -> Accuracy:
-    """Return what the answers are worth, as far as true labels and Keras scores are known."""
+    """Return accuracy, drift and verdict, as far as true labels and Keras scores are known."""
     answers = scores.argmax(axis=1)
-    found = Accuracy(configuration.file, configuration.runtime, answers.tolist())
+    found = Accuracy(configuration.file, configuration.backend, answers.tolist())
     if pictures.targets is None:
         return found
     right = int((answers == pictures.targets).sum())
@@ -98,11 +108,11 @@ def judge_file(
 def find_disagreements(
     scores: dict[str, Scores], pictures: Pictures, labels: tuple[str, ...]
 ) -> tuple[Disagreement, ...]:
-    """Return the pictures that not all give the same label, those with the widest spread of scores first.
+    """Return the pictures that get different labels, the widest spread of scores first.
 
     Args:
-        scores: `float64 (N, labels)` by the name of file and runtime.
-        pictures: the pictures.
+        scores: `float64 (N, labels)` for each name of a file and backend.
+        pictures: the N pictures.
         labels: the bundle's labels.
     """
     known = ({} if pictures.keras is None else {"Keras": pictures.keras}) | scores

@@ -1,4 +1,4 @@
-"""A whole benchmark: time, memory, accuracy and conditions of every file of a bundle on this machine."""
+"""Run a whole benchmark: time, memory and accuracy of every file of a bundle, and the state of this machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.run.accuracy import Scores, find_disagreements, judge_file, score_files
 from benchmarks.run.conditions import machine, observe
 from benchmarks.run.latency import STARTED, LatencySession, list_configurations, thread_sweep
@@ -25,9 +26,9 @@ from edge_runtime.parallel import usable_cores
 from edge_runtime.proof.gate import DEFAULT_MAX_DROP
 
 PHASES = ("finding pictures", "reading pictures", "starting", "timing", "scoring")
-_START_S = 0.4  # of one process, before any has been started
+_START_S = 0.4  # expected for one process, before any has started
 
-Step = Callable[[str], Callable[[int, int], None]]  # of a phase to its callback
+Step = Callable[[str], Callable[[int, int], None]]  # takes a phase, gives its callback
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Plan:
 
     Args:
         rounds: timed pictures of each configuration, 10 or more.
-        threads: numbers of inference threads to try; empty tries 1, 2 and 4 as far as there are cores.
+        threads: numbers of inference threads to try. If empty, they are those of `thread_sweep`.
         pictures: pictures to score for the accuracy; 0 scores all.
     """
 
@@ -46,40 +47,44 @@ class Plan:
 
 
 def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> BenchmarkReport:
-    """Measure a bundle; Ctrl-C ends the measuring, and what is there is returned, marked incomplete.
+    """Measure a bundle. Ctrl-C ends the measurement; the report is then marked incomplete.
 
     Args:
-        folder: the bundle.
+        folder: the bundle's folder.
         data: a picture, or a folder of pictures.
         plan: how much to measure.
-        progress: shows how far it is, with the phases of `PHASES`.
+        progress: shows the phases of `PHASES`.
 
     Raises:
         BundleError: the bundle cannot be used.
-        BenchmarkError: there are no pictures, or nothing runs.
-        KeyboardInterrupt: nothing had been measured yet.
+        BenchmarkError: there are no pictures, or no file runs.
+        KeyboardInterrupt: Ctrl-C came before anything was measured.
     """
     bundle = read_bundle(folder)
     configurations = list_configurations(bundle, plan.threads or thread_sweep())
     progress.expect("starting", _START_S * STARTED * len(configurations))
     with tempfile.TemporaryDirectory() as scratch, _stopped_between_steps(progress) as step:
         pixels = Path(scratch, "pixels.npy")
-        found = find_pictures(data, folder, bundle, most=plan.pictures, report=step(PHASES[0]))
+        found = find_pictures(data, bundle, most=plan.pictures, report=step(PHASES[0]))
         pictures = load_all(found, bundle.preprocessing, pixels, report=step(PHASES[1]))
         before = observe()
-        session = LatencySession(folder, bundle, configurations, pictures.paths[: plan.rounds])
+        session = LatencySession(bundle, configurations, pictures.paths[: plan.rounds])
         with session:
             timed = _until_stopped(lambda: _time(session, plan, pictures, progress, step))
         measured = session.measured()
         if not measured:
             raise KeyboardInterrupt
         scores: dict[Configuration, Scores] = {}
-        scored = timed and _until_stopped(
-            lambda: scores.update(score_files(folder, _once_a_file(measured), pixels, len(pictures),
-                                              report=step(PHASES[4])))
-        )  # fmt: skip
+        once = _once_a_file(configurations, measured)
+        try:
+            scored = timed and _until_stopped(
+                lambda: scores.update(score_files(folder, once, pixels, len(pictures), report=step(PHASES[4])))
+            )
+        except BenchmarkError as error:  # what is timed is kept
+            scored = True
+            session.left_out.append(("accuracy", str(error)))
         after = observe()
-    kept = dict(sorted(scores.items(), key=lambda item: configurations.index(item[0])))
+    kept = {item: scores[item] for item in once if item in scores}
     report = _report(bundle, plan, pictures, session, kept)
     faults = find_faults(before, after, measured)
     return replace(report, before=before, after=after, complete=timed and scored, invalid=faults)
@@ -88,7 +93,7 @@ def run_benchmark(folder: Path, data: Path, plan: Plan, progress: Progress) -> B
 def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Progress, step: Step) -> None:
     round_s = session.start(step(PHASES[2]))
     progress.expect("timing", (round_s + session.pauses_s) * plan.rounds)
-    # One inference a picture and file, where a round has two of each number of threads.
+    # A picture is scored once per file; a round classifies it twice with each number of threads.
     sweep = len(plan.threads or thread_sweep())
     progress.expect("scoring", round_s / 2 / sweep * len(pictures) / usable_cores())
     try:
@@ -98,7 +103,7 @@ def _time(session: LatencySession, plan: Plan, pictures: Pictures, progress: Pro
 
 
 def _until_stopped(work: Callable[[], object]) -> bool:
-    """Do it, and say whether it was done and not stopped by Ctrl-C."""
+    """Do the work. Return whether it was finished, or False if Ctrl-C stopped it."""
     try:
         work()
     except KeyboardInterrupt:
@@ -108,11 +113,14 @@ def _until_stopped(work: Callable[[], object]) -> bool:
 
 @contextmanager
 def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
-    """Give what makes the callback of a phase; after Ctrl-C the next step raises, so no question is left open."""
+    """Give a function that makes the callback of a phase. After Ctrl-C the next call of a callback raises.
+
+    So every process has answered its last question before the measurement ends.
+    """
     stopped = Event()
 
     def stop(*_: object) -> None:
-        if stopped.is_set():  # the second Ctrl-C does not wait
+        if stopped.is_set():  # a second Ctrl-C raises at once
             raise KeyboardInterrupt
         stopped.set()
 
@@ -131,10 +139,16 @@ def _stopped_between_steps(progress: Progress) -> Iterator[Step]:
         signal.signal(signal.SIGINT, before)
 
 
-def _once_a_file(measured: tuple[Measured, ...]) -> tuple[Configuration, ...]:
-    """Return one configuration of each file and runtime: the number of threads changes no answer."""
-    by_file = {(item.configuration.file, item.configuration.runtime): item.configuration for item in measured}
-    return tuple(by_file.values())
+def _once_a_file(
+    configurations: tuple[Configuration, ...], measured: tuple[Measured, ...]
+) -> tuple[Configuration, ...]:
+    """Return the first measured configuration of each file and backend. The threads do not change the answers."""
+    timed = {item.configuration for item in measured}
+    first: dict[tuple[str, str], Configuration] = {}
+    for item in configurations:
+        if item in timed:
+            first.setdefault(item.file_and_backend, item)
+    return tuple(first.values())
 
 
 def _report(
@@ -146,7 +160,7 @@ def _report(
 ) -> BenchmarkReport:
     gates = {file.path: file.drift["gate"] for file in bundle.files if "gate" in file.drift}
     max_drop = min((float(gate["max_drop"]) for gate in gates.values()), default=DEFAULT_MAX_DROP)
-    named = {f"{item.file} {item.runtime}": values for item, values in scores.items()}
+    named = {f"{item.file} {item.backend}": values for item, values in scores.items()}
     return BenchmarkReport(
         bundle=bundle.name,
         labels=bundle.labels,

@@ -1,4 +1,4 @@
-"""The machine a benchmark ran on, and the state it was in before and after."""
+"""Describe the machine, and its state before and after a benchmark."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PI_SINCE_START = 16
 
 @dataclass(frozen=True)
 class Conditions:
-    """The state of the machine at one moment; what the system does not tell is None or empty.
+    """The state of the machine at one moment. What the system does not tell is None or empty.
 
     Args:
         time: UTC, ISO 8601.
         load_1m: load average of the last minute.
         governor: frequency governors in use.
-        frequency_mhz: mean frequency of the cores.
-        temperature_c: temperature of each thermal zone by name.
-        throttled_now: what holds a Raspberry Pi back at this moment.
-        throttled_since_start: what has held it back since it was switched on.
-        throttle_count: how often the cores (Intel) were throttled since the start.
-        processor_s: seconds of processor time since the start: all, busy, and taken by other virtual machines.
-        own_s: seconds of processor time that this process and its ended children took.
+        frequency_mhz: mean frequency of the cores, MHz.
+        temperature_c: temperature of each thermal zone, degrees Celsius.
+        throttled_now: what slows a Raspberry Pi down at this moment.
+        throttled_since_start: what has slowed it down since it was switched on.
+        throttle_count: number of times the cores were throttled since the start (Intel only).
+        processor_s: processor time since the start, seconds: in all, busy, and taken by other virtual machines.
+        own_s: processor time of this process and its ended children, seconds.
     """
 
     time: str
@@ -53,11 +53,14 @@ class Conditions:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Read back `to_dict`."""
-        return cls(**values)
+        known: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**known)
 
 
 def machine() -> dict[str, Any]:
-    """Return what does not change while a benchmark runs: processor, cores, memory, system, versions."""
+    """Return what stays the same during a benchmark: processor, cores, memory, system and versions."""
     packages = {}
     for name in _PACKAGES:
         try:
@@ -77,7 +80,7 @@ def machine() -> dict[str, Any]:
 
 
 def observe() -> Conditions:
-    """Return the state of the machine now; nothing in it raises."""
+    """Return the state of the machine now. Nothing is raised if the system does not tell."""
     now, earlier = _raspberry_pi()
     spent = os.times()
     return Conditions(
@@ -95,7 +98,7 @@ def observe() -> Conditions:
 
 
 def available_memory_mib() -> float | None:
-    """Return the memory that new processes may take, MiB, or None where the system does not say."""
+    """Return the memory that is free for new processes, MiB; None if the system does not tell."""
     return _memory_mib("MemAvailable")
 
 
@@ -141,7 +144,7 @@ def _raspberry_pi() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def throttled_bits(bits: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what a Raspberry Pi's `get_throttled` says: of now, and of the time since it was switched on."""
+    """Return what the bits of a Raspberry Pi's `get_throttled` mean: now, and since it was switched on."""
     now = tuple(name for bit, name in _PI_NOW.items() if bits >> bit & 1)
     earlier = tuple(name for bit, name in _PI_NOW.items() if bits >> (bit + _PI_SINCE_START) & 1)
     return now, earlier

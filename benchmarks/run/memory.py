@@ -1,4 +1,4 @@
-"""Memory of this process and of others, from the kernel's own count."""
+"""Read the memory of this process, or of a script, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import last_words
 
 _STATUS = Path("/proc/self/status")
-# Counted by the process itself: what wait4 says includes the parent's memory before exec.
+# The process counts for itself, as the figure of wait4 includes the parent's memory before exec.
 _COUNTED = (
     "import atexit, os, runpy, sys\n"
     "def tell():\n"
@@ -23,7 +24,7 @@ _COUNTED = (
 
 
 def memory_mib(key: str = "VmRSS") -> float:
-    """Return a memory figure of this process in MiB: `VmRSS` now, `VmHWM` at its peak.
+    """Return the memory of this process in MiB: `VmRSS` is now, `VmHWM` is the peak.
 
     Raises:
         BenchmarkError: this system has no /proc.
@@ -40,7 +41,8 @@ def peak_of_script_mib(python: Path, script: Path, *arguments: str) -> float:
         BenchmarkError: the script failed.
     """
     command = [str(python), "-c", _COUNTED, str(script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or "VmHWM " not in done.stderr:
-        raise BenchmarkError(f"{script}: failed with {done.stderr.strip()[-300:]}")
+        words = last_words(done.stderr.rpartition("VmHWM ")[0] or done.stderr, done.returncode)
+        raise BenchmarkError(f"{script}: {words}")
     return int(done.stderr.rsplit("VmHWM ", 1)[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""The pictures to measure with: which of a folder are the bundle's test pictures, and what they show."""
+"""Find the pictures to measure with, their true labels and their Keras scores."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in an order drawn once, so that the first few are of every class.
+    """Pictures in a shuffled order, so that the first few are of every class.
 
     Args:
-        folder: the folder that was named, or the folder of the picture that was.
+        folder: the folder that the user named, or the folder of the picture that the user named.
         paths: the files.
-        sha256: hash of each, hex.
-        targets: index of the true label of each, `int (N,)`; None when it is not known.
-        keras: what the Keras model scores each, `float64 (N, labels)`; None when the bundle does not say.
-        source: where labels and scores come from, for people, to follow a number.
+        sha256: hash of each file, hex.
+        targets: index of the true label of each, `int (N,)`; None if they are unknown.
+        keras: the Keras model's scores of each, `float64 (N, labels)`; None if the bundle has none.
+        source: where labels and scores come from, for people. It follows the number of pictures.
     """
 
     folder: Path
@@ -42,21 +42,21 @@ class Pictures:
     source: str
 
     def __len__(self) -> int:
-        """Return how many."""
+        """Return the number of pictures."""
         return len(self.paths)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Path of each inside the folder."""
+        """The path of each picture inside the folder."""
         return tuple(path.relative_to(self.folder).as_posix() for path in self.paths)
 
     @property
     def digest(self) -> str:
-        """A hash of all in their order: equal where two reports measured the same pictures."""
+        """A hash of all pictures in their order. It is equal if two reports measured the same pictures."""
         return hashlib.sha256(" ".join(self.sha256).encode()).hexdigest()[:16]
 
     def keep(self, rows: NDArray[np.intp]) -> Pictures:
-        """Return those of these rows."""
+        """Return the pictures of these rows."""
         return replace(
             self,
             paths=tuple(self.paths[row] for row in rows),
@@ -66,17 +66,8 @@ class Pictures:
         )
 
 
-def find_pictures(
-    data: Path, bundle_folder: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
-) -> Pictures:
-    """Find the test pictures of a bundle below a folder, or else pictures in folders named for its labels.
-
-    Args:
-        data: a picture, or a folder of pictures at any depth.
-        bundle_folder: the bundle, whose `keras_scores.csv` knows its test pictures by content.
-        bundle: its manifest.
-        most: take no more, spread over all; 0 takes all.
-        report: called with pictures looked at and in all.
+def list_paths(data: Path) -> list[Path]:
+    """Return a picture, or the pictures of a folder at any depth.
 
     Raises:
         BenchmarkError: there is no picture.
@@ -84,12 +75,30 @@ def find_pictures(
     paths = [Path(path) for path in list_pictures([str(data)], recursive=True)]
     if not paths or (data.is_dir() and paths == [data]) or not data.exists():
         raise BenchmarkError(f"{data}: no picture there. Name a picture or a folder of pictures with --data.")
+    return paths
+
+
+def find_pictures(
+    data: Path, bundle: Bundle, *, most: int = 0, report: Report = lambda done, total: None
+) -> Pictures:
+    """Find the test pictures of a bundle below a folder, or else the pictures in folders named after its labels.
+
+    Args:
+        data: a picture, or a folder of pictures at any depth.
+        bundle: its `keras_scores.csv` has the hashes of its test pictures.
+        most: the largest number of pictures to take, drawn from all; 0 takes all.
+        report: called with the pictures that were read and the total.
+
+    Raises:
+        BenchmarkError: there is no picture.
+    """
+    paths = list_paths(data)
     folder = data if data.is_dir() else data.parent
     hashes = []
     for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
         hashes.append(sha256)
         report(len(hashes), len(paths))
-    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle_folder, bundle) or _by_folder(
+    found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle) or _by_folder(
         folder, paths, hashes, bundle.labels
     )
     order = np.random.default_rng(0).permutation(len(found))
@@ -99,10 +108,10 @@ def find_pictures(
 def load_all(
     pictures: Pictures, preprocessing: Preprocessing, path: Path, *, report: Report = lambda done, total: None
 ) -> Pictures:
-    """Decode the pictures into a `.npy` file of `uint8 (N, height, width, 3)`; return those that could be read.
+    """Decode the pictures into a `.npy` file of `uint8 (N, height, width, 3)`. Return those that could be read.
 
     Raises:
-        BenchmarkError: none can be read.
+        BenchmarkError: none of them can be read.
     """
     shape = (len(pictures), preprocessing.height, preprocessing.width, 3)
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
@@ -117,8 +126,8 @@ def load_all(
     return pictures.keep(np.array(good))
 
 
-def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle_folder: Path, bundle: Bundle) -> Pictures | None:
-    scored = read_keras_scores(bundle_folder, bundle.labels)
+def _test_pictures(folder: Path, by_hash: dict[str, Path], bundle: Bundle) -> Pictures | None:
+    scored = read_keras_scores(bundle.folder, bundle.labels)
     known = sorted(by_hash.keys() & scored.keys(), key=lambda sha256: by_hash[sha256])
     if not known:
         return None
@@ -143,18 +152,19 @@ def _by_folder(folder: Path, paths: list[Path], hashes: list[str], labels: tuple
         tuple(hashes[row] for row in rows),
         np.array([named[row] for row in rows], np.intp),
         None,
-        "pictures labelled by their folder, which may be among those the model was trained on",
+        "pictures labelled by their folder (some may be training pictures)",
     )
 
 
 def label_of(path: Path, labels: tuple[str, ...]) -> int | None:
-    """Return the index of the label that the picture's folder is named for."""
-    name = path.parent.name.lower()
-    return labels.index(name) if name in labels else None
+    """Return the index of the label that the picture's folder is named after in any case, or None."""
+    name = path.parent.name
+    same = [index for index, label in enumerate(labels) if label.casefold() == name.casefold()]
+    return labels.index(name) if name in labels else next(iter(same), None)
 
 
 def _sha256(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:  # decoding it will say why
+    except OSError:  # decoding will say why
         return ""

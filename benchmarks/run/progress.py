@@ -1,25 +1,25 @@
-"""One line on the terminal: what is going on, and how much time is left of everything."""
+"""One line on the terminal that says what is being done and how much time is left."""
 
 from __future__ import annotations
 
 import time
-from typing import IO
+from typing import IO, Self
 
 _WIDTH = 24
 _REDRAW_S = 0.2
-_SURE_S = 1.0  # into a phase, from when on its own speed is trusted
+_SURE_S = 1.0  # after this time in a phase its own speed is trusted
 
 
 class Progress:
-    """Shows the phases of a run; each has an expected time until it is under way and can be measured.
+    """Shows the phases of a run. A phase has an expected time until its own speed can be measured.
 
     Args:
-        stream: where to write, usually standard error; on a terminal one line is redrawn.
-        phases: names in order.
+        stream: where to write, usually standard error. On a terminal one line is redrawn.
+        phases: the names of the phases in order.
     """
 
     def __init__(self, stream: IO[str], phases: tuple[str, ...]) -> None:
-        """Begin before the first phase."""
+        """Start before the first phase."""
         self._stream = stream
         self._expected_s = dict.fromkeys(phases, 0.0)
         self._begin = time.monotonic()
@@ -27,12 +27,20 @@ class Progress:
         self._phase_begin = 0.0
         self._drawn = 0.0
 
+    def __enter__(self) -> Self:
+        """Return the progress itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the line."""
+        self.close()
+
     def expect(self, phase: str, seconds: float) -> None:
-        """Say how long a phase to come will take."""
+        """Set how long a later phase will take."""
         self._expected_s[phase] = seconds
 
     def step(self, phase: str, done: int, total: int) -> None:
-        """Say that `done` of `total` steps of a phase are done."""
+        """Show that `done` of `total` steps of a phase are done."""
         now = time.monotonic()
         if phase != self._phase:
             self._phase, self._phase_begin, self._drawn = phase, now, 0.0
@@ -40,7 +48,7 @@ class Progress:
             self._draw(now, done, total)
 
     def left_s(self, now: float, done: int, total: int) -> float:
-        """Return the seconds left of the phase under way and of those to come."""
+        """Return the seconds left of this phase and of all later ones."""
         names = list(self._expected_s)
         later = sum(self._expected_s[name] for name in names[names.index(self._phase) + 1 :])
         spent = now - self._phase_begin

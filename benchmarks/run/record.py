@@ -1,4 +1,4 @@
-"""All that a benchmark found out: what `report.json` holds, described in docs/reference/benchmark-report.md."""
+"""What a benchmark found out, and its form in `report.json`, which docs/reference/benchmark-report.md describes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.run.conditions import Conditions, observe
 from benchmarks.run.timing import LatencyStats, describe
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # version 1 said `runtime` for `backend`
 REPORT = "report.json"
 STAGES = ("decode", "preprocess", "inference")
 STARTS = ("cold_start", "load", "first_inference")
-_DECIMALS = 4  # of a time in milliseconds
+_DECIMALS = 4  # of milliseconds in the file
+# What readers of a report rely on.
+_MACHINE = frozenset(("board", "processor", "architecture", "cores", "memory_mib", "system", "python", "packages"))
+_PICTURES = frozenset(("count", "source", "with_keras_scores", "sha256", "timed_sha256", "targets"))
 
 
 @dataclass(frozen=True)
@@ -25,32 +28,31 @@ class Configuration:
 
     Args:
         file: name of the model file.
-        format: `tflite` or `onnx`.
+        format: the manifest's word for the file's format, such as `tflite`.
         precision: a `Precision`.
-        runtime: a key of `edge_runtime.backends.BACKENDS`.
+        backend: a key of `edge_runtime.backends.BACKENDS`.
         threads: inference threads.
     """
 
     file: str
     format: str
     precision: str
-    runtime: str
+    backend: str
     threads: int
 
     @property
     def name(self) -> str:
-        """What it is called in tables."""
-        return f"{self.file} {self.runtime} {self.threads}"
+        """The name that tables use."""
+        return f"{self.file} {self.backend} {self.threads}"
 
     @property
-    def kind(self) -> str:
-        """What it is called in plots, without threads."""
-        runtime = "" if self.runtime in ("litert", "onnxruntime") else f" {self.runtime}"
-        return f"{self.precision} {self.format}{runtime}"
+    def file_and_backend(self) -> tuple[str, str]:
+        """What decides the answers; the number of threads does not change them."""
+        return self.file, self.backend
 
-    def said(self) -> str:
-        """Return it as a phrase."""
-        return f"`{self.file}` with {self.runtime} on {self.threads} thread{'s' * (self.threads > 1)}"
+    def phrase(self) -> str:
+        """Return the configuration as part of a sentence."""
+        return f"`{self.file}` with {self.backend} on {self.threads} thread{'s' * (self.threads > 1)}"
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ class Measured:
     Args:
         configuration: what ran.
         size_bytes: size of the model file.
-        starts_ms: milliseconds by the names of `STARTS`, one for each process that was started.
-        stages_ms: milliseconds by the names of `STAGES`, one for each round.
-        steady_mib: memory of its process after the rounds, None when they were not reached.
-        peak_mib: the most its process ever had.
+        starts_ms: for each name of `STARTS` one time per started process, milliseconds.
+        stages_ms: for each name of `STAGES` one time per round, milliseconds.
+        steady_mib: memory of its process after the rounds; None if the run stopped before.
+        peak_mib: the highest memory of its process; None if the run stopped before.
     """
 
     configuration: Configuration
@@ -80,12 +82,12 @@ class Measured:
 
     @property
     def total_ms(self) -> list[float]:
-        """Milliseconds from a picture's path to its label, one for each round."""
+        """Milliseconds from a picture's path to its label, one time per round."""
         return [sum(times) for times in zip(*(self.stages_ms[stage] for stage in STAGES), strict=True)]
 
     @property
     def total(self) -> LatencyStats:
-        """Figures of the whole way from path to label."""
+        """Figures of the time from path to label."""
         return describe(self.total_ms)
 
     def stage(self, name: str) -> LatencyStats:
@@ -94,11 +96,23 @@ class Measured:
 
     @property
     def pictures_per_second(self) -> float:
-        """Pictures a second, one after the other."""
+        """Pictures per second when they are classified one after the other."""
         return 1000 / self.total.mean_ms
 
+    def __post_init__(self) -> None:
+        """Refuse samples from which no figure can be drawn.
+
+        Raises:
+            ValueError: a stage or a start has no sample, or the stages have not the same number.
+        """
+        counts = {len(self.stages_ms[stage]) for stage in STAGES}
+        if len(counts) > 1 or 0 in counts | {len(self.starts_ms[start]) for start in STARTS}:
+            raise ValueError(
+                f"{self.configuration.name}: expected samples of every start and as many of every stage"
+            )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON object: the samples, and for reading the figures drawn from them."""
+        """Return a JSON object with the samples, and with the figures computed from them for people who read it."""
         latency = {name: self.stage(name).to_dict() for name in STAGES} | {"total": self.total.to_dict()}
         return asdict(self.configuration) | {
             "size_bytes": self.size_bytes,
@@ -113,7 +127,7 @@ class Measured:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read back `to_dict`; the figures are drawn from the samples again."""
+        """Read back `to_dict`. The figures are computed from the samples again."""
         configuration = Configuration(**{item.name: values[item.name] for item in fields(Configuration)})
         known = {item.name: values[item.name] for item in fields(cls) if item.name != "configuration"}
         return cls(configuration, **known)
@@ -121,21 +135,21 @@ class Measured:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What one file answers with one runtime.
+    """What one file answers with one backend.
 
     Args:
         file: name of the model file.
-        runtime: name of the runtime.
-        answers: index of the label given to each picture.
-        accuracy: share that is right, None when the true labels are not known.
-        interval: its 95 % interval, Wilson's.
-        confusion: pictures by true label (row) and label given (column).
-        drift: against the Keras scores of the bundle, `DriftReport.to_dict`; None without them.
-        gate: the verdict on the drift, `Verdict.to_dict`.
+        backend: a key of `edge_runtime.backends.BACKENDS`.
+        answers: index of the label that each picture got.
+        accuracy: share of right answers, 0-1; None if the true labels are unknown.
+        interval: 95 % interval of the accuracy, after Wilson.
+        confusion: number of pictures for each true label (row) and given label (column).
+        drift: difference from the bundle's Keras scores, `DriftReport.to_dict`; None if the bundle has none.
+        gate: verdict on the drift, `Verdict.to_dict`.
     """
 
     file: str
-    runtime: str
+    backend: str
     answers: list[int]
     accuracy: float | None = None
     interval: tuple[float, float] | None = None
@@ -143,16 +157,27 @@ class Accuracy:
     drift: dict[str, Any] | None = None
     gate: dict[str, Any] | None = None
 
+    @property
+    def file_and_backend(self) -> tuple[str, str]:
+        """The file that answered, and the backend that ran it."""
+        return self.file, self.backend
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read back what `dataclasses.asdict` gave."""
+        interval = values["interval"]
+        return cls(**values | {"interval": None if interval is None else tuple(interval)})
+
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A picture that not all give the same label.
+    """A picture that gets different labels from different files.
 
     Args:
         picture: its path inside the data folder.
-        sha256: hash of the file.
-        label: its true label, or None.
-        scores: score of every label by file and runtime, and by `Keras` where the bundle has it.
+        sha256: hash of the picture's file.
+        label: its true label; None if unknown.
+        scores: the score of every label, for each file and backend, and for `Keras` if the bundle has its scores.
     """
 
     picture: str
@@ -170,15 +195,15 @@ class BenchmarkReport:
         labels: its labels.
         max_drop: largest drop of accuracy that the gate allows, 0-1.
         machine: `conditions.machine()`.
-        rounds: rounds asked for.
-        pictures: how many pictures there were, what they are, and hashes of them: all, and those that were timed.
-        measured: configurations, fastest first.
-        accuracy: by file and runtime.
-        manifest_gates: verdict of the export on each file, by its name.
-        disagreements: pictures on which the files disagree, most first.
-        left_out: what was not measured, and why.
-        complete: whether everything asked for was measured.
-        invalid: why the figures cannot be relied on; empty when they can.
+        rounds: number of rounds that were asked for.
+        pictures: number of pictures, where their labels come from, and hashes of all and of the timed ones.
+        measured: the measured configurations, fastest first.
+        accuracy: one entry for each file and backend.
+        manifest_gates: for each file name the export's verdict.
+        disagreements: pictures on which the files disagree, the widest spread of scores first.
+        left_out: pairs of what was not measured, and why.
+        complete: whether everything that was asked for was measured.
+        invalid: reasons to distrust the figures; empty if there are none.
         before: state of the machine before.
         after: state of the machine after.
     """
@@ -199,6 +224,18 @@ class BenchmarkReport:
     before: Conditions = field(default_factory=observe)
     after: Conditions = field(default_factory=observe)
 
+    def __post_init__(self) -> None:
+        """Refuse a report that nothing can be drawn from.
+
+        Raises:
+            ValueError: nothing is measured, or `machine` or `pictures` lack a key.
+        """
+        if not self.measured:
+            raise ValueError("no configuration is measured")
+        missing = [*sorted(_MACHINE - self.machine.keys()), *sorted(_PICTURES - self.pictures.keys())]
+        if missing:
+            raise ValueError(f"machine or pictures lack {', '.join(missing)}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `report.json`."""
         own = {"before": self.before.to_dict(), "after": self.after.to_dict()}
@@ -213,17 +250,20 @@ class BenchmarkReport:
         Raises:
             BenchmarkError: it is of an unknown version, or damaged.
         """
-        if values.get("schema_version") != SCHEMA_VERSION:
+        version = values.get("schema_version")
+        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
             raise BenchmarkError(
-                f"schema version {values.get('schema_version')!r} is unknown, expected {SCHEMA_VERSION}. "
-                "Measure again with this catdog-bench."
+                f"schema version {version!r} is unknown. This catdog-bench reads versions 1 to {SCHEMA_VERSION}. "
+                "Install a newer one, or measure again."
             )
         try:
+            if version == 1:
+                values = _from_version_1(values)
             known = {item.name: values[item.name] for item in fields(cls)}
             known |= {name: Conditions.from_dict(known[name]) for name in ("before", "after")}
             known |= {name: tuple(known[name]) for name in ("labels", "invalid")}
             known["measured"] = tuple(map(Measured.from_dict, known["measured"]))
-            known["accuracy"] = tuple(Accuracy(**item) for item in known["accuracy"])
+            known["accuracy"] = tuple(map(Accuracy.from_dict, known["accuracy"]))
             known["disagreements"] = tuple(Disagreement(**item) for item in known["disagreements"])
             known["left_out"] = tuple((name, reason) for name, reason in known["left_out"])
             return cls(**known)
@@ -231,16 +271,16 @@ class BenchmarkReport:
             raise BenchmarkError(f"damaged ({type(error).__name__}: {error}). Measure again.") from error
 
     def accuracy_of(self, configuration: Configuration) -> Accuracy | None:
-        """Return what is known of a configuration's answers, which do not depend on its threads."""
-        wanted = (configuration.file, configuration.runtime)
-        return next((item for item in self.accuracy if (item.file, item.runtime) == wanted), None)
+        """Return what is known of a configuration's answers."""
+        wanted = configuration.file_and_backend
+        return next((item for item in self.accuracy if item.file_and_backend == wanted), None)
 
 
 def read_report(path: Path) -> BenchmarkReport:
-    """Read a `report.json`, or that of a report folder.
+    """Read a `report.json`. The path is the file or its folder.
 
     Raises:
-        BenchmarkError: it is missing, damaged or of an unknown version.
+        BenchmarkError: the file is missing, damaged or of an unknown version.
     """
     path = path / REPORT if path.is_dir() else path
     try:
@@ -254,9 +294,20 @@ def read_report(path: Path) -> BenchmarkReport:
 
 
 def to_json(report: BenchmarkReport) -> str:
-    """Return the text of `report.json`, lists of plain values on one line."""
+    """Return the text of `report.json`. A list of plain values stays on one line."""
     text = json.dumps(report.to_dict(), indent=1, allow_nan=False)
-    return re.sub(r"\[[^\[\]{}]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
+    # Line breaks are between values only, where spaces may be in them.
+    return re.sub(r"\[[^\[\]{}]+\]", lambda found: re.sub(r"\n *", " ", found[0]), text) + "\n"
+
+
+def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a version 1 object with version 2 keys."""
+    lists = {name: [_backend_key(item) for item in values[name]] for name in ("measured", "accuracy")}
+    return values | lists
+
+
+def _backend_key(item: dict[str, Any]) -> dict[str, Any]:
+    return {("backend" if key == "runtime" else key): value for key, value in item.items()}
 
 
 def _plain(value: Any) -> Any:

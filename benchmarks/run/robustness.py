@@ -1,4 +1,4 @@
-"""How a bundle answers pictures as bad cameras and odd framing make them: cropped, dark, blurred, turned, noisy."""
+"""Classify pictures as a bad camera would take them: cropped, dark, blurred, turned or noisy."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.pictures import Pictures, find_pictures, load_all
 from edge_runtime.classifier import Classifier, Prediction
+from edge_runtime.markdown import table
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Pixels
 from edge_runtime.proof.drift import answer_groups
@@ -28,15 +29,15 @@ _NOISE_LEVELS = 25.0
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to one group of pictures.
+    """The answers to one group of pictures.
 
     Args:
-        distortion: what was done to them.
+        distortion: what was done to the pictures.
         group: the label, or `all but neither`.
-        pictures: how many.
-        right: whose label is right, confident or not.
-        sure: whose label is right and confident.
-        wrong: whose label is wrong and confident; all others are right or unsure.
+        pictures: number of pictures.
+        right: pictures with the right label, confident or not.
+        sure: pictures with the right label and a confident answer.
+        wrong: pictures with a wrong label and a confident answer.
     """
 
     distortion: str
@@ -47,7 +48,7 @@ class Answers:
     wrong: int
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object that the command prints, shares with their 95 % intervals."""
+        """Return the JSON object that the command prints. Each share comes with its 95 % interval."""
         shares = {"right": self.right, "right_and_sure": self.sure, "wrong_and_sure": self.wrong}
         return {"distortion": self.distortion, "group": self.group, "pictures": self.pictures} | {
             name: [count / self.pictures, *wilson_interval(count, self.pictures)] for name, count in shares.items()
@@ -65,20 +66,23 @@ def measure_robustness(
     """Classify a bundle's test pictures as they are and under each distortion.
 
     Args:
-        folder: the bundle.
-        data: a folder with its test pictures, at any depth, or with pictures in folders named for its labels.
+        folder: the bundle's folder.
+        data: a folder with its test pictures at any depth, or with pictures in folders named after its labels.
         backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
-        pictures: use no more; 0 uses all.
-        report: called with distortions done and in all.
+        pictures: the largest number of pictures to use; 0 uses all.
+        report: called with the distortions done and the total.
 
     Raises:
-        BenchmarkError: there is no picture of a known label.
+        BenchmarkError: the true label of every picture is unknown.
     """
     with native_output_to(Path(os.devnull)):  # LiteRT announces its delegate
         classifier = Classifier.open(folder, backend)
-    found = find_pictures(data, folder, classifier.bundle, most=pictures)
+    found = find_pictures(data, classifier.bundle, most=pictures)
     if found.targets is None:
-        raise BenchmarkError(f"{data}: no test picture of the bundle, nor a folder named for one of its labels.")
+        raise BenchmarkError(
+            f"{data}: expected test pictures of the bundle, or folders named after its labels. Found neither. "
+            "Name a folder with --data."
+        )
     answers: list[Answers] = []
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch, "pixels.npy")
@@ -94,15 +98,12 @@ def measure_robustness(
 
 def describe_answers(answers: list[Answers]) -> str:
     """Return the shares as a Markdown table."""
-    lines = [
-        "| pictures | of | | label right | right and sure | wrong and sure |",
-        "| --- | --- | ---: |" + " ---: |" * 3,
-    ]
+    header = ("distortion", "label", "pictures", "right", "right and sure", "wrong and sure")
+    rows = []
     for answer in answers:
-        counts = (answer.right, answer.sure, answer.wrong)
-        shares = " | ".join(_share(count, answer.pictures) for count in counts)
-        lines.append(f"| {answer.distortion} | {answer.group} | {answer.pictures:,} | {shares} |")
-    return "\n".join(lines)
+        shares = (_share(count, answer.pictures) for count in (answer.right, answer.sure, answer.wrong))
+        rows.append((answer.distortion, answer.group, f"{answer.pictures:,}", *shares))
+    return table(header, rows).rstrip("\n")
 
 
 def _share(count: int, pictures: int) -> str:
@@ -125,7 +126,13 @@ def _count(name: str, pictures: Pictures, labels: tuple[str, ...], predictions: 
 
 
 def _part(share: float, left: float, top: float) -> Callable[[Image.Image], Image.Image]:
-    """Return a crop of a share of the side, placed at 0-1 of the room left, enlarged to the full size."""
+    """Return a function that crops a picture to a share of its side and enlarges the crop to the full size.
+
+    Args:
+        share: side of the crop, as a share of the picture's side, 0-1.
+        left: place of the crop, from 0 at the left edge to 1 at the right edge.
+        top: the same from top to bottom.
+    """
 
     def crop(picture: Image.Image) -> Image.Image:
         wide, high = picture.width * share, picture.height * share
@@ -136,7 +143,7 @@ def _part(share: float, left: float, top: float) -> Callable[[Image.Image], Imag
 
 
 def _small(picture: Image.Image) -> Image.Image:
-    """Put the picture at half its size in the middle of grey."""
+    """Put the picture at half its size in the middle of a grey one."""
     canvas = Image.new("RGB", picture.size, (128, 128, 128))
     small = picture.resize((picture.width // 2, picture.height // 2), Image.Resampling.BILINEAR)
     canvas.paste(small, (picture.width // 4, picture.height // 4))
@@ -171,7 +178,7 @@ def _grey(picture: Image.Image) -> Image.Image:
     return picture.convert("L").convert("RGB")
 
 
-# On the pixels that the model gets, so that a blur of 2 px is one of 2 of 128.
+# They change the pixels that the model gets: at 128 x 128, a blur of 2 px is one of 2 in 128.
 DISTORTIONS: dict[str, Callable[[Image.Image], Image.Image]] = {
     "as they are": lambda picture: picture,
     "middle 70 % of the side": _part(0.7, 0.5, 0.5),

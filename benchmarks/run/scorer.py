@@ -1,6 +1,6 @@
-"""Scores of one file: `python -m benchmarks.run.scorer BUNDLE PRECISION RUNTIME PIXELS.npy`, one thread.
+"""The scores of one file on one thread: `python -m benchmarks.run.scorer BUNDLE PRECISION BACKEND PIXELS.npy`.
 
-It answers `START STOP` with the scores of these rows of `uint8 (N, height, width, 3) RGB 0-255`.
+For a line `START STOP` it prints the scores of these rows of `uint8 (N, height, width, 3) RGB 0-255`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from edge_runtime.classifier import Classifier
 from edge_runtime.errors import CatdogError
 
 
-def main(bundle: str, precision: str, runtime: str, pixels_path: str) -> None:
-    """Open the file and answer what is asked."""
+def main(bundle: str, precision: str, backend: str, pixels_path: str) -> None:
+    """Open the file and answer each line of standard input."""
     pixels = np.load(pixels_path, mmap_mode="r")
     try:
-        classifier = Classifier.open(Path(bundle), runtime, precision=precision, threads=1)
+        classifier = Classifier.open(Path(bundle), backend, precision=precision, threads=1)
     except CatdogError as error:
-        sys.exit(str(error))
+        sys.exit(" ".join(str(error).split()))  # one line, which the parent reads
     print(json.dumps(len(pixels)), flush=True)
     for line in sys.stdin:
         start, stop = map(int, line.split())

@@ -1,4 +1,4 @@
-"""The one place for timing: tasks and processes side by side, in turns, and what their times say."""
+"""Time tasks and processes in turns, and summarise their times. Every timing of the benchmarks is made here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
@@ -16,12 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.errors import BenchmarkError
+from benchmarks.run.program import last_words
 
 Result = TypeVar("Result")
 Interval = tuple[float, float]
 
-# Threads of ONNX Runtime, where nobody tells them how long, spin on after an inference, and two such processes kept
-# both cores from the next one: 10.5 ms instead of 6.5 for a file, 6.5 again after this pause.
+# ONNX Runtime's threads keep spinning after an inference, unless a setting limits that. On two cores, two such
+# processes slowed the next one from 6.5 to 10.5 ms. After this pause it took 6.5 ms again.
 SETTLE_S = 0.025
 
 
@@ -37,7 +39,7 @@ class LatencyStats:
         p95_ms: 95th percentile, milliseconds.
         p99_ms: 99th percentile, milliseconds.
         mean_ms: mean, milliseconds.
-        standard_deviation_ms: sample standard deviation, milliseconds; 0 of one timing.
+        standard_deviation_ms: sample standard deviation, milliseconds; 0 for one timing.
     """
 
     count: int
@@ -56,7 +58,7 @@ class LatencyStats:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How two tasks compare that ran in turns: the median over the rounds of `first / second`, and its interval."""
+    """The median of `first / second` over the rounds of two tasks that ran in turns, and its 95 % interval."""
 
     value: float
     interval: Interval
@@ -87,7 +89,7 @@ def median_interval(values: ArrayLike) -> Interval:
 
     Source: interval of the median by order statistics, H. A. David and H. N. Nagaraja, "Order Statistics", 7.1.
     """
-    from scipy.stats import binom  # half a second, which `catdog-bench compare --help` need not wait for
+    from scipy.stats import binom  # takes half a second, and help pages do not need it
 
     ordered = np.sort(np.asarray(values, np.float64))
     count = len(ordered)
@@ -97,7 +99,7 @@ def median_interval(values: ArrayLike) -> Interval:
 
 
 def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
-    """Compare the times of two tasks round by round, in which both met the same picture and disturbance."""
+    """Compare the times of two tasks round by round. In a round both had the same picture and disturbance."""
     ratios = np.asarray(first, np.float64) / np.asarray(second, np.float64)
     return Ratio(float(np.median(ratios)), median_interval(ratios))
 
@@ -105,18 +107,18 @@ def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
 def take_turns(
     tasks: Mapping[str, Callable[[], Result]], *, rounds: int, warm_up: int = 0, settle_s: float = 0.0
 ) -> Iterator[dict[str, Result]]:
-    """Run every task once a round, so that what disturbs the machine disturbs all alike.
+    """Run every task once per round, so that a disturbance of the machine affects all of them.
 
-    Each round has its own order, so that no task always meets what the same other one leaves behind.
+    Each round has its own order, so that no task always follows the same other task.
 
     Args:
         tasks: what to run, by name.
         rounds: rounds to yield.
         warm_up: rounds before, whose results are dropped.
-        settle_s: pause before each task, seconds, for what the one before leaves running.
+        settle_s: pause before each task, seconds, in which threads of the task before come to rest.
 
     Yields:
-        After each round what each task returned.
+        After each round the result of each task.
     """
     generator, names = np.random.default_rng(0), list(tasks)
     for number in range(-warm_up, rounds):
@@ -136,14 +138,14 @@ def interleave(
     settle_s: float = 0.0,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, NDArray[np.float64]]:
-    """Time every task once a round.
+    """Time every task once per round.
 
     Args:
         tasks: what to run, by name.
         rounds: timed runs of each task.
         warm_up: untimed rounds before.
         settle_s: pause before each task, seconds.
-        report: called with rounds done and in all.
+        report: called with the rounds done and the total.
 
     Returns:
         For each task `float64 (rounds,)`, milliseconds.
@@ -158,7 +160,7 @@ def interleave(
 
 
 def clock(task: Callable[[], object]) -> Callable[[], float]:
-    """Return a task that runs `task` and returns how long it took, milliseconds."""
+    """Return a task that runs `task` and returns its time in milliseconds."""
 
     def run() -> float:
         start = time.perf_counter()
@@ -169,23 +171,24 @@ def clock(task: Callable[[], object]) -> Callable[[], float]:
 
 
 class Process:
-    """A Python module in a process of its own, which answers lines with lines of JSON.
+    """A Python module in its own process, which answers each line with a line of JSON.
 
-    The module writes one line when it is ready, and then one for every line it reads; it ends when its input does.
-    A Ctrl-C in the terminal does not reach it: the parent decides.
+    The module writes one line when it is ready, and then one line for each line that it reads. It ends when its
+    input ends. A Ctrl-C in the terminal does not reach it: the parent decides.
 
     Attributes:
-        start_ms: from the start of the process to its first line, milliseconds.
-        ready: that line.
+        start_ms: time from the start of the process to its first line, milliseconds.
+        ready: the first line.
     """
 
     def __init__(self, module: str, *arguments: object) -> None:
         """Start it and wait until it is ready.
 
         Raises:
-            BenchmarkError: it ended instead; the message is its last words.
+            BenchmarkError: it ended instead. The message is the last line of its standard error.
         """
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
+        self._unanswered = 0  # questions whose answers a Ctrl-C kept from being read
         start = time.perf_counter()
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, arguments)],
@@ -213,21 +216,26 @@ class Process:
         """Send a line and return the answer.
 
         Raises:
-            BenchmarkError: it ended; the message is its last words.
+            BenchmarkError: it ended. The message is the last line of its standard error.
         """
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):  # the answer says why
             self._process.stdin.write(os.fsencode(line) + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer says why
-        return self._answer()
+        self._unanswered += 1
+        while self._unanswered > 1:
+            self._answer()
+            self._unanswered -= 1
+        answer = self._answer()
+        self._unanswered = 0
+        return answer
 
     def close(self) -> None:
-        """End it and wait, so that the processor time it took is counted to this one's children."""
+        """End it and wait, so that its processor time is counted for the children of this process."""
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                pipe.close()
+            if pipe is not None:
+                with suppress(BrokenPipeError):  # it is dead, and a question to it still waits in the pipe
+                    pipe.close()
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
@@ -242,6 +250,4 @@ class Process:
             return json.loads(line)
         code = self._process.wait()
         self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip().splitlines()
-        reason = words[-1] if words else (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
-        raise BenchmarkError(reason if code >= 0 else f"ended by signal {-code}: {reason}")
+        raise BenchmarkError(last_words(self._errors.read().decode(errors="replace"), code))

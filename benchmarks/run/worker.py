@@ -1,8 +1,8 @@
-"""One configuration in a process: `python -m benchmarks.run.worker BUNDLE PRECISION RUNTIME THREADS PICTURE`.
+"""One configuration in a process: `python -m benchmarks.run.worker BUNDLE PRECISION BACKEND THREADS PICTURE`.
 
-It imports what `catdog-edge` imports and nothing else, so that its memory is that of a device. The first line it
-writes tells of the start; then it answers the path of a picture with the milliseconds of each stage, and `memory`
-with MiB.
+The process imports only what `catdog-edge` imports, so that its memory is that of a device. It first prints the
+times of its start. Then it reads lines. For the path of a picture, as a JSON string, it prints the milliseconds of
+each stage, and for `memory` its memory in MiB.
 """
 
 from __future__ import annotations
@@ -14,19 +14,18 @@ from importlib import import_module
 from pathlib import Path
 
 
-def main(bundle: str, precision: str, runtime: str, threads: str, picture: str) -> None:
-    """Open the file, classify `picture`, and answer what is asked."""
-    start = time.perf_counter()
+def main(bundle: str, precision: str, backend: str, threads: str, picture: str) -> None:
+    """Open the file, classify `picture`, and answer each line of standard input."""
     from benchmarks.run.memory import memory_mib
     from edge_runtime.backends import BACKENDS
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import CatdogError
 
     try:
-        import_module(BACKENDS[runtime].module)
-        imported = time.perf_counter()
-        classifier = Classifier.open(Path(bundle), runtime, precision=precision, threads=int(threads))
-        opened = time.perf_counter()
+        import_module(BACKENDS[backend].module)
+        start = time.perf_counter()
+        classifier = Classifier.open(Path(bundle), backend, precision=precision, threads=int(threads))
+        load_ms = (time.perf_counter() - start) * 1e3
     except (CatdogError, ImportError) as error:
         sys.exit(" ".join(str(error).split()))  # one line, which the parent reads
 
@@ -35,14 +34,13 @@ def main(bundle: str, precision: str, runtime: str, threads: str, picture: str) 
         return [found.decode_ms, found.preprocess_ms, found.inference_ms]
 
     first = times_ms(picture)
-    start_times = {"import_ms": (imported - start) * 1e3, "load_ms": (opened - imported) * 1e3}
-    print(json.dumps(start_times | {"first_inference_ms": first[2]}), flush=True)
+    print(json.dumps({"load_ms": load_ms, "first_inference_ms": first[2]}), flush=True)
     for line in sys.stdin:
         request = line.rstrip("\n")
         if request == "memory":
             answer: object = {"steady_mib": memory_mib(), "peak_mib": memory_mib("VmHWM")}
         else:
-            answer = times_ms(request)
+            answer = times_ms(json.loads(request))
         print(json.dumps(answer), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The backends that run model files. Each library is imported by exactly one module; `BACKENDS` lists them."""
+"""The backends that run model files. `BACKENDS` lists them, and one module imports the library of each."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from edge_runtime.bundle.manifest import TensorInfo
     from edge_runtime.picture.source import Pixels
 
+AUTO = "auto"  # instead of the name of a backend or a precision: the fastest that there is
+
 
 class BackendLibrary(NamedTuple):
     """One backend.
 
     Attributes:
         title: its name for people.
-        module: the module that owns its library and has `open_model(content, threads)`.
-        library: the module that the library is imported as.
+        module: our module that imports the library. It has a function `open_model(content, threads)`.
+        library: the name under which Python imports the library.
         format: the format that it loads, a key of `FORMATS`.
         install: the command that installs the library.
-        first_without_vnni: whether it computes faster than the others on an x86-64 processor with AVX2 and without
-            VNNI. Measured: docs/decisions/0014-fastest-file.md.
+        first_without_vnni: whether it is faster than the others on an x86-64 processor that has AVX2 but not VNNI.
+            Source: measured in docs/decisions/0014-fastest-file.md.
     """
 
     title: str
@@ -39,7 +41,7 @@ class BackendLibrary(NamedTuple):
     first_without_vnni: bool = False
 
 
-# By the word that `--backend` takes, the fastest first, but for `first_without_vnni`.
+# The key is the word for `--backend`. The fastest comes first; `first_without_vnni` marks the exception.
 BACKENDS: dict[str, BackendLibrary] = {
     "litert": BackendLibrary(
         title="LiteRT",
@@ -71,32 +73,47 @@ class Backend(Protocol):
 
     @property
     def input(self) -> TensorInfo:
-        """The picture's tensor as the file has it."""
+        """The tensor that takes the picture, as the file describes it."""
 
     @property
     def output(self) -> TensorInfo:
-        """The scores' tensor as the file has it."""
+        """The tensor that gives the scores, as the file describes it."""
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1."""
+        """Run the model on one picture.
+
+        Args:
+            pixels: `uint8 (height, width, 3) RGB 0-255`.
+
+        Returns:
+            `float32 (outputs,)`, 0-1.
+        """
 
 
 def installed_backends() -> tuple[str, ...]:
-    """Return the names of the backends whose library is installed, without importing any."""
+    """Return the names of the backends whose library is installed. No library is imported."""
     return tuple(name for name, backend in BACKENDS.items() if find_spec(backend.library))
 
 
 def import_ahead(name: str) -> None:
-    """Import the library of the backend `name`; what fails is left for `open_model` to report."""
+    """Import the library of the backend `name`. Ignore a failure: `open_model` will report it."""
     with suppress(Exception):
         import_module(BACKENDS[name].module)
 
 
 def open_model(name: str, content: bytes, threads: int) -> Backend:
-    """Load a model file's bytes in the backend `name`.
+    """Load the bytes of a model file in a backend.
+
+    Args:
+        name: a key of `BACKENDS`.
+        content: the bytes of the model file.
+        threads: inference threads, 1 or more.
+
+    Returns:
+        The loaded model.
 
     Raises:
-        BackendError: the library is not installed or does not load the file.
+        BackendError: the library is not installed, or it does not load the file.
     """
     backend = BACKENDS[name]
     try:
@@ -105,7 +122,7 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
         raise BackendError(
             f"{backend.library} cannot be imported ({error}). Install it: {backend.install}"
         ) from error
-    # IndexError: a file without inputs or outputs.
+    # IndexError: the file has no inputs or no outputs.
     except (RuntimeError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())  # TFLite's messages have several lines
         raise BackendError(f"{backend.library} does not load this file: {reason}") from error

@@ -1,4 +1,4 @@
-"""Run a TFLite interpreter object; ai-edge-litert and tflite-runtime hand out the same kind."""
+"""Run a TFLite file through the `Interpreter` object that ai-edge-litert and tflite-runtime both have."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from edge_runtime.picture.preprocessing import Pixels
 
 
 class InterpreterModel:
-    """A loaded TFLite file with one picture in and one row of scores out.
+    """A loaded TFLite file. It takes one picture and gives one row of scores.
 
     Args:
-        interpreter: an `Interpreter` of either library, not yet allocated.
+        interpreter: the `Interpreter` of one of the two libraries, before `allocate_tensors`.
 
     Attributes:
-        input: the picture's tensor.
-        output: the scores' tensor.
+        input: the tensor that takes the picture.
+        output: the tensor that gives the scores.
     """
 
     def __init__(self, interpreter: Any) -> None:
-        """Allocate the tensors and keep what every call needs.
+        """Allocate the tensors and keep the values that every call needs.
 
         Raises:
             ValueError: the file takes neither uint8 nor float32 pictures.
@@ -42,17 +42,23 @@ class InterpreterModel:
         self._zero_point = np.float32(self.output.zero_point)
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1.
+        """Run the model on one picture.
+
+        Args:
+            pixels: `uint8 (height, width, 3) RGB 0-255`.
+
+        Returns:
+            `float32 (outputs,)`, 0-1.
 
         Raises:
-            BackendError: the runtime failed.
+            BackendError: the backend failed.
         """
-        # Written straight into the interpreter's own buffer; a float file's buffer converts on the way.
+        # This writes straight into the interpreter's buffer. The buffer of a float file converts to float32.
         self._input()[0] = pixels
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
-            raise BackendError(f"the runtime failed on a picture: {error}") from error
+            raise BackendError(f"the backend failed on a picture: {error}") from error
         scores: NDArray[np.float32] = (self._output()[0].astype(np.float32) - self._zero_point) * self._scale
         return scores
 

@@ -1,4 +1,4 @@
-"""TFLite files through LiteRT (the package ai-edge-litert)."""
+"""Run TFLite files with LiteRT, the package ai-edge-litert."""
 
 from ai_edge_litert.interpreter import Interpreter
 
@@ -6,5 +6,5 @@ from edge_runtime.backends.interpreter import InterpreterModel
 
 
 def open_model(content: bytes, threads: int) -> InterpreterModel:
-    """Load a TFLite file's bytes to run on `threads` threads."""
+    """Load the bytes of a TFLite file, to run on `threads` threads."""
     return InterpreterModel(Interpreter(model_content=content, num_threads=threads))

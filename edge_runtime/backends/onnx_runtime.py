@@ -1,4 +1,4 @@
-"""ONNX files through ONNX Runtime."""
+"""Run ONNX files with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import Pixels
 
-# onnxruntime's own exceptions derive from Exception, each on its own.
+# The exceptions of onnxruntime have no common base class but Exception, so they are listed.
 _ERRORS = tuple(
     getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
     for name in ("Fail", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "InvalidArgument", "RuntimeException")
@@ -18,18 +18,18 @@ _ERRORS = tuple(
 
 
 class OnnxModel:
-    """A loaded ONNX file with one picture in and one row of scores out.
+    """A loaded ONNX file. It takes one picture and gives one row of scores.
 
     Attributes:
-        input: the picture's tensor.
-        output: the scores' tensor.
+        input: the tensor that takes the picture.
+        output: the tensor that gives the scores.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        """Prepare the input buffer that every call reuses.
+        """Prepare the input buffer. Every call reuses it.
 
         Raises:
-            ValueError: the file does not take uint8 or float32 pictures of one size and give float32 scores.
+            ValueError: the input is not uint8 or float32 of a fixed size, or the output is not float32.
         """
         source, result = session.get_inputs()[0], session.get_outputs()[0]
         sizes = source.shape[1:]
@@ -46,27 +46,33 @@ class OnnxModel:
         self._outputs = [result.name]
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Run one picture, `uint8 (height, width, 3) RGB 0-255`, and return `float32 (outputs,)`, 0-1.
+        """Run the model on one picture.
+
+        Args:
+            pixels: `uint8 (height, width, 3) RGB 0-255`.
+
+        Returns:
+            `float32 (outputs,)`, 0-1.
 
         Raises:
-            BackendError: the runtime failed.
+            BackendError: the backend failed.
         """
         self._buffer[0] = pixels
         try:
             scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
         except _ERRORS as error:
-            raise BackendError(f"the runtime failed on a picture: {error}") from error
+            raise BackendError(f"the backend failed on a picture: {error}") from error
         return scores
 
 
 def _tensor_info(tensor: onnxruntime.NodeArg, dtype: str) -> TensorInfo:
-    """Describe a tensor; sizes that are names or missing are open, and no shape at all is one open size."""
+    """Describe a tensor. A size that is a name or missing is open (-1), and a missing shape is one open size."""
     shape = tuple(size if isinstance(size, int) else -1 for size in tensor.shape) or (-1,)
     return TensorInfo(tensor.name, dtype, shape)
 
 
 def open_model(content: bytes, threads: int) -> OnnxModel:
-    """Load an ONNX file's bytes to run on `threads` threads.
+    """Load the bytes of an ONNX file, to run on `threads` threads.
 
     Raises:
         ValueError: ONNX Runtime does not load the file.
@@ -75,8 +81,8 @@ def open_model(content: bytes, threads: int) -> OnnxModel:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Waiting threads spin for tens of milliseconds otherwise: at 30 frames a second, a whole core for nothing. 3 ms
-    # last until the next picture of a folder is decoded. Older releases, 1.20 among them, ignore this.
+    # By default waiting threads spin for tens of milliseconds: at 30 frames a second that wastes a whole core. 3 ms
+    # are enough until the next picture of a folder is decoded. Older releases, such as 1.20, ignore this entry.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "3000")
     try:
         return OnnxModel(onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"]))

@@ -1,4 +1,4 @@
-"""Choose the file of a bundle to run, and the backend to run it with."""
+"""Choose which file of a bundle to run, and with which backend."""
 
 from __future__ import annotations
 
@@ -18,19 +18,33 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 class PassedOver(NamedTuple):
-    """A preferred file that does not load: its path in the bundle, the backend, and why."""
+    """A file that comes before the one in use, but does not load.
+
+    Attributes:
+        path: its path in the bundle.
+        backend: the backend that does not load it.
+        reason: the backend's message.
+    """
 
     path: str
     backend: str
     reason: str
 
     def __str__(self) -> str:
-        """Return it for people."""
+        """Return path and reason for people."""
         return f"{self.path}: {self.reason}"
 
 
 class Selection(NamedTuple):
-    """A file that runs: record, content, name of the backend, loaded model, preferred files that do not run."""
+    """The file that was chosen, and its loaded model.
+
+    Attributes:
+        file: its record in the manifest.
+        content: its bytes.
+        backend: the backend that loaded it, a key of `edge_runtime.backends.BACKENDS`.
+        model: the loaded model.
+        passed_over: the files that come before it, but do not load.
+    """
 
     file: ModelFile
     content: bytes
@@ -40,17 +54,17 @@ class Selection(NamedTuple):
 
 
 def select(bundle: Bundle, backend: str, precision: str, threads: int) -> Selection:
-    """Load the fastest file that the user's choice allows and an installed backend loads.
+    """Load the fastest file that the user's choice allows and that an installed backend loads.
 
     Args:
-        bundle: where to choose from.
+        bundle: the bundle to choose from.
         backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
         precision: `auto` or a `Precision`.
         threads: inference threads, 1 or more.
 
     Raises:
-        BundleError: a file is not the one that was exported, or does not fit the manifest.
-        BackendError: no installed backend loads a file of the bundle that was asked for.
+        BundleError: a file is not the one that was exported, or it does not fit the manifest.
+        BackendError: the backend or the precision is unknown, or no installed backend loads an allowed file.
     """
     passed_over: list[PassedOver] = []
     for file, name in candidates(bundle, backend, precision):
@@ -66,7 +80,10 @@ def select(bundle: Bundle, backend: str, precision: str, threads: int) -> Select
 
 
 def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
-    """Read and hash a model file in a thread while its backend is imported: only one of them needs Python."""
+    """Read and hash a model file in a thread while this thread imports its backend.
+
+    Reading and hashing run outside the interpreter lock, so both happen at once.
+    """
     results: list[bytes | Exception] = []
 
     def read() -> None:
@@ -84,38 +101,47 @@ def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
     return results[0]
 
 
-def candidates(bundle: Bundle, backend: str = "auto", precision: str = "auto") -> list[tuple[ModelFile, str]]:
-    """Return every (file, backend) that the user's choice and the installed backends allow, fastest first.
+def candidates(
+    bundle: Bundle, backend: str = backends.AUTO, precision: str = backends.AUTO
+) -> list[tuple[ModelFile, str]]:
+    """Return every pair of file and backend that can run, the fastest first.
 
-    Int8 comes before float. Files of one precision come in the order of their backends.
+    Files come in the order of `Precision`. Files of one precision come in the order of their backends.
+
+    Args:
+        bundle: the bundle to choose from.
+        backend: `auto` for every installed backend, or a key of `edge_runtime.backends.BACKENDS`.
+        precision: `auto` for every precision, or a `Precision`.
 
     Raises:
         BackendError: the backend or the precision is unknown.
     """
-    if backend != "auto" and backend not in backends.BACKENDS:
+    if backend != backends.AUTO and backend not in backends.BACKENDS:
         raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
-    if precision != "auto" and precision not in list(Precision):
+    if precision != backends.AUTO and precision not in list(Precision):
         raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
-    names = fastest_first(backends.installed_backends()) if backend == "auto" else (backend,)
+    names = fastest_first(backends.installed_backends()) if backend == backends.AUTO else (backend,)
     return [
         (file, name)
         for wanted in Precision
         for name in names
         for file in bundle.files
         if (file.precision, file.format) == (wanted, backends.BACKENDS[name].format)
-        and precision in ("auto", file.precision)
+        and precision in (backends.AUTO, file.precision)
     ]
 
 
 def fastest_first(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names of backends, first the one that is expected to infer fastest on this processor.
+    """Return the names of backends, sorted by their expected speed on this processor, the fastest first.
 
-    The order is that of the table. On x86-64 with AVX2 and without VNNI (instructions that multiply bytes), those
-    that the table marks come first. What was measured: docs/decisions/0014-fastest-file.md.
+    The order is that of `BACKENDS`, with one exception. On an x86-64 processor that has AVX2 but not VNNI
+    (instructions that multiply bytes), the backends with `first_without_vnni` come first.
+
+    Source: measured in docs/decisions/0014-fastest-file.md.
     """
     try:
         with _CPUINFO.open(errors="replace") as file:
-            words = set(file.read(8192).split())  # the first processor; all of a large machine take long
+            words = set(file.read(8192).split())  # the first processor; reading all takes long on a large machine
     except OSError:
         words = set()
     without_vnni = "avx2" in words and not words & {"avx_vnni", "avx512_vnni"}
@@ -125,16 +151,16 @@ def fastest_first(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
-    """See that the file takes and gives what the manifest says."""
+    """Refuse a file whose input or output differs from the manifest."""
     size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
     if model.input.shape[1:] != size:
         raise BundleError(
-            f"{path}: expected to take the {size} pictures of the manifest, takes {model.input.shape[1:]}. "
+            f"{path}: expected the input {size} of the manifest, received {model.input.shape[1:]}. "
             "Export the bundle again."
         )
     received = model.output.shape[1:]
-    if len(received) != 1 or -1 in received:  # the file does not say: see what comes out
-        import numpy as np  # the command line imports it meanwhile, in another thread
+    if len(received) != 1 or -1 in received:  # the file leaves the size open: run it once to see
+        import numpy as np  # here, because listing the candidates needs no NumPy
 
         received = model.predict(np.zeros(size, np.uint8)).shape
     if received not in [(outputs,) for outputs in possible_outputs(len(bundle.labels))]:
@@ -150,8 +176,8 @@ def _nothing_loads(folder: Path, backend: str, precision: str, passed_over: list
         return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."
     installed = ", ".join(backends.installed_backends()) or "none"
     installs = "; ".join(library.install for library in backends.BACKENDS.values())
-    wanted = "" if precision == "auto" else f"{precision} "
-    reader = "an installed backend" if backend == "auto" else f"backend {backend}"
+    wanted = "" if precision == backends.AUTO else f"{precision} "
+    reader = "an installed backend" if backend == backends.AUTO else f"backend {backend}"
     return (
         f"{folder}: the bundle has no {wanted}file for {reader}; installed backends: {installed}. "
         f"Choose another --precision or --backend, export more formats, or install a backend: {installs}"

@@ -1,4 +1,4 @@
-"""A bundle: the folder that an export writes and a device runs."""
+"""A bundle is the folder that an export writes and that a device runs."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,10 +29,10 @@ _FOLDER = ("Bundle", "default_bundle", "read_bundle")
 _FORMATS = ("FORMATS", "ONNX", "TFLITE", "ModelFormat", "Precision")
 
 
-if not TYPE_CHECKING:  # or a type checker would take any name for granted
+if not TYPE_CHECKING:  # otherwise a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
-        """Import a public name on first use: a help page names the precisions and reads no manifest."""
+        """Import a public name on first use, so that a help page can name the precisions without the manifest."""
         if name not in __all__:
             raise AttributeError(f"module 'edge_runtime.bundle' has no attribute {name!r}")
         module = "folder" if name in _FOLDER else "formats" if name in _FORMATS else "manifest"

@@ -1,4 +1,4 @@
-"""A bundle: a folder with model files, self-test pictures and the `manifest.json` that says how to use them."""
+"""Read a bundle: a folder with model files, self-test pictures, and a `manifest.json` that describes them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MAX_MANIFEST_BYTES = 10_000_000
 
 
 class Bundle(NamedTuple):
-    """A bundle's folder and what its manifest says.
+    """A bundle: its folder and its manifest.
 
     Attributes:
-        folder: where its files lie.
-        manifest: what `manifest.json` says.
+        folder: the folder with its files.
+        manifest: the content of its `manifest.json`.
     """
 
     folder: Path
@@ -37,12 +37,12 @@ class Bundle(NamedTuple):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The label of each score, in order."""
+        """The labels, in the order of the scores."""
         return self.manifest.labels
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """How a picture becomes the models' input."""
+        """The steps that turn a picture into the models' input."""
         return self.manifest.preprocessing
 
     @property
@@ -52,33 +52,39 @@ class Bundle(NamedTuple):
 
     @property
     def selftest(self) -> tuple[SelfTestPicture, ...]:
-        """The pictures that the bundle checks itself with."""
+        """The pictures of `catdog-edge selftest`, with their expected scores."""
         return self.manifest.selftest
 
     @property
     def training(self) -> dict[str, Any]:
-        """Where the model comes from."""
+        """The origin of the model: run name, data, seed and versions."""
         return self.manifest.training
 
     @property
     def confidence_threshold(self) -> float:
-        """A prediction of less confidence is unsure, 0-1; 0 means that none is."""
+        """The confidence threshold, 0-1. A prediction with less confidence is unsure. With 0 none is unsure."""
         return self.manifest.confidence_threshold
 
     def path_of(self, file: ModelFile) -> Path:
-        """Return where a model file lies."""
+        """Return the path of a model file."""
         return self.folder / file.path
 
     def read(self, file: ModelFile) -> bytes:
-        """Return the bytes of a model file after checking its size and hash.
+        """Read a model file and check its size and hash.
+
+        Args:
+            file: one of `files`.
+
+        Returns:
+            The bytes of the file.
 
         Raises:
-            BundleError: the file is missing or is not the one that was exported.
+            BundleError: the file is missing, or it is not the one that was exported.
         """
         path = self.path_of(file)
         try:
             size_bytes = _file_size(path)
-            # Read no further than the size that is expected: the file may be anything.
+            # A file of another size is not read: it may be of any kind and any size.
             content = path.read_bytes() if size_bytes == file.size_bytes else b""
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
@@ -97,22 +103,28 @@ class Bundle(NamedTuple):
 
 
 def default_bundle() -> Path:
-    """Return the newest bundle below `bundles/`, or where there is none, the one that comes with the package."""
+    """Return the newest bundle in `bundles/`, or the one that comes with the package if there is none."""
     return newest_folder(BUNDLES, MANIFEST) or PRETRAINED
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read and check the manifest of a bundle folder; the model files are checked when one is opened.
+    """Read and check the manifest of a bundle folder. The model files are not read: `Bundle.read` checks each.
+
+    Args:
+        folder: the bundle folder.
+
+    Returns:
+        The bundle.
 
     Raises:
-        BundleError: no manifest there, or it is damaged or of an unknown version.
+        BundleError: the folder has no manifest, or the manifest is damaged, or its version is unknown.
     """
     path = folder / MANIFEST
     try:
         if _file_size(path) > MAX_MANIFEST_BYTES:
             raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
         values = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
-        json.dumps(values, ensure_ascii=False).encode()  # refuses half a character, which nothing could print
+        json.dumps(values, ensure_ascii=False).encode()  # refuses a lone surrogate: it cannot be printed
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {MANIFEST} there. {_what_instead(folder)}") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -124,7 +136,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def _what_instead(folder: Path) -> str:
-    """Return what to do about a folder that is no bundle: often it is next to one."""
+    """Return what to do about a folder that is no bundle. Often the bundle is right above or below it."""
     near = folder.parent if (folder.parent / MANIFEST).exists() else newest_folder(folder, MANIFEST)
     if near:
         return f"The bundle is {near}"
@@ -133,7 +145,7 @@ def _what_instead(folder: Path) -> str:
 
 
 def _whole_number(digits: str) -> int:
-    """Return the number, if it fits 64 bits: larger ones fail where they become a float."""
+    """Return the number if it fits 64 bits. A larger one would fail later, when it becomes a float."""
     number = int(digits)
     if not -(2**63) <= number < 2**63:
         raise ValueError(f"the whole number {digits[:20]}... does not fit 64 bits")
@@ -141,7 +153,7 @@ def _whole_number(digits: str) -> int:
 
 
 def _file_size(path: Path) -> int:
-    """Return the size in bytes of a regular file: a pipe or device in its place could block for ever."""
+    """Return the size of a regular file in bytes. Refuse anything else: a pipe or device could block for ever."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError("not a regular file")

@@ -1,6 +1,6 @@
-"""The formats and precisions that the model files of a bundle can have.
+"""The formats and precisions of the model files in a bundle.
 
-A format is added by an entry here, a backend that loads it, and an entry in the exporter's table.
+A new format needs an entry in `FORMATS`, a backend that loads it, and an entry in the exporter's table.
 """
 
 from __future__ import annotations
@@ -13,13 +13,18 @@ ONNX = "onnx"
 
 
 class ModelFormat(NamedTuple):
-    """A file format: its name for people, and the ending of its file names."""
+    """A file format.
+
+    Attributes:
+        title: its name for people.
+        suffix: the ending of its file names.
+    """
 
     title: str
     suffix: str
 
 
-# By the word that manifests use.
+# The key is the word in manifests.
 FORMATS: dict[str, ModelFormat] = {
     TFLITE: ModelFormat("TFLite", ".tflite"),
     ONNX: ModelFormat("ONNX", ".onnx"),
@@ -27,13 +32,14 @@ FORMATS: dict[str, ModelFormat] = {
 
 
 class Precision(StrEnum):
-    """Number formats of a model file, in the order in which `auto` tries them: the fastest and smallest first.
+    """Number formats of a model file. `auto` tries them in this order: the fastest and smallest first.
 
-    int8: integer arithmetic throughout.
-    mixed: int8, except for layers that had to stay in float; the bundle's report names them.
-    dynamic: int8 weights, float activations.
-    float16: weights stored in half precision.
-    float32: weights and arithmetic in single precision.
+    Attributes:
+        INT8: all arithmetic is in integers.
+        MIXED: int8, except for layers that had to stay in float. The bundle's report names these layers.
+        DYNAMIC: the weights are int8, the activations float.
+        FLOAT16: the weights are stored in half precision.
+        FLOAT32: weights and arithmetic are in single precision.
     """
 
     INT8 = "int8"
@@ -44,10 +50,10 @@ class Precision(StrEnum):
 
 
 def require_format(name: object) -> str:
-    """Return the word of a format.
+    """Return the name of a format after checking that it is a key of `FORMATS`.
 
     Raises:
-        ValueError: `FORMATS` has no such format.
+        ValueError: `FORMATS` has no such key.
     """
     if not isinstance(name, str) or name not in FORMATS:
         raise ValueError(f"the format {name!r} is unknown, expected {' or '.join(FORMATS)}")

@@ -1,7 +1,8 @@
-"""The scores that the Keras model gives the test pictures: `keras_scores.csv` of a bundle.
+"""Write and read `keras_scores.csv` of a bundle: the Keras model's scores on the test pictures.
 
-One line a picture: the SHA-256 of its file, its true label, and a score for each label, 0-1, 7 decimals. Pictures
-are known by content, so a device that has them can judge each file again, and no path or picture travels.
+Each line is one picture: the SHA-256 of its file, its true label, and a score for each label, 0-1 with 7 decimals.
+The hash stands for the picture, so the bundle carries no path and no picture. A device that has the pictures can
+measure the drift of each model file again.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ _DECIMALS = 7
 
 
 class ScoredPicture(NamedTuple):
-    """A test picture: index of its true label, and what the Keras model scores each label, 0-1."""
+    """A test picture.
+
+    Attributes:
+        label: index of its true label.
+        scores: the Keras model's score of each label, 0-1.
+    """
 
     label: int
     scores: tuple[float, ...]
@@ -30,13 +36,13 @@ class ScoredPicture(NamedTuple):
 def write_keras_scores(
     folder: Path, labels: tuple[str, ...], pictures: Sequence[tuple[str, int]], scores: NDArray[np.float64]
 ) -> None:
-    """Write the file into a bundle folder.
+    """Write `keras_scores.csv` into a bundle folder.
 
     Args:
-        folder: the bundle.
-        labels: its labels.
-        pictures: SHA-256 of the file and index of the true label of each test picture.
-        scores: `float64 (N, labels)`, 0-1, of the model that the files were made from.
+        folder: the bundle folder.
+        labels: the labels of the bundle.
+        pictures: for each test picture, the SHA-256 of its file and the index of its true label.
+        scores: `float64 (N, labels)`, 0-1, from the Keras model of the export.
     """
     with (folder / KERAS_SCORES).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -46,10 +52,17 @@ def write_keras_scores(
 
 
 def read_keras_scores(folder: Path, labels: tuple[str, ...]) -> dict[str, ScoredPicture]:
-    """Return the test pictures of a bundle by SHA-256, none when it was exported without them.
+    """Read `keras_scores.csv` of a bundle folder.
+
+    Args:
+        folder: the bundle folder.
+        labels: the labels of the bundle.
+
+    Returns:
+        The test pictures by SHA-256. It is empty when the bundle has no such file.
 
     Raises:
-        BundleError: the file is damaged or of other labels.
+        BundleError: the file is damaged, or its labels are not those of the bundle.
     """
     path = folder / KERAS_SCORES
     try:

@@ -1,8 +1,9 @@
-"""What `manifest.json` says: the model files, their tensors, and the pictures a device checks itself with.
+"""Read and write `manifest.json`: the model files, their tensors, and the self-test pictures.
 
-A reader of schema version n reads the versions 1 to n. For every key that a later version added, `ADDED_KEYS`
-states what older manifests mean by leaving it out. What only some readers need goes into `extra` and needs no new
-version: every reader keeps it and ignores what it does not know. Any other unknown key is a mistake and is refused.
+A reader of schema version n reads the versions 1 to n. A later version may add keys. `ADDED_KEYS` has the value
+that each added key takes when an older manifest is read. The object `extra` is free: whatever only some readers
+need goes there, without a new version. Every reader keeps `extra` and ignores what it does not know in it. Any
+other unknown key is a mistake and is refused.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
 
 MANIFEST = "manifest.json"
-SELFTEST = "selftest"  # the one sub-folder of a bundle: its self-test pictures
+SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
 SCHEMA_VERSION = 2
-# Keys of the manifest by the version that added them, with what older manifests mean by leaving them out.
+# For each version the keys that it added, with the value that they take in older manifests.
 ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What goes into a model file or comes out of it.
+    """The input tensor or the output tensor of a model file.
 
     Args:
-        name: the tensor's name in the file.
+        name: its name in the file.
         dtype: NumPy's name of its type, such as `uint8` or `float32`.
-        shape: its sizes, the batch first; -1 is a size that the file leaves open.
-        scale: real value of one step of a quantised tensor; 0 when it is not quantised.
-        zero_point: the step that means 0.
+        shape: its sizes, the batch first. -1 is a size that the file leaves open.
+        scale: real value of one step of a quantised tensor; 0 for a tensor that is not quantised.
+        zero_point: the stored number that stands for 0.
     """
 
     name: str
@@ -44,7 +45,7 @@ class TensorInfo:
     zero_point: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what no tensor has.
+        """Refuse values that no tensor has.
 
         Raises:
             BundleError: a value is of the wrong type or out of range.
@@ -63,7 +64,7 @@ class TensorInfo:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TensorInfo:
-        """Read back `to_dict`.
+        """Make the record from its JSON object.
 
         Raises:
             BundleError: a value is of the wrong type or out of range.
@@ -82,12 +83,13 @@ class ModelFile:
         path: file name inside the bundle folder.
         format: a key of `FORMATS`.
         precision: number format of weights and arithmetic.
-        size_bytes: exact size.
-        sha256: hash of the file in hex.
-        input: the picture's tensor.
-        output: the scores' tensor.
-        oldest_runtime: the oldest release known to load the file, such as `onnxruntime 1.20`; empty when unknown.
-        drift: comparison with the Keras model on the test split, as the exporter measured it.
+        size_bytes: exact size of the file in bytes.
+        sha256: SHA-256 of the file in hex.
+        input: the tensor that takes the picture.
+        output: the tensor that gives the scores.
+        oldest_runtime: the oldest release of a backend that is known to load the file, such as `onnxruntime 1.20`;
+            empty when unknown.
+        drift: the exporter's comparison of this file with the Keras model on the test split.
     """
 
     path: str
@@ -104,12 +106,12 @@ class ModelFile:
         """Refuse a path that leaves the bundle folder.
 
         Raises:
-            BundleError: the path is absolute, climbs or has sub-folders, or a value is of the wrong type.
+            BundleError: the path is not a plain file name, or a value is of the wrong type.
         """
         texts = {"path": str, "sha256": str, "oldest_runtime": str}
         _refuse_wrong_types(self, texts | {"size_bytes": int, "drift": dict})
         if not _is_plain_name(self.path):
-            raise BundleError(f"{MANIFEST}: model path must be a plain file name, received {self.path!r}")
+            raise _unexpected("path of a model file", "a plain file name", self.path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return its JSON object."""
@@ -117,7 +119,14 @@ class ModelFile:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelFile:
-        """Read back `to_dict`; raises what `TensorInfo.from_dict` does, and ValueError for an unknown format."""
+        """Make the record from its JSON object.
+
+        Raises:
+            BundleError: a value is of the wrong type or out of range.
+            KeyError: a key is missing.
+            TypeError: a key is unknown, or `values` is no JSON object.
+            ValueError: the format or the precision is unknown.
+        """
         known = _every_field(cls, values)
         tensors = {key: TensorInfo.from_dict(known[key]) for key in ("input", "output")}
         typed = {"format": require_format(known["format"]), "precision": Precision(known["precision"])}
@@ -126,12 +135,12 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class SelfTestPicture:
-    """A picture that a bundle carries, and what a healthy device makes of it.
+    """A self-test picture of a bundle, with the pixels and scores that a device must get from it.
 
     Args:
         path: `selftest/NAME` in the bundle folder.
-        pixels_sha256: SHA-256 in hex of the bytes of the preprocessed `uint8 (height, width, 3)` tensor.
-        scores: for the path of each model file the score of each label, 0-1, in the order of the labels.
+        pixels_sha256: SHA-256 in hex of the preprocessed pixels, `uint8 (height, width, 3) RGB 0-255`.
+        scores: by path of the model file, the score of each label, 0-1, in the order of the labels.
     """
 
     path: str
@@ -142,7 +151,7 @@ class SelfTestPicture:
         """Refuse a path outside the self-test folder.
 
         Raises:
-            BundleError: the path leads elsewhere, a score is not 0-1, or a value is of the wrong type.
+            BundleError: the path is not `selftest/NAME`, a score is not 0-1, or a value is of the wrong type.
         """
         _refuse_wrong_types(self, {"path": str, "pixels_sha256": str, "scores": dict})
         folder, _, name = self.path.partition("/")
@@ -158,7 +167,13 @@ class SelfTestPicture:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SelfTestPicture:
-        """Read back `to_dict`; raises what `TensorInfo.from_dict` does."""
+        """Make the record from its JSON object.
+
+        Raises:
+            BundleError: a value is of the wrong type or out of range.
+            KeyError: a key is missing.
+            TypeError: a key is unknown, or `values` is no JSON object.
+        """
         known = _every_field(cls, values)
         scores = {path: _tuple(known["scores"], path) for path, _ in known["scores"].items()}
         return cls(**known | {"scores": scores})
@@ -166,17 +181,19 @@ class SelfTestPicture:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says.
+    """The content of `manifest.json`.
 
     Args:
         name: the bundle's name.
-        labels: label of each output, in order; two labels share one sigmoid output (the second's score).
-        preprocessing: how a picture becomes the models' input.
+        labels: the labels in the order of the outputs. A file for two labels may have one sigmoid output: it is the
+            score of the second label.
+        preprocessing: the steps that turn a picture into the models' input.
         files: the model files.
-        training: where the model comes from (run name, data, seed, versions).
-        selftest: pictures with the scores that each file gives them.
-        confidence_threshold: a prediction of less confidence is unsure, 0-1; 0 means that none is.
-        extra: whatever else its maker or a later version wants to say; kept, and otherwise ignored.
+        training: the origin of the model: run name, data, seed and versions.
+        selftest: the self-test pictures, with the scores that each file must give them. Default none.
+        confidence_threshold: a prediction with less confidence is unsure, 0-1. Default 0: none is unsure.
+        extra: free for the maker of the bundle and for later versions. It is kept and otherwise ignored. Default
+            empty.
     """
 
     name: str
@@ -189,17 +206,17 @@ class Manifest:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check what every reader relies on.
+        """Check the values that every reader relies on.
 
         Raises:
-            BundleError: fewer than two labels, labels that repeat, scores that do not fit files and labels, a
-                threshold that is not 0-1, or a wrong type.
+            BundleError: there are fewer than two labels, a label repeats, self-test scores do not fit the files and
+                labels, the threshold is not 0-1, or a value is of the wrong type.
         """
         plain: dict[str, type] = {"name": str, "training": dict, "extra": dict}
         _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
         texts = all(isinstance(label, str) and label for label in self.labels)
         if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise BundleError(f"{MANIFEST}: expected two or more different labels, received {self.labels}")
+            raise _unexpected("labels", "two or more different labels", self.labels)
         if not _is_share(self.confidence_threshold):
             raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
         for picture in self.selftest:
@@ -217,7 +234,7 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Manifest:
-        """Read what `to_dict` of this or an earlier version wrote.
+        """Make the record from the JSON object of this version or an earlier one.
 
         Raises:
             BundleError: the schema version is newer than this reader's, a key is missing or unknown, or a value is
@@ -231,7 +248,8 @@ class Manifest:
             known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BundleError(f"{MANIFEST} cannot be read ({type(error).__name__}: {error})") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise BundleError(f"{MANIFEST} cannot be read ({reason}). Export the bundle again.") from error
 
     def _refuse_misfit(self, picture: SelfTestPicture) -> None:
         paths = {file.path for file in self.files}
@@ -243,7 +261,7 @@ class Manifest:
 
 
 def _every_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of `values` after seeing that no field is missing: defaults are for code, not for files."""
+    """Return a copy of `values`. A missing field raises KeyError: defaults are for code, not for files."""
     return {field.name: values[field.name] for field in fields(record)} | values
 
 
@@ -254,7 +272,7 @@ def _tuple(values: dict[str, Any], key: str) -> tuple[Any, ...]:
 
 
 def _number(values: dict[str, Any], key: str) -> Any:
-    """Return a whole number as float: JSON writers may drop the `.0`."""
+    """Return the value, a whole number as float: some JSON writers drop the `.0`."""
     return float(values[key]) if type(values[key]) is int and abs(values[key]) < 2**53 else values[key]
 
 
@@ -280,7 +298,7 @@ def _unexpected(key: str, expected: str, received: object) -> BundleError:
 
 
 def _in_this_version(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values without their version, with the keys that were added since it."""
+    """Return the values without their version, and with every key that later versions added."""
     values = dict(values)
     version = values.pop("schema_version")
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:

@@ -1,1 +1,1 @@
-"""Frames of a camera, a video file or a stream over time."""
+"""Read frames of a camera, a video file or a stream, and classify them over time."""

@@ -1,4 +1,4 @@
-"""Read a video source in a thread, keep its newest frame, and connect again when it is lost."""
+"""Read a video source in a thread, keep its newest frame, and reconnect when the source is lost."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from edge_runtime.errors import CameraError
 from edge_runtime.picture.source import Pixels
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
-LONGEST_GAP_S = 2.0  # of the times in a recording; longer ones, where a camera was off, are not waited out
+# A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
+LONGEST_GAP_S = 2.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Which frames are wanted.
+    """Which frames of a source are wanted.
 
     Args:
-        every: each how many frames one is wanted, 1 or more.
-        max_fps: frames wanted a second at most; 0 for no limit.
-        drop: give up old frames for new ones; else a file waits for its reader and loses none.
+        every: take one frame out of this many, 1 or more. Default 1: every frame.
+        max_fps: take at most this many frames a second; 0 for no limit. Default 0.
+        drop: whether a new frame replaces an old one that nobody has taken yet. If not, a file waits for its reader
+            and no frame is lost. Default yes.
     """
 
     every: int = 1
@@ -32,9 +34,12 @@ class Pace:
 
 
 class Shot(NamedTuple):
-    """A frame that was taken to look at: its number from 0, its time, its pixels.
+    """A frame that was taken from a camera.
 
-    The time is the one in the file, or when the frame came by `time.monotonic`; seconds.
+    Attributes:
+        number: number of the frame since the start, from 0.
+        time_s: its time in a recording, or the `time.monotonic` of its arrival from a live source; seconds.
+        pixels: `uint8 (height, width, 3) RGB 0-255`.
     """
 
     number: int
@@ -43,21 +48,22 @@ class Shot(NamedTuple):
 
 
 class Camera:
-    """The newest frame of a source.
+    """A source that is read in a thread of its own, which keeps the newest frame.
 
     Attributes:
-        frames: frames that came.
-        dropped: wanted frames that newer ones replaced before anybody took them.
-        connections: how often the source was opened with success.
+        frames: number of frames that came.
+        dropped: number of wanted frames that newer ones replaced before anybody took them.
+        connections: how often the source was opened successfully.
     """
 
     def __init__(self, source: str, pace: Pace, report: Callable[[str], None]) -> None:
-        """Start to read.
+        """Start the thread.
 
         Args:
-            source: what `opened_video` takes.
+            source: any source that `opened_video` takes.
             pace: which frames are wanted.
-            report: called, in the reading thread, with a line for each loss and each new connection.
+            report: called with one line when the source is lost and when it is connected again. The reading thread
+                calls it.
         """
         self.frames = self.dropped = self.connections = 0
         self._source, self._pace, self._report = source, pace, report
@@ -70,10 +76,16 @@ class Camera:
         self._thread.start()
 
     def take(self, timeout_s: float) -> Shot | None:
-        """Return the newest frame that nobody has taken, or None when none came in `timeout_s` seconds.
+        """Return the newest frame that nobody has taken yet. Wait for one if there is none.
+
+        Args:
+            timeout_s: longest wait in seconds.
+
+        Returns:
+            The frame. None when no frame came in time, or when the frame of a camera could not be converted.
 
         Raises:
-            EOFError: a recording has come to its end.
+            EOFError: a recording has ended.
             CameraError: a recording cannot be read.
         """
         with self._changed:
@@ -89,7 +101,7 @@ class Camera:
         return None
 
     def close(self) -> None:
-        """Stop to read; a read that hangs is left behind after two seconds."""
+        """Stop reading. If a read hangs, give up waiting for it after two seconds."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
@@ -101,7 +113,7 @@ class Camera:
         except CameraError as error:
             if is_file(self._source):
                 raise
-            self._report(f"{error}; going on with the next")
+            self._report(f"{error}; continuing with the next frame")
             return None
 
     def _run(self) -> None:
@@ -110,7 +122,7 @@ class Camera:
                 self._read()
             else:
                 self._read_for_ever()
-        except BaseException as error:  # handed to the thread that takes frames
+        except BaseException as error:  # `take` raises it in its own thread
             self._error = error
         with self._changed:
             self._ended = True
@@ -125,18 +137,18 @@ class Camera:
                     return
                 reason = f"{self._source}: ended"
             except CameraError as error:
-                if self._is_recording:  # it would begin anew
+                if self._is_recording:  # opened again, it would start from its beginning
                     raise
                 reason = str(error)
             if self.connections > before and time.monotonic() - self._connected_s > wait_s:
-                wait_s = FIRST_WAIT_S  # it worked for a while
+                wait_s = FIRST_WAIT_S  # the source worked for a while
             if not self._stop.is_set():
                 self._report(f"{reason}; trying again in {wait_s:g} s")
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     def _read(self) -> bool:
-        """Read until no more frames come, and return whether that is the end of a recording."""
+        """Read until no more frames come. Return whether a recording has ended."""
         clock = _Clock()
         with opened_video(self._source) as frames:
             for number, frame in enumerate(frames):
@@ -175,25 +187,31 @@ class Camera:
             if now_s < self._due_s:
                 return False
             interval_s = 1 / self._pace.max_fps
-            # A frame that comes a little late does not move those after it, or fewer would come than are allowed.
+            # If one frame comes a little late, the next ones are still due at their old times. Otherwise fewer
+            # frames would be taken than `max_fps` allows.
             self._due_s = (self._due_s if now_s - self._due_s < interval_s else now_s) + interval_s
         return True
 
 
 class _Clock:
-    """Says how long to wait for the next frame of a recording, so that it plays in its own time."""
+    """Says how long to wait for each frame of a recording, so that it plays at its own speed."""
 
     def __init__(self) -> None:
         self._start_s: float | None = None
         self._last_s = 0.0
 
     def wait_s(self, time_s: float, now_s: float) -> float:
-        """Return the wait before the frame of `time_s`; a gap or a jump back in the times moves the start."""
+        """Return the seconds to wait before a frame. The rest of a large gap and a jump back are skipped.
+
+        Args:
+            time_s: the frame's time in the recording, seconds.
+            now_s: the time now, seconds on the clock that the waits are measured on.
+        """
         if self._start_s is None:
             self._start_s, self._last_s = now_s - time_s, time_s
         step_s, self._last_s = time_s - self._last_s, time_s
         if step_s > LONGEST_GAP_S:
             self._start_s -= step_s - LONGEST_GAP_S
-        elif step_s < -LONGEST_GAP_S:  # small steps back are frames out of order
+        elif step_s < -LONGEST_GAP_S:  # a small step back is a frame out of order
             self._start_s -= step_s
         return max(0.0, self._start_s + time_s - now_s)

@@ -1,18 +1,21 @@
-"""What was seen on a frame of a video, and the ways to tell it."""
+"""Record what was seen on a frame of a video, and print, write and save it."""
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
-from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import say
 
 STATUS_EVERY_S = 0.5
@@ -23,17 +26,17 @@ class Sighting:
     """What was seen on a frame.
 
     Args:
-        time: when, ISO 8601 in UTC.
+        time: when the frame was classified, ISO 8601 in UTC.
         frame: number of the frame since the start, from 0.
-        label: the smoothed label.
-        confident: whether it is in force; if not, people are shown `unsure`.
-        confidence: its average score, 0-1.
-        scores: average score of each label, 0-1.
-        changed: whether what people are shown is another than before.
-        inference_ms: the model on this frame, milliseconds.
-        fps: frames classified a second, over the last seconds.
-        dropped: frames that newer ones replaced before they were looked at, since the start.
-        saved: the file with the frame; empty when it was not kept.
+        label: the label in force, or the one with the highest average score while none is in force.
+        confident: whether `label` is in force. If not, people see `unsure`.
+        confidence: average score of `label`, 0-1.
+        scores: average score of each label, 0-1, in the order of the labels.
+        changed: whether people see another answer than on the frame before; true for the first frame.
+        inference_ms: time to run the model on this frame, milliseconds.
+        fps: frames classified a second, over the last 3 seconds.
+        dropped: number of frames since the start that newer ones replaced before they were classified.
+        saved: path of the picture of this frame; empty when it was not saved.
     """
 
     time: str
@@ -50,7 +53,7 @@ class Sighting:
 
     @property
     def shown(self) -> str:
-        """The label, or `unsure`."""
+        """The word for people: the label, or `unsure`."""
         return shown(self.label, self.confident)
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,25 +64,25 @@ class Sighting:
 
 
 class Teller:
-    """Prints sightings, writes them to a file, keeps frames of changes, and shows a status line."""
+    """Prints sightings, writes them to a file, saves the frames of changes, and shows a status line."""
 
     def __init__(
         self, each_frame: bool, as_json: bool, output: IO[bytes] | None = None, save: Path | None = None
     ) -> None:
-        """Choose what to tell.
+        """Choose what to print, write and save.
 
         Args:
-            each_frame: tell every frame, not only changes.
-            as_json: print JSON lines instead of text.
-            output: a file to write JSON lines to.
-            save: a folder for the frames of changes.
+            each_frame: whether every frame is told, and not only changes.
+            as_json: whether JSON lines are printed, and not text.
+            output: the file to write JSON lines to. Default none.
+            save: the folder for the frames of changes. Default none.
         """
         self._each_frame, self._as_json, self._output, self._save = each_frame, as_json, output, save
         self._status = sys.stderr is not None and sys.stderr.isatty()
         self._status_s = 0.0
 
     def tell(self, sighting: Sighting, shot: Shot) -> None:
-        """Tell a sighting as chosen."""
+        """Print, write and save a sighting as chosen. A write or save that fails prints an error."""
         if sighting.changed and self._save is not None:
             sighting = replace(sighting, saved=_save_or_say(self._save, sighting, shot))
         if sighting.changed or self._each_frame:
@@ -87,22 +90,29 @@ class Teller:
             line = json.dumps(sighting.to_dict())
             say(line if self._as_json else _text(sighting))
             if self._output is not None:
-                _write(self._output, line)
+                _append(self._output, line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
 
     def clear(self) -> None:
-        """Take the status line away, before another line is written."""
+        """Erase the status line. Call it before another line is written."""
         if self._status:
             say("\r\x1b[K", err=True, newline=False)
 
 
-def _write(output: IO[bytes], line: str) -> None:
+def _append(output: IO[bytes], line: str) -> None:
+    """Append a whole line or nothing. If the disk is full, print an error: the watch continues."""
+    content = f"{line}\n".encode()
+    size = output.seek(0, os.SEEK_END) if output.seekable() else 0
     try:
-        output.write(f"{line}\n".encode())
+        written = output.write(content)
+        if written != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise CatdogError(f"{output.name}: cannot be written ({error})") from error
+        with suppress(OSError):  # remove the half line, so that the next one starts on a line of its own
+            output.truncate(size)
+        say(f"{output.name}: a line cannot be written ({error})", err=True)
 
 
 def _text(sighting: Sighting) -> str:
@@ -118,23 +128,23 @@ def _state(sighting: Sighting) -> str:
 
 
 def _save_or_say(folder: Path, sighting: Sighting, shot: Shot) -> str:
-    """Keep a frame; a full disk is told and does not end the watching."""
+    """Save the frame and return its path. If that fails, print an error and return nothing: the watch continues."""
     try:
         return _save(folder, sighting, shot)
     except OSError as error:
-        say(f"{folder}: the frame cannot be kept ({error})", err=True)
+        say(f"{folder}: the frame cannot be saved ({error})", err=True)
         return ""
 
 
 def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
-    """Write the frame under a name that sorts by time, whole or not at all."""
+    """Write the frame completely or not at all. Its name starts with the time, so that the files sort by time."""
     from PIL import Image
 
+    content = io.BytesIO()
+    Image.fromarray(shot.pixels).save(content, "JPEG", quality=90)
     folder.mkdir(parents=True, exist_ok=True)
     name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown)
     moment = sighting.time[:23].replace(":", "-")
     path = folder / f"{moment}_{shot.number}_{name}.jpg"
-    partial = path.with_suffix(".partial")
-    Image.fromarray(shot.pixels).save(partial, "JPEG", quality=90)
-    os.replace(partial, path)
+    write_whole(path, content.getvalue())
     return str(path)

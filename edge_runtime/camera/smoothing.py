@@ -1,4 +1,4 @@
-"""Smooth scores over time, so that the label of a video does not flicker."""
+"""Average scores over time, so that the label of a video does not flicker."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Smoothed(NamedTuple):
     """The state after a frame.
 
     Attributes:
-        label: the label in force; while none is, the one with the highest average.
+        label: the label in force, or the one with the highest average score while none is in force.
         confident: whether a label is in force.
-        confidence: the label's average score, 0-1.
+        confidence: average score of `label`, 0-1.
         scores: average score of each label, 0-1.
-        changed: whether what people are shown, the label or `unsure`, is another than before.
+        changed: whether people see another answer than before: another label, or `unsure`.
     """
 
     label: str
@@ -27,19 +27,23 @@ class Smoothed(NamedTuple):
 
 
 class Smoother:
-    """An exponential average of scores, and a label with hysteresis.
+    """An exponential average of scores, and a label that changes only for a clear reason.
 
-    Another label must lead by `margin` to take over. The answer becomes unsure when the average of the label in
-    force falls `margin` below the confidence threshold.
+    At most one label is in force. It stays in force until one of these happens:
+
+    - The average of another label is higher by more than `margin`. The other label takes over if its average
+      reaches the confidence threshold. If not, the answer is unsure.
+    - Its own average falls more than `margin` below the confidence threshold. Then the answer is unsure.
     """
 
     def __init__(self, *, half_life_s: float = 0.5, margin: float = 0.1, confidence_threshold: float = 0.0) -> None:
         """Start without a label.
 
         Args:
-            half_life_s: age at which a score counts half, seconds; 0 for no smoothing.
-            margin: lead that a change needs, 0-1.
-            confidence_threshold: average that a label needs to come into force, 0-1.
+            half_life_s: age in seconds at which a score counts half as much as a new one; 0 for no smoothing.
+                Default 0.5.
+            margin: lead that another label needs to take over, 0-1. Default 0.1.
+            confidence_threshold: average score that a label needs to come into force, 0-1. Default 0.
         """
         self._half_life_s = half_life_s
         self._margin = margin
@@ -50,11 +54,11 @@ class Smoother:
         self._time_s = 0.0
 
     def update(self, scores: Mapping[str, float], time_s: float) -> Smoothed:
-        """Take in the scores of a frame.
+        """Add the scores of a frame and return the new state.
 
         Args:
-            scores: score of every label, 0-1, the same labels each time.
-            time_s: when the frame came, seconds on any clock that does not go back.
+            scores: the score of each label, 0-1. The labels must be the same each time.
+            time_s: when the frame came, in seconds on any clock that does not go back.
         """
         kept = self._kept(time_s)
         old = self._averages or scores
@@ -67,7 +71,7 @@ class Smoother:
         return Smoothed(label, confident, self._averages[label], dict(self._averages), self._shown != before)
 
     def _kept(self, time_s: float) -> float:
-        """Return the share of the old averages that is kept after the time since the last frame."""
+        """Return how much the old averages still count, 0-1, after the time since the last frame."""
         if not self._half_life_s:
             return 0.0
         kept: float = 0.5 ** (max(0.0, time_s - self._time_s) / self._half_life_s)

@@ -1,6 +1,6 @@
-"""Open a camera, a video file or a stream and read its frames; PyAV and picamera2 are imported here alone.
+"""Open a camera, a video file or a stream, and read its frames.
 
-Why PyAV: docs/decisions/0010-video-library.md.
+Only this module imports PyAV and picamera2. docs/decisions/0010-video-library.md says why PyAV was chosen.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ PICAMERA_INSTALL = (
     "on Debian 12 with pip install 'numpy<2'"
 )
 STREAMS = ("rtsp://", "rtsps://", "http://", "https://")
-TIMEOUT_S = 10.0  # of opening a stream, and of each read of a stream or the Pi's camera
-MOST_DAMAGED = 100  # packets in a row, some seconds of video
-UNKNOWN_RATE = 25  # frames a second where a file does not say
-DEVICE_SIZE = (640, 480)  # asked of cameras; models take much smaller pictures
+TIMEOUT_S = 10.0  # for opening a stream, and for each read of a stream or of the Pi's camera
+MOST_DAMAGED = 100  # packets in a row; they make some seconds of video
+UNKNOWN_RATE = 25  # frames a second, for a file that does not give its rate
+DEVICE_SIZE = (640, 480)  # requested from cameras; models take much smaller pictures
 
 
 class Frame(NamedTuple):
-    """A frame that is converted only when somebody looks at it.
+    """A frame that is converted to pixels only when they are needed.
 
     Attributes:
-        time_s: its time in a recording, which ends; None where frames come as they are made.
+        time_s: its time in a recording, seconds; None for a live source.
         convert: returns its pixels, `uint8 (height, width, 3) RGB 0-255`.
     """
 
@@ -42,15 +42,15 @@ class Frame(NamedTuple):
 
 
 def is_file(source: str) -> bool:
-    """Say whether a source is a video file, which ends; cameras and streams go on."""
+    """Say whether a source is a video file, and not a camera or a stream."""
     return source != PICAMERA and not source.startswith(STREAMS) and not _device(source)
 
 
 def check_source(source: str) -> None:
-    """Refuse what can never be opened, before anybody waits for it.
+    """Refuse a source that can never be opened, so that nobody waits for it.
 
     Raises:
-        CameraError: a file that is not there, a kind of address that is not read, or no picamera2.
+        CameraError: the file is missing, the kind of address is unknown, or picamera2 does not load.
     """
     if source == PICAMERA:
         _picamera_class()
@@ -68,10 +68,13 @@ def opened_video(source: str) -> Iterator[Iterator[Frame]]:
     """Open a source and give its frames.
 
     Args:
-        source: `0` or `/dev/video0`, a video file, an RTSP or HTTP address, or `picamera2`.
+        source: a camera such as `0` or `/dev/video0`, a video file, an RTSP or HTTP address, or `picamera2`.
+
+    Yields:
+        The frames, one after the other. Taking a frame waits for it.
 
     Raises:
-        CameraError: it cannot be opened, or reading it fails.
+        CameraError: the source cannot be opened, or reading it fails.
     """
     if source == PICAMERA:
         with _opened_picamera() as frames:
@@ -82,8 +85,8 @@ def opened_video(source: str) -> Iterator[Iterator[Frame]]:
     try:
         container = av.open(**_arguments(source))
     except (av.FFmpegError, OSError, ValueError) as error:
-        hint = ". See what is there with: catdog-edge doctor" if _device(source) else ""
-        raise CameraError(f"{source}: cannot be opened ({error}){hint}") from error
+        hint = "List the cameras with: catdog-edge doctor" if _device(source) else "Check the file or the address"
+        raise CameraError(f"{source}: cannot be opened ({error}). {hint}") from error
     with container:
         yield _frames(container, source)
 
@@ -92,22 +95,22 @@ def _frames(container: Any, source: str) -> Iterator[Frame]:
     import av
 
     if not container.streams.video:
-        raise CameraError(f"{source}: holds no video")
+        raise CameraError(f"{source}: has no video in it. Name a source with video")
     stream = container.streams.video[0]
-    # An address may be that of a recording, which says how long it is.
+    # An address can lead to a recording. A recording has a duration.
     recorded = is_file(source) or (container.duration or 0) > 0
     rate = float(stream.average_rate or stream.guessed_rate or UNKNOWN_RATE)
     time_s = -1 / rate
     try:
         for frame in _decodable(container.demux(stream)):
-            time_s = time_s + 1 / rate if frame.time is None else frame.time  # raw H.264 has no times
+            time_s = time_s + 1 / rate if frame.time is None else frame.time  # None: raw H.264 has no times
             yield Frame(time_s if recorded else None, partial(_pixels, frame, source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: reading failed ({error})") from error
 
 
 def _decodable(packets: Iterator[Any]) -> Iterator[Any]:
-    """Decode packets and leave out damaged ones, unless there are many in a row or nothing else."""
+    """Decode packets and leave out damaged ones. Raise if more than 100 in a row are damaged, or all of them."""
     import av
 
     damaged_in_a_row, error, any_frame = 0, None, False
@@ -127,14 +130,14 @@ def _decodable(packets: Iterator[Any]) -> Iterator[Any]:
 
 
 def _pixels(frame: Any, source: str) -> Pixels:
-    """Return a frame as it is to be shown: a telephone held upright films lying and says so."""
+    """Return the pixels of a frame, turned upright: a telephone stores its video lying and notes the rotation."""
     import av
 
     try:
         pixels: Pixels = frame.to_ndarray(format="rgb24")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise CameraError(f"{source}: a frame cannot be converted ({error})") from error
-    # Counterclockwise; PyAV before 14.1 does not say it.
+    # The rotation is counterclockwise. PyAV before 14.1 does not give it.
     quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
 
@@ -146,7 +149,7 @@ def _arguments(source: str) -> dict[str, Any]:
         return {"file": device, "format": "v4l2", "options": {"video_size": size}}
     if not source.startswith(STREAMS):
         return {"file": source}
-    # TCP: lost packets would give broken pictures.
+    # TCP, because packets that UDP loses would give broken pictures.
     options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
     return {"file": source, "timeout": TIMEOUT_S, "options": options}
 
@@ -160,7 +163,7 @@ def _device(source: str) -> str:
 def _picamera_class() -> Any:
     try:
         from picamera2 import Picamera2
-    # Under another NumPy it raises ValueError, beside another libcamera AttributeError, and more.
+    # It raises ValueError with another NumPy, AttributeError with another libcamera, and other errors too.
     except Exception as error:
         raise CameraError(f"{PICAMERA} cannot be loaded ({error}): {PICAMERA_INSTALL}") from error
     return Picamera2
@@ -173,25 +176,25 @@ def _opened_picamera() -> Iterator[Iterator[Frame]]:
         try:
             camera = make()
             stack.callback(_close, camera)
-            # picamera2 names the bytes from the last to the first: BGR888 is R, G, B in memory.
+            # picamera2 names the channels from last to first: BGR888 lies in memory as R, G, B.
             camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
             camera.start()
-        # libcamera's errors come as RuntimeError, IndexError and others.
+        # libcamera raises RuntimeError, IndexError and others.
         except Exception as error:
             raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error
         yield _picamera_frames(camera)
 
 
 def _close(camera: Any) -> None:
-    """Stop and close a camera; its stop() alone would wait for ever behind a capture that timed out."""
-    with suppress(Exception):  # it would hide why the camera is closed
+    """Stop and close a camera. After a capture that timed out, its stop() alone would wait for ever."""
+    with suppress(Exception):  # another error here would hide the reason for closing
         camera.close()
 
 
 def _picamera_frames(camera: Any) -> Iterator[Frame]:
     while True:
         try:
-            # Releases before July 2024 (its pull request 1069) take a number for True and wait without a limit.
+            # Releases before July 2024 (picamera2's pull request 1069) take a number for True and never give up.
             pixels = camera.capture_array("main", wait=TIMEOUT_S)
         except TimeoutError as error:
             raise CameraError(f"{PICAMERA}: no frame in {TIMEOUT_S:g} s") from error

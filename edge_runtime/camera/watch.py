@@ -1,4 +1,4 @@
-"""Classify the newest frame of a camera again and again, and tell what is seen."""
+"""Classify the newest frame of a camera again and again, and report what is seen."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from edge_runtime.camera.sighting import Sighting
 from edge_runtime.camera.smoothing import Smoother
 from edge_runtime.classifier import Classifier
 
-PATIENCE_S = 0.5  # of one wait for a frame, after which a stop is noticed
+PATIENCE_S = 0.5  # longest wait for a frame before `stop` is checked again
 RATE_SPAN_S = 3.0
 
 
 @dataclass(frozen=True)
 class WatchSummary:
-    """How it went.
+    """What a watch did from its start to its end.
 
     Args:
-        frames: frames that came.
-        classified: frames that were classified.
-        dropped: frames that newer ones replaced.
+        frames: number of frames that came.
+        classified: number of frames that were classified.
+        dropped: number of frames that newer ones replaced.
         connections: how often the source was opened.
-        seconds: how long it took.
+        seconds: duration in seconds.
     """
 
     frames: int
@@ -37,7 +37,7 @@ class WatchSummary:
     seconds: float
 
     def line(self) -> str:
-        """Return it for people."""
+        """Return one line for people."""
         rate = self.classified / self.seconds if self.seconds else 0.0
         again = f", connected {self.connections} times" if self.connections > 1 else ""
         return (
@@ -54,18 +54,18 @@ def watch(
     tell: Callable[[Sighting, Shot], None],
     stop: Event,
 ) -> WatchSummary:
-    """Classify until a file ends or somebody sets `stop`.
+    """Classify frames until a recording ends or `stop` is set.
 
     Args:
-        classifier: what to classify with.
-        camera: where frames come from.
+        classifier: classifies each frame.
+        camera: gives the frames.
         smoother: averages the scores.
         tell: called for every classified frame.
-        stop: ends it after the frame at hand.
+        stop: ends the loop after the current frame.
 
     Raises:
-        CameraError: a file cannot be read.
-        BackendError: the runtime failed.
+        CameraError: a recording cannot be read.
+        BackendError: the backend failed.
     """
     start_s = time.monotonic()
     recent: deque[float] = deque()
@@ -98,7 +98,7 @@ def watch(
 
 
 def _rate(recent: deque[float], now_s: float) -> float:
-    """Add a time and return how many a second there were lately."""
+    """Add the time of a frame and return the frames a second over the last `RATE_SPAN_S` seconds."""
     recent.append(now_s)
     while recent[0] < now_s - RATE_SPAN_S:
         recent.popleft()

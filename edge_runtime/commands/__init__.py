@@ -1,1 +1,1 @@
-"""The commands of catdog-edge, one a file."""
+"""The commands of catdog-edge, one in each file."""

@@ -1,4 +1,4 @@
-"""The command `catdog-edge classify`: pictures, folders and patterns to labels, a line each."""
+"""The command `catdog-edge classify`: print one line with the label of each picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from edge_runtime.commands.options import (
     CONFIDENCE_THRESHOLD,
     JSON,
     PRECISION,
-    THREADS,
     open_classifier,
 )
 from edge_runtime.commands.results import CsvFormat, JsonFormat, ResultFormat, TableFormat
@@ -29,11 +28,11 @@ from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_er
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
 
-MANY = 20  # pictures from which a progress bar is worth its line
+MANY = 20  # fewer pictures than this get no progress bar
 
 
 class ClassifyOptions(NamedTuple):
-    """What `catdog-edge classify` was asked for."""
+    """The arguments and options of `catdog-edge classify`."""
 
     paths: tuple[str, ...]
     bundle: Path | None
@@ -46,19 +45,20 @@ class ClassifyOptions(NamedTuple):
     as_json: bool
     as_csv: bool
     max_pixels: int
+    untrusted: bool
 
 
 class Tally:
-    """How far a batch came.
+    """The progress of a batch.
 
     Attributes:
-        total: pictures in all.
-        done: pictures with an answer or an error.
-        failed: pictures with an error.
+        total: number of pictures.
+        done: number of pictures that have an answer or an error.
+        failed: number of pictures that have an error.
     """
 
     def __init__(self, total: int) -> None:
-        """Begin with nothing done."""
+        """Start with nothing done."""
         self.total = total
         self.done = 0
         self.failed = 0
@@ -69,26 +69,37 @@ class Tally:
 @BUNDLE
 @BACKEND
 @PRECISION
-@THREADS
+@click.option(
+    "--threads", type=click.IntRange(1),
+    help="Number of threads. A single picture runs on all of them. Many pictures run at once, each on one thread.  "
+         "[default: one for each core, at most 4, and one more for many pictures]",
+)  # fmt: skip
 @CONFIDENCE_THRESHOLD
-@click.option("--recursive", is_flag=True, help="Look in the folders of a folder too.")
-@click.option("--top-k", type=click.IntRange(1), help="Labels to show.  [default: 1 in a table, else all]")
+@click.option("--recursive", is_flag=True, help="Also search the folders inside a folder.")
+@click.option(
+    "--top-k", type=click.IntRange(1),
+    help="Number of labels to show, the best first.  [default: 1 in text, all in JSON and CSV]",
+)  # fmt: skip
 @JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values with a header.")
 @click.option(
     "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
-    help="Refuse larger pictures; 80 million take up to 500 MiB of memory.",
+    help="Refuse pictures with more pixels. A picture of 80 million can need 500 MiB of memory.",
+)  # fmt: skip
+@click.option(
+    "--untrusted", is_flag=True,
+    help="Decode pictures in a process of their own, with hard limits of 600 MiB and 10 seconds.",
 )  # fmt: skip
 def classify(**values: Any) -> None:
     """Say what is on pictures.
 
     PATH is a picture, a folder, a pattern such as '*.jpg', or - for standard input.
 
-    The exit code is 1 when a picture could not be read, and 130 when Ctrl-C stopped it.
+    The exit code is 1 when a picture could not be read, and 130 when Ctrl-C stopped the command.
     """
     options = ClassifyOptions(**values)
     if options.as_json and options.as_csv:
-        raise click.UsageError("--json and --csv exclude each other")
+        raise click.UsageError("--json and --csv cannot be used together. Choose one.")
     with one_line_errors("onnx"):
         from edge_runtime.bundle.folder import default_bundle
 
@@ -96,9 +107,9 @@ def classify(**values: Any) -> None:
         pictures = list(list_pictures(options.paths, recursive=options.recursive))
         tally = _classify(folder, pictures, options)
     if tally.failed:
-        say(f"{tally.failed} of {tally.done} could not be classified", err=True)
+        say(f"{tally.failed} of {tally.done} pictures could not be classified", err=True)
     if tally.done < tally.total:
-        say(f"stopped: {tally.done} of {tally.total} done", err=True)
+        say(f"stopped: {tally.done} of {tally.total} pictures done", err=True)
         sys.exit(ExitCode.STOPPED)
     if tally.failed:
         sys.exit(ExitCode.ERROR)
@@ -108,8 +119,8 @@ def classify(**values: Any) -> None:
 def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Tally:
     from edge_runtime.parallel import default_workers, usable_cores
 
-    # One picture gets every core; of many, each gets a thread.
-    workers = min(options.threads or default_workers(), len(pictures))  # each has a model of its own
+    # A single picture runs on all threads. Many pictures run at once, each on one thread.
+    workers = min(options.threads or default_workers(), len(pictures))  # each worker loads a model of its own
     threads = (options.threads or usable_cores()) if len(pictures) == 1 else 1
     classifier = open_classifier(
         folder,
@@ -118,6 +129,7 @@ def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Ta
         threads=threads,
         confidence_threshold=options.confidence_threshold,
         max_pixels=options.max_pixels,
+        untrusted=options.untrusted,
     )
     return run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
 
@@ -143,16 +155,16 @@ def _output(classifier: Classifier, pictures: list[str], options: ClassifyOption
 
 
 def run_batch(classifier: Classifier, paths: list[str], output: ResultFormat, *, workers: int) -> Tally:
-    """Classify pictures and print a line for each, in order; errors in a table go to standard error.
+    """Classify pictures and print one line for each, in order. In text, errors go to standard error.
 
     Args:
-        classifier: what to classify with.
-        paths: picture files, `-` for standard input.
-        output: how to write the results.
-        workers: pictures in work at once.
+        classifier: classifies each picture.
+        paths: paths of the pictures, or `-` for standard input.
+        output: writes each result as a line.
+        workers: how many pictures are in work at once, 1 or more.
 
     Returns:
-        How far it came: all of it, unless the user stopped it with Ctrl-C.
+        The progress. It is not complete when the user pressed Ctrl-C.
     """
     tally = Tally(len(paths))
     if output.header():
@@ -166,14 +178,14 @@ def run_batch(classifier: Classifier, paths: list[str], output: ResultFormat, *,
                 tally.failed += failed
                 bar.update(1)
         except KeyboardInterrupt:
-            pass  # what is done is printed; the caller sees that it is not all
+            pass  # the finished pictures are printed, and the caller sees in the tally that some are missing
     return tally
 
 
 def _results(
     classifier: Classifier, paths: list[str], workers: int
 ) -> Iterator[tuple[str, Prediction | PictureError]]:
-    if len(paths) == 1:  # on all threads, and without the cost of a pool
+    if len(paths) == 1:  # runs on all threads, and needs no thread pool
         yield paths[0], _one(classifier, paths[0])
         return
     results = classifier.classify_many(map(_source, paths), workers=workers)
@@ -190,11 +202,11 @@ def _one(classifier: Classifier, path: str) -> Prediction | PictureError:
 def _source(path: str) -> str | bytes | IO[bytes]:
     if path != STANDARD_INPUT:
         return path
-    return sys.stdin.buffer if sys.stdin is not None else b""  # None: the caller closed it
+    return sys.stdin.buffer if sys.stdin is not None else b""  # None: the caller closed standard input
 
 
 def _progress(total: int) -> Any:
-    """Return a progress bar on standard error, unless results on the same terminal show the progress."""
+    """Return a progress bar on standard error, or none if the results appear on the same terminal."""
     if total < MANY or not sys.stderr.isatty() or sys.stdout.isatty():
         return nullcontext(_NoBar())
     return click.progressbar(length=total, label="pictures", file=sys.stderr)

@@ -1,10 +1,9 @@
-"""The command `catdog-edge doctor`: what this machine has, what is missing, and the command that brings it."""
+"""The command `catdog-edge doctor`: say what this machine has, what is missing, and how to install it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,26 +11,25 @@ from typing import Any, NamedTuple
 import click
 
 from edge_runtime.backends import BACKENDS
+from edge_runtime.camera import devices
 from edge_runtime.commands.options import JSON
 from edge_runtime.terminal import ExitCode, one_line_errors, say
 
-# What int8 arithmetic gains from, by the names of /proc/cpuinfo.
+# Processor features that make int8 arithmetic faster, under the names of /proc/cpuinfo.
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
-# What wheels for the Raspberry Pi leave to the system: library and Debian package.
+# Libraries that the wheels for a Raspberry Pi do not contain, each with its Debian package.
 SYSTEM_LIBRARIES = {"libopenblas": "libopenblas0", "libopenjp2": "libopenjp2-7", "libtiff": "libtiff6"}
-# Drivers of the Pi's image processor, and of its camera's raw values.
-NO_CAMERAS = ("bcm2835-isp", "pispbe", "rp1-cfe", "unicam")
-LEAST_MEMORY_MIB = 128  # of a classification with a 13 MB model, twice what it takes
+LEAST_MEMORY_MIB = 128  # twice what a classification with a 13 MB model needs
 
 
 class Finding(NamedTuple):
-    """One thing about the machine.
+    """One finding about the machine.
 
     Attributes:
-        name: what was looked at.
-        state: `ok`, `missing` for what can be done without, or `bad` when nothing runs for it.
+        name: the thing that was checked.
+        state: `ok`; `missing` if classifying works without it; `bad` if nothing can run because of it.
         value: what was found.
-        fix: the line to type when it is not ok.
+        fix: the command to type if the state is not `ok`; otherwise empty.
     """
 
     name: str
@@ -49,7 +47,7 @@ class Finding(NamedTuple):
 def doctor(as_json: bool) -> None:
     """Look at this machine and say what is missing.
 
-    Each line that is not ok names the command that mends it. The exit code is 1 when nothing can run.
+    Each line that is not ok names the command that fixes it. The exit code is 1 when nothing can run.
     """
     with one_line_errors("onnx"):
         import json
@@ -63,7 +61,7 @@ def doctor(as_json: bool) -> None:
 
 
 def examine() -> tuple[Finding, ...]:
-    """Return what there is to say about this machine; nothing in it raises."""
+    """Return all findings about this machine. A check that fails is a finding and raises nothing."""
     import platform
 
     return (
@@ -122,7 +120,13 @@ def _package(name: str, state: str) -> Finding:
 
 
 def _loaded(finding: Finding, script: str, package: str) -> Finding:
-    """Return the finding, or that what is installed does not load and what brings it."""
+    """Return the finding, or a bad one with its fix if the installed package does not load.
+
+    Args:
+        finding: the finding about the package so far.
+        script: Python code that loads the package.
+        package: the name that pip knows the package by.
+    """
     words = _failure(script) if finding.state == "ok" else ""
     if not words:
         return finding
@@ -132,7 +136,7 @@ def _loaded(finding: Finding, script: str, package: str) -> Finding:
 
 
 def _backends() -> list[Finding]:
-    """Look at every backend. One that works is enough, and one for each format is all that is of use."""
+    """Check every backend. One working backend is enough, and more than one for a format is of no use."""
     findings = {name: _backend(name) for name in BACKENDS}
     working = [name for name, finding in findings.items() if finding.state == "ok"]
     if not working:
@@ -142,7 +146,12 @@ def _backends() -> list[Finding]:
 
 
 def _beside(finding: Finding, working: list[str]) -> Finding:
-    """Return the finding on a backend that does not work, beside others that do."""
+    """Return the finding about a backend that does not work, when others do.
+
+    Args:
+        finding: the finding about the backend so far.
+        working: the names of the backends that work.
+    """
     format_ = BACKENDS[finding.name].format
     twin = next((name for name in working if BACKENDS[name].format == format_), None)
     if twin and finding.state == "missing":
@@ -168,9 +177,9 @@ def _old_numpy(name: str) -> Finding | None:
 
 
 def _failure(script: str) -> str:
-    """Return why a script fails, and nothing when it does not.
+    """Run Python code in a process of its own. Return why it fails, or nothing if it does not.
 
-    In a process of its own: a wheel for another processor can end it with an illegal instruction.
+    A wheel for another processor can end the process with an illegal instruction.
     """
     import subprocess
 
@@ -181,7 +190,7 @@ def _failure(script: str) -> str:
     if done.returncode == 0:
         return ""
     if done.returncode < 0:
-        return f"ended by signal {-done.returncode}, so built for another processor"
+        return f"ended by signal {-done.returncode}, so it was built for another processor"
     return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
 
 
@@ -200,53 +209,20 @@ def _picamera() -> Finding:
 
 
 def _cameras() -> list[Finding]:
-    every = sorted(glob("/dev/video*"))
-    devices = list(filter(_may_be_camera, every))
-    if not devices:
-        found = f"none of {len(every)} /dev/video* is one" if every else "no /dev/video*"
-        fix = "v4l2-ctl --list-devices  # after plugging one in; the Pi's own: catdog-edge watch picamera2"
+    every = devices.video_devices()
+    cameras = list(filter(devices.may_be_camera, every))
+    if not cameras:
+        found = f"none of the {len(every)} /dev/video* is a camera" if every else "no /dev/video*"
+        fix = "v4l2-ctl --list-devices  # after plugging one in; for the Pi's own: catdog-edge watch picamera2"
         return [Finding("cameras", "missing", found, fix)]
     findings = []
-    for device in devices:
+    for device in cameras:
         readable = os.access(device, os.R_OK | os.W_OK)
         card = _read(f"/sys/class/video4linux/{Path(device).name}/name").strip() or "camera"
         fix = "" if readable else "sudo usermod -aG video $USER  # and log in again"
-        value = card if readable else f"{card}, not allowed to this user"
+        value = card if readable else f"{card}, this user may not open it"
         findings.append(Finding(device, "ok" if readable else "missing", value, fix))
     return findings
-
-
-def _may_be_camera(device: str) -> bool:
-    """Say whether a video device gives pictures: codecs and image processors, as a Pi has many, do not.
-
-    One that may not be opened counts, as nothing is known of it.
-
-    Source: V4L2's VIDIOC_QUERYCAP, struct v4l2_capability, linux/videodev2.h.
-    """
-    import fcntl
-
-    answer = bytearray(104)
-    try:
-        with open(device, "rb", buffering=0) as file:
-            fcntl.ioctl(file, 0x80685600, answer)
-    except OSError:
-        return True
-    return is_camera(bytes(answer))
-
-
-def is_camera(answer: bytes) -> bool:
-    """Say whether what a driver answers to VIDIOC_QUERYCAP, 104 bytes, is that of a camera.
-
-    The Pi's own camera is none here: it gives raw sensor values, and libcamera through picamera2 makes pictures.
-    """
-    import struct
-
-    driver = answer[:16].partition(b"\0")[0].decode(errors="replace")
-    capabilities, of_device = struct.unpack_from("<II", answer, 84)
-    if capabilities & 0x8000_0000:  # V4L2_CAP_DEVICE_CAPS
-        capabilities = of_device
-    captures, streams = capabilities & 0x1001, capabilities & 0x0400_0000  # V4L2_CAP_VIDEO_CAPTURE or _MPLANE
-    return bool(captures and streams) and not driver.startswith(NO_CAMERAS)
 
 
 def _read(path: str) -> str:

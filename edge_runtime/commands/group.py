@@ -1,4 +1,4 @@
-"""A group of commands whose modules are imported when a command is asked for."""
+"""A group of commands that imports the module of a command only when the command is needed."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ import click
 
 
 class Listed(NamedTuple):
-    """A command of a group: the module that it is in, and the first sentence of its help."""
+    """A command of a group.
+
+    Attributes:
+        module: the module with the command.
+        summary: the first sentence of its help.
+    """
 
     module: str
     summary: str
 
 
 class CommandGroup(click.Group):
-    """A Click group that knows where its commands are. It imports only the one that runs, and none for its help."""
+    """A Click group that imports only the command that runs, and no command for its own help."""
 
     def __init__(self, *args: Any, listed: Mapping[str, Listed], **options: Any) -> None:
         """Make the group.
 
         Args:
-            args: what `click.Group` takes.
-            listed: the commands by name; in its module a command has that name too, with `_` for `-`.
-            options: what `click.Group` takes.
+            args: the positional arguments of `click.Group`.
+            listed: the commands by name. The module of a command has it under the same name, with `_` for `-`.
+            options: the keyword arguments of `click.Group`.
         """
         super().__init__(*args, **options)
         self._listed = listed
@@ -35,7 +40,7 @@ class CommandGroup(click.Group):
         return sorted(self._listed)
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import a command, or return None where there is none of that name."""
+        """Import and return a command, or return None if no command has this name."""
         if name not in self._listed:
             return None
         command: click.Command = getattr(import_module(self._listed[name].module), name.replace("-", "_"))

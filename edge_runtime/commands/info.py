@@ -1,4 +1,4 @@
-"""The command `catdog-edge info`: what is in a bundle, which file would be used on this machine, and why."""
+"""The command `catdog-edge info`: say what is in a bundle, which file is used on this machine, and why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime import backends
-from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
+from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import one_line_errors, say
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
     """Say what is in a bundle and which file is used here.
 
-    It also says why this file is used and not another.
+    The last line says why this file is used and no other.
     """
     with one_line_errors("onnx"):
         import json
@@ -39,17 +39,21 @@ def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> No
     say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
 
 
-def describe_bundle(folder: Path, backend: str = AUTO, precision: str = AUTO) -> dict[str, Any]:
-    """Return a JSON object: the manifest without self-test scores, each file's status, and the choice.
+def describe_bundle(folder: Path, backend: str = backends.AUTO, precision: str = backends.AUTO) -> dict[str, Any]:
+    """Describe a bundle as a JSON object.
 
     Args:
-        folder: the bundle.
-        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
-        precision: `auto` or a `Precision`.
+        folder: the bundle folder.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`. Default `auto`.
+        precision: `auto` or a `Precision`. Default `auto`.
+
+    Returns:
+        The manifest with these changes: `selftest` has only the paths of the pictures; each of `files` has a
+            `status`; `use` is the path and the backend of the file in use, or None; `reason` says why.
 
     Raises:
-        BundleError: the bundle is missing, damaged or of an unknown version.
-        BackendError: the backend or precision is unknown.
+        BundleError: the bundle is missing or damaged, or its version is unknown.
+        BackendError: the backend or the precision is unknown.
     """
     from edge_runtime.backends.selection import candidates, select
     from edge_runtime.bundle.folder import read_bundle
@@ -69,7 +73,11 @@ def describe_bundle(folder: Path, backend: str = AUTO, precision: str = AUTO) ->
 
 
 def bundle_lines(values: dict[str, Any]) -> list[str]:
-    """Return what `describe_bundle` found as lines for people."""
+    """Return the lines for people.
+
+    Args:
+        values: the object that `describe_bundle` returned.
+    """
     sizes = values["preprocessing"]
     threshold = values["confidence_threshold"]
     lines = [
@@ -92,7 +100,7 @@ def bundle_lines(values: dict[str, Any]) -> list[str]:
 
 
 def _measured(drift: dict[str, Any]) -> str:
-    """Return the accuracy that the export measured and its gate's verdict; of another's manifest, what it has."""
+    """Return the accuracy that the export measured, and the gate's verdict. A foreign manifest may have neither."""
     try:
         low, high = drift["interval"]
         accuracy = f"accuracy {drift['accuracy']:.2%} [{low:.2%}, {high:.2%}] of {drift['pictures']:,}"
@@ -115,14 +123,14 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
         return ""
     failed = "".join(f" Passed over: {file}." for file in selection.passed_over)
     if len(pairs) == 1:
-        return f"Nothing else can be run here, or was asked for.{failed}"
+        return f"No other file can be run here or was asked for.{failed}"
     order = "int8 before float"
     titles = [backends.BACKENDS[name].title for name in dict.fromkeys(name for _, name in pairs)]
     if len(titles) > 1:
         order += f", {' before '.join(titles)} on this processor"
     return (
         f"It comes first of the {len(pairs)} that can be run here: {order}. "
-        f"`catdog-bench run` times them all; --backend and --precision choose.{failed}"
+        f"`catdog-bench run` measures them all. --backend and --precision choose another one.{failed}"
     )
 
 

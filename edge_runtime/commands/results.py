@@ -1,4 +1,4 @@
-"""Write the answer for a picture as a table line for people, or as JSON lines or CSV for scripts."""
+"""Write the answer for a picture as a line of text for people, or as JSON or CSV for scripts."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ class ResultFormat(Protocol):
     """A way to write results."""
 
     def header(self) -> str:
-        """Return the line above all, or nothing."""
+        """Return the first line, or nothing if the format has none."""
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
         """Return the line of one picture."""
 
 
 class TableFormat:
-    """Aligned columns: path, label or `unsure`, confidence, time."""
+    """Lines of text with aligned columns: path, label or `unsure`, confidence, time."""
 
     def __init__(self, path_width: int, labels: tuple[str, ...], top_k: int = 1) -> None:
-        """Set the columns.
+        """Set the widths of the columns.
 
         Args:
             path_width: width of the first column in characters.
-            labels: the labels there are.
-            top_k: labels to show, best first, 1 or more.
+            labels: the labels of the bundle.
+            top_k: number of labels to show, the best first, 1 or more. Default 1.
         """
         self._path_width = path_width
         self._label_width = max(map(len, (*labels, UNSURE)))
         self._top_k = top_k
 
     def header(self) -> str:
-        """A table of one line needs none."""
+        """Return nothing: the columns explain themselves."""
         return ""
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
@@ -55,14 +55,18 @@ class TableFormat:
 
 
 class JsonFormat:
-    """One JSON object a line: path, and label, confidence, scores and times, or error."""
+    """One JSON object a line. docs/reference/output.md explains every key."""
 
     def __init__(self, top_k: int | None = None) -> None:
-        """Choose the scores to write: the `top_k` best, best first; None for all, in the order of the labels."""
+        """Choose the scores to write.
+
+        Args:
+            top_k: number of scores, the best first, 1 or more. Default all, in the order of the labels.
+        """
         self._top_k = top_k
 
     def header(self) -> str:
-        """JSON lines have none."""
+        """Return nothing: JSON lines have no header."""
         return ""
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
@@ -78,10 +82,15 @@ class JsonFormat:
 
 
 class CsvFormat:
-    """RFC 4180 rows: path, label, confidence, confident, error, times, and a score for each label."""
+    """Rows of CSV, quoted as RFC 4180 says. docs/reference/output.md explains every column."""
 
     def __init__(self, labels: tuple[str, ...], top_k: int | None = None) -> None:
-        """Choose the scores to write: the `top_k` best, the others stay empty; None for all."""
+        """Choose the scores to write.
+
+        Args:
+            labels: the labels of the bundle. Each has a column.
+            top_k: number of scores, the best ones, 1 or more. The other cells stay empty. Default all.
+        """
         self._labels = labels
         self._top_k = top_k or len(labels)
 
@@ -102,15 +111,15 @@ class CsvFormat:
 
 
 def best(prediction: Prediction, count: int) -> dict[str, float]:
-    """Return the `count` highest scores by label, best first."""
+    """Return the `count` highest scores by label, the best first."""
     ordered = sorted(prediction.scores.items(), key=lambda item: -item[1])
     return dict(ordered[:count])
 
 
 def _row(values: list[Any]) -> str:
-    import csv  # here, because the table, which must come fast, does not need it
+    import csv  # here, because text must come fast and does not need it
     import io
 
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # what ends a line is quoted inside it
+    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # a value with either character gets quotes
     return buffer.getvalue().removesuffix("\r\n")

@@ -1,4 +1,4 @@
-"""The command `catdog-edge selftest`: a bundle is whole and gives the scores of its export on this machine."""
+"""The command `catdog-edge selftest`: prove that a bundle is whole and gives the right scores on this machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from edge_runtime.backends import BACKENDS
+from edge_runtime.backends import AUTO, BACKENDS
 from edge_runtime.bundle.formats import Precision
-from edge_runtime.commands.options import AUTO, BACKEND, BUNDLE, JSON, PRECISION
+from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError, BundleError, CatdogError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import ExitCode, one_line_errors, say
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier
     from edge_runtime.picture.source import Pixels
 
-# The largest difference of a score that another processor may bring: rounding of float sums; a few steps of 1/256.
+# The largest difference of a score that is allowed on another processor. Float sums may round differently, and a
+# score of an int8 file may differ by a few steps of 1/256.
 TOLERANCE = {
     Precision.FLOAT32: 0.001,
     Precision.FLOAT16: 0.005,
@@ -34,12 +35,12 @@ TOLERANCE = {
 
 
 class Check(NamedTuple):
-    """One thing that was looked at.
+    """One check of the self-test.
 
     Attributes:
-        name: what.
-        passed: whether it is as it should be.
-        detail: what was found; when it failed, what was expected and what to do.
+        name: what was checked.
+        passed: whether the check passed.
+        detail: what was found. If the check failed, also what was expected and what to do.
     """
 
     name: str
@@ -59,7 +60,8 @@ class Check(NamedTuple):
 def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
     """Prove that a bundle works on this machine.
 
-    It is whole, turns pictures into the same pixels as at export, and gives the same scores.
+    It checks that no model file has changed, that pictures become the same pixels as at export, and that the scores
+    are the same within a small tolerance.
 
     The exit code is 1 when a check fails.
     """
@@ -79,19 +81,20 @@ def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -
 
 
 def run_selftest(folder: Path, backend: str = AUTO, *, precision: str = AUTO) -> tuple[Check, ...]:
-    """Check hashes, preprocessing and scores of a bundle.
+    """Check the hashes, the preprocessing and the scores of a bundle.
 
     Args:
-        folder: the bundle.
-        backend: `auto` for every installed one, or a key of `edge_runtime.backends.BACKENDS`.
-        precision: `auto` for every file, or a `Precision`.
+        folder: the bundle folder.
+        backend: `auto` for every installed backend, or a key of `edge_runtime.backends.BACKENDS`. Default `auto`.
+        precision: `auto` for every precision, or a `Precision`. Default `auto`.
 
     Returns:
-        A check for each model file's hash, each self-test picture, and each file with each runtime that runs it.
+        One check for the hash of each model file, one for each self-test picture, and one for each pair of a model
+            file and a backend that runs it.
 
     Raises:
         BundleError: the manifest cannot be read.
-        BackendError: the backend or precision is unknown.
+        BackendError: the backend or the precision is unknown.
     """
     from edge_runtime.backends.selection import candidates
     from edge_runtime.bundle.folder import read_bundle
@@ -166,4 +169,4 @@ def _largest_difference(classifier: Classifier, pixels: dict[str, Pixels]) -> fl
 def _no_backend(bundle: Bundle) -> str:
     formats = sorted({file.format for file in bundle.files})
     installs = [backend.install for backend in BACKENDS.values() if backend.format in formats]
-    return f"none installed that runs {', '.join(formats) or 'anything'}. Install one: {'; or '.join(installs)}"
+    return f"no installed backend runs {', '.join(formats) or 'anything'}. Install one: {'; or '.join(installs)}"

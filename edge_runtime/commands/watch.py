@@ -1,4 +1,4 @@
-"""The command `catdog-edge watch`."""
+"""The command `catdog-edge watch`: print a line each time the answer for a camera changes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class WatchOptions(NamedTuple):
-    """What `catdog-edge watch` was asked for."""
+    """The options of `catdog-edge watch`."""
 
     bundle: Path | None
     backend: str
@@ -53,32 +53,34 @@ class WatchOptions(NamedTuple):
 @BACKEND
 @PRECISION
 @click.option(
-    "--threads", type=click.IntRange(1), help="Inference threads.  [default: one for each core but one, at most 3]"
-)
+    "--threads", type=click.IntRange(1),
+    help="Number of inference threads.  [default: one for each core but one, at most 3]",
+)  # fmt: skip
 @CONFIDENCE_THRESHOLD
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True,
-              help="Classify one frame of so many and skip the others.")  # fmt: skip
-@click.option("--max-fps", type=NumberRange(0), default=0, help="Most frames a second.  [default: no limit]")
+              help="Classify one frame out of this many and skip the others.")  # fmt: skip
+@click.option("--max-fps", type=NumberRange(0), default=0,
+              help="Classify at most this many frames a second.  [default: no limit]")  # fmt: skip
 @click.option("--all-frames", is_flag=True, help="Classify every frame of a video file, as fast as possible.")
 @click.option("--half-life", type=NumberRange(0), default=0.5, show_default=True,
-              help="Age in seconds at which a frame counts half as much as the newest.")  # fmt: skip
+              help="Age in seconds at which a frame counts half as much as a new one.")  # fmt: skip
 @click.option("--margin", type=NumberRange(0, 1), default=0.1, show_default=True,
-              help="Another label takes over when its score is higher by this much.")  # fmt: skip
+              help="Another label takes over when its average score is higher by more than this.")  # fmt: skip
 @click.option("--each-frame", is_flag=True, help="Print a line for each frame, not only for each change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also append the JSON lines to this file.")
-@click.option("--save", type=click.Path(path_type=Path), help="Keep the frame of each change in this folder.")
+@click.option("--save", type=click.Path(path_type=Path), help="Save the frame of each change in this folder.")
 def watch(source: str | None, named: str | None, **values: Any) -> None:
     """Say what a camera sees.
 
     SOURCE is a camera such as 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2. The newest
-    frame is classified, and older ones are dropped. Ctrl-C ends it.
+    frame is classified, and older ones are dropped. Ctrl-C ends the command.
     """
     options = WatchOptions(**values)
     if (source is None) == (named is None):
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
     if options.all_frames and options.max_fps:
-        raise click.UsageError("--all-frames and --max-fps exclude each other; --every skips frames of a file")
+        raise click.UsageError("--all-frames and --max-fps cannot be used together. Use --every to skip frames.")
     with one_line_errors("camera"):
         summary = _watch(source or named or "", options)
     say(summary.line(), err=True)
@@ -91,12 +93,12 @@ def _watch(source: str, options: WatchOptions) -> WatchSummary:
 
     check_source(source)
     if options.all_frames and not is_file(source):
-        raise click.UsageError("--all-frames is for a video file: a camera does not wait")
+        raise click.UsageError("--all-frames works only with a video file, because a camera does not wait")
     classifier = open_classifier(
         options.bundle or default_bundle(),
         options.backend,
         options.precision,
-        threads=options.threads or max(1, usable_cores() - 1),  # one core is left to decode on
+        threads=options.threads or max(1, usable_cores() - 1),  # one core is left for decoding
         confidence_threshold=options.confidence_threshold,
     )
     return _classify_frames(classifier, source, options)
@@ -131,7 +133,7 @@ def _classify_frames(classifier: Classifier, source: str, options: WatchOptions)
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[Event]:
-    """Give an event that Ctrl-C and a service manager's SIGTERM set."""
+    """Give an event. Ctrl-C and the SIGTERM of a service manager set it."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -147,8 +149,8 @@ def _appended(path: Path | None) -> Iterator[IO[bytes] | None]:
         yield None
         return
     try:
-        output = path.open("ab", buffering=0)  # a line is written at once or not at all
+        output = path.open("ab", buffering=0)  # unbuffered, so that each line is in the file at once and whole
     except OSError as error:
-        raise CatdogError(f"{path}: cannot be written ({error})") from error
+        raise CatdogError(f"{path}: cannot be written ({error}). Name another file with --output.") from error
     with output:
         yield output

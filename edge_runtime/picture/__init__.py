@@ -1,1 +1,1 @@
-"""From a picture's bytes to the model's input."""
+"""Turn the bytes of a picture into the model's input."""

@@ -1,6 +1,6 @@
-"""What a model was trained on and must be fed: the record of the preprocessing that runs and bundles keep.
+"""Describe how a picture becomes the model's input: the record that every run and bundle keeps.
 
-It imports neither NumPy nor Pillow, so that a manifest is read before they are loaded.
+This module imports neither NumPy nor Pillow, so that a manifest can be read without them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONTRACT_VERSION = 1
 
 
 class ResizeFilter(StrEnum):
-    """Pillow's antialiasing filters by their Pillow names."""
+    """Pillow's antialiasing filters, under the names that Pillow gives them."""
 
     BOX = "box"
     BILINEAR = "bilinear"
@@ -28,14 +28,16 @@ class ResizeFilter(StrEnum):
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a model was trained on and so what it must be fed; stored in every run and bundle.
+    """How a picture becomes the model's input. Every run and bundle stores this record.
+
+    A model was trained on pictures that were prepared in this way, and it must get no others.
 
     Args:
-        width: target width in pixels, 8-1024.
-        height: target height in pixels, 8-1024.
-        resize_filter: antialiasing filter of the resize.
-        background: RGB 0-255 laid under transparent pictures.
-        version: version of the contract in `edge_runtime/picture/preprocessing.py`.
+        width: target width in pixels, 8-1024. Default 128.
+        height: target height in pixels, 8-1024. Default 128.
+        resize_filter: antialiasing filter of the resize. Default bilinear.
+        background: colour laid under transparent pictures, RGB 0-255. Default white.
+        version: version of the contract in `edge_runtime/picture/preprocessing.py`. Default the newest.
     """
 
     width: int = 128
@@ -45,10 +47,10 @@ class Preprocessing:
     version: int = CONTRACT_VERSION
 
     def __post_init__(self) -> None:
-        """Refuse what this code would not carry out exactly.
+        """Refuse values that this code cannot carry out exactly.
 
         Raises:
-            BundleError: unknown contract version or a value out of range.
+            BundleError: the contract version is unknown, or a value is out of range.
         """
         _refuse_unknown_version(self.version)
         sizes_valid = all(type(side) is int and 8 <= side <= 1024 for side in (self.width, self.height))
@@ -62,7 +64,7 @@ class Preprocessing:
 
     @property
     def identifier(self) -> str:
-        """Twelve hex digits that differ whenever any part of the contract differs."""
+        """Twelve hex digits that stand for the contract. They differ when any part of it differs."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
@@ -71,10 +73,10 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
-        """Read back `to_dict`.
+        """Make the record from its JSON object.
 
         Raises:
-            BundleError: unknown contract version, a key is missing or unknown, or a value is out of range.
+            BundleError: the contract version is unknown, a key is missing or unknown, or a value is out of range.
         """
         try:
             _refuse_unknown_version(values["version"])

@@ -1,4 +1,7 @@
-"""Find the pictures that a command line names: files, folders, patterns, and `-` for standard input."""
+"""Find the pictures that a command line names.
+
+A name can be a file, a folder, a pattern, or `-` for standard input.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 STANDARD_INPUT = "-"
-# In folders only. HEIC is not read, but it is a picture: better an error than silence.
+# The endings of pictures in a folder. HEIC cannot be read, but the user should see an error and not silence.
 # fmt: off
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
@@ -17,13 +20,20 @@ SUFFIXES = (
 
 
 def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[str]:
-    """Yield the picture paths that `paths` stand for, folders sorted by name.
+    """Yield the path of each picture.
+
+    - A file or `-` is yielded as it is, whatever its name ends in.
+    - A folder gives its pictures, sorted by name. A picture is known by the ending of its name.
+    - A pattern such as `*.jpg`, `pets/*` or `**/*.png` gives the files and folders that match it.
+    - A name that matches nothing and a folder that cannot be read are yielded as they are. Opening them will report
+      the error.
 
     Args:
-        paths: files and `-`, passed on as they are; folders, for the pictures in them by suffix; and patterns
-            such as `*.jpg`, `pets/*` or `**/*.png`. What names nothing, and a folder that cannot be read, are
-            passed on too, to be reported when they are opened.
-        recursive: look in the folders of a folder too; links to folders are not followed.
+        paths: files, folders, patterns, and `-`.
+        recursive: whether to search the folders inside a folder too. Links to folders are not followed. Default no.
+
+    Yields:
+        The path of a picture, or `-`.
     """
     for path in paths:
         if path != STANDARD_INPUT and os.path.isdir(path):
@@ -35,7 +45,7 @@ def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[
 
 
 def _matching(pattern: str, recursive: bool) -> Iterator[str]:
-    found: dict[str, None] = {}  # each once: `**` matches a folder and what is in it
+    found: dict[str, None] = {}  # each path once: `**` matches a folder and also the files in it
     for path in sorted(glob.iglob(pattern, recursive=True)):
         if not os.path.isdir(path):
             found[path] = None
@@ -52,7 +62,7 @@ def _in_folder(folder: str, recursive: bool) -> Iterator[str]:
             if name.lower().endswith(SUFFIXES):
                 found = True
                 yield os.path.join(parent, name)
-    # Opening them will say what is wrong with them.
+    # Opening these paths will report what is wrong with them.
     if unreadable:
         yield from (error.filename for error in unreadable)
     elif not found:

@@ -1,17 +1,18 @@
-"""Turn any picture into the tensor a model takes: the one implementation that every package calls.
+"""Turn any picture into the model's input. All packages call this one implementation.
 
-The contract, version 1, step by step:
+These are the steps of the contract, version 1:
 
-1. A picture of more than `MAX_PIXELS` pixels, fewer in formats whose decoders take more memory, is refused
-   before it is decoded.
-2. A JPEG is decoded at 1/2, 1/4 or 1/8 scale when that still covers the target size. (A PIL image comes
-   decoded whole, so the pixels of a large JPEG opened by the caller differ, edges by up to 46: pass its path.)
+1. A picture of more than `MAX_PIXELS` pixels is refused before it is decoded. The limit is lower for formats whose
+   decoders need more memory. A file that would cost its decoder far more than its pixels is refused too.
+2. A JPEG is decoded at 1/2, 1/4 or 1/8 scale when the result still covers the target size. A PIL image is already
+   decoded at full size. So pass the path of a large JPEG: its PIL image gives other pixels, up to 46 of 255 at
+   edges.
 3. Of an animation the first frame is taken. A truncated file is an error.
-4. EXIF orientation is applied; colour profiles are ignored.
-5. 16-bit values keep their high byte, transparency is laid over `background`, everything becomes RGB.
-6. The whole picture is resized to `width` x `height`, not keeping its aspect, with an antialiasing filter: first
-   across, then down, each rounded to bytes.
-7. The result is `uint8 (height, width, 3) RGB 0-255`; scaling to 0-1 is the model's first layer.
+4. The EXIF orientation is applied. Colour profiles are ignored.
+5. 16-bit values keep their high byte. Transparent pictures are laid over `background`. Everything becomes RGB.
+6. The whole picture is resized to `width` x `height` with an antialiasing filter. Its aspect ratio is not kept. It
+   is resized first across and then down, and both results are rounded to bytes.
+7. The result is `uint8 (height, width, 3) RGB 0-255`. The model's first layer scales it to 0-1.
 """
 
 from __future__ import annotations
@@ -43,26 +44,32 @@ __all__ = [
 
 
 def load_picture(source: PictureSource, preprocessing: Preprocessing, *, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """Decode a picture and make it the model's input.
+    """Decode a picture and resize it to the model's input.
 
     Args:
-        source: path, encoded bytes, binary file object, PIL image, or `uint8 (H, W, 3) RGB 0-255`.
-        preprocessing: the contract to follow.
-        max_pixels: larger pictures are refused before they are decoded.
+        source: a path, encoded bytes, a binary file object, a PIL image, or `uint8 (H, W, 3) RGB 0-255`.
+        preprocessing: the steps to follow, such as `classifier.bundle.preprocessing`.
+        max_pixels: the most pixels that a picture may have. A larger one is refused before it is decoded. Default
+            80,000,000.
 
     Returns:
         `uint8 (height, width, 3) RGB 0-255`.
 
     Raises:
-        PictureError: the picture cannot be read or decoded, or is too large.
+        PictureError: the picture cannot be read or decoded, or it is too large.
     """
     return resize_picture(decode_picture(source, preprocessing, max_pixels=max_pixels), preprocessing)
 
 
 def resize_picture(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """Resize an upright RGB image: steps 6 and 7 of the contract."""
+    """Resize an upright RGB image. These are steps 6 and 7 of the contract.
+
+    Returns:
+        `uint8 (height, width, 3) RGB 0-255`.
+    """
     width, height = preprocessing.width, preprocessing.height
-    # In one call Pillow 13 takes the cheaper order, older ones always this, and a tall picture's pixels differ.
+    # Two calls fix the order. In one call, Pillow 13 takes the cheaper order and older releases always go across
+    # first, so a tall picture would get other pixels.
     for size in ((width, image.height), (width, height)):
         if image.size != size:
             image = image.resize(size, Image.Resampling[preprocessing.resize_filter.name])
@@ -72,15 +79,16 @@ def resize_picture(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
 def load_pictures(
     sources: Iterable[PictureSource], preprocessing: Preprocessing, *, workers: int | None = None
 ) -> Iterator[Pixels | PictureError]:
-    """Load many pictures in parallel, in order, a few ahead of the consumer.
+    """Load many pictures in parallel and return them in order, a few ahead of the consumer.
 
     Args:
-        sources: what `load_picture` takes.
-        preprocessing: the contract to follow.
-        workers: decoding threads; default one per core (Pillow decodes outside the interpreter lock).
+        sources: pictures in any form that `load_picture` takes.
+        preprocessing: the steps to follow.
+        workers: decoding threads, 1 or more. Default one per core: Pillow decodes outside the interpreter lock.
 
     Returns:
-        Lazily, for each source its pixels, or the error as a value, so that one bad picture stops nothing.
+        An iterator with one value for each source: `uint8 (height, width, 3) RGB 0-255`, or a `PictureError`. So
+            one bad picture does not stop the others.
     """
 
     def attempt(source: PictureSource) -> Pixels | PictureError:

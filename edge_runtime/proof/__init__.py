@@ -1,1 +1,1 @@
-"""How far two sets of answers differ, and how sure that is."""
+"""Measure how far two sets of answers differ, and how certain that difference is."""

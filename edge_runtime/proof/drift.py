@@ -1,4 +1,4 @@
-"""How far an exported file is from the Keras model it came from, on the same test pictures."""
+"""Measure how far an exported file differs from its Keras model on the same test pictures."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _BINS = 15  # of the calibration error
 
 @dataclass(frozen=True)
 class DriftReport:
-    """One exported file against the Keras baseline; every interval is of 95 %, every share 0-1.
+    """The comparison of one exported file with its Keras model. Intervals are of 95 %, and shares are 0-1.
 
     Args:
         pictures: number of pictures.
-        keras_accuracy: share the baseline classifies right.
-        keras_interval: its interval, Wilson's score method.
-        accuracy: share the file classifies right.
-        interval: its interval, Wilson's score method.
-        difference: `accuracy - keras_accuracy`, negative where the file is worse.
-        difference_interval: its interval for paired answers, Tango's score method.
-        agreement: share given the same label by both.
-        right_to_wrong: pictures that the baseline classifies right and the file wrong.
-        wrong_to_right: the other way round.
-        mcnemar_p: exact two-sided p-value of the flips under "as many either way".
-        mean_difference: mean absolute difference of the scores.
-        largest_difference: largest absolute difference of a score.
-        keras_calibration_error: expected calibration error of the baseline.
-        calibration_error: that of the file.
-        keras_brier: Brier score of the baseline, 0-2, lower is better.
-        brier: that of the file.
+        keras_accuracy: share of the pictures that the Keras model classifies right.
+        keras_interval: interval of `keras_accuracy`, by Wilson's score method.
+        accuracy: share of the pictures that the file classifies right.
+        interval: interval of `accuracy`, by Wilson's score method.
+        difference: `accuracy - keras_accuracy`; negative when the file is worse.
+        difference_interval: interval of `difference`, for paired answers, by Tango's score method.
+        agreement: share of the pictures that get the same label from both.
+        right_to_wrong: number of pictures that the Keras model classifies right and the file wrong.
+        wrong_to_right: number of pictures that the Keras model classifies wrong and the file right.
+        mcnemar_p: exact two-sided p-value of the flips, if both kinds are equally likely.
+        mean_difference: mean absolute difference of the scores, 0-1.
+        largest_difference: largest absolute difference of a score, 0-1.
+        keras_calibration_error: expected calibration error of the Keras model, 0-1.
+        calibration_error: expected calibration error of the file, 0-1.
+        keras_brier: Brier score of the Keras model, 0-2; lower is better.
+        brier: Brier score of the file, 0-2; lower is better.
     """
 
     pictures: int
@@ -60,12 +60,18 @@ class DriftReport:
     brier: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object stored in the manifest."""
+        """Return the JSON object for the manifest."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def measure_drift(keras: Scores, exported: Scores, targets: Labels) -> DriftReport:
-    """Compare scores `float64 (N, labels)` of both on one or more pictures of label indices `int (N,)`."""
+    """Compare the scores of a file with those of its Keras model.
+
+    Args:
+        keras: the Keras model's scores, `float64 (N, labels)`, 0-1, with N 1 or more.
+        exported: the file's scores of the same pictures, `float64 (N, labels)`, 0-1.
+        targets: index of each picture's true label, `int (N,)`.
+    """
     before, after = keras.argmax(axis=1), exported.argmax(axis=1)
     right_before, right_after = before == targets, after == targets
     lost = int((right_before & ~right_after).sum())
@@ -95,7 +101,7 @@ def measure_drift(keras: Scores, exported: Scores, targets: Labels) -> DriftRepo
 def measure_drift_by_class(
     keras: Scores, exported: Scores, targets: Labels, labels: tuple[str, ...]
 ) -> dict[str, DriftReport]:
-    """Return the same for the pictures of each label that has any."""
+    """Return `measure_drift` for the pictures of each label. A label without pictures is left out."""
     of_label = {label: targets == index for index, label in enumerate(labels)}
     return {
         label: measure_drift(keras[rows], exported[rows], targets[rows])
@@ -105,7 +111,14 @@ def measure_drift_by_class(
 
 
 def calibration_error(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return the expected calibration error, 0-1, of scores `(N, labels)`, over 15 equal bins of confidence.
+    """Return the expected calibration error over 15 equal bins of confidence.
+
+    Args:
+        scores: `float64 (N, labels)`, 0-1.
+        targets: index of each picture's true label, `int (N,)`.
+
+    Returns:
+        The error, 0-1; lower is better.
 
     Source: C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 2.
     """
@@ -117,7 +130,14 @@ def calibration_error(scores: NDArray[np.float64], targets: NDArray[np.intp]) ->
 
 
 def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float:
-    """Return the mean over pictures of the summed squared error of all scores, 0-2.
+    """Return the Brier score: the squared errors of a picture's scores are summed, and the mean is taken.
+
+    Args:
+        scores: `float64 (N, labels)`, 0-1.
+        targets: index of each picture's true label, `int (N,)`.
+
+    Returns:
+        The score, 0-2; lower is better.
 
     Source: G. W. Brier, "Verification of forecasts expressed in terms of probability", 1950.
     """
@@ -126,11 +146,16 @@ def brier_score(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> float
 
 
 def answer_groups(labels: tuple[str, ...], targets: NDArray[np.intp]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the groups that answers are counted in, and which of the pictures `(N,)` each holds.
+    """Yield the groups of pictures that a report counts apart.
+
+    There is one group for each label. Where `neither` is a label, there is also a group of all other pictures.
 
     Args:
-        labels: the labels.
-        targets: true label indices `int (N,)`.
+        labels: the labels of the bundle.
+        targets: index of each picture's true label, `int (N,)`.
+
+    Yields:
+        The name of a group, and `bool (N,)`: whether each picture is in it.
     """
     for index, label in enumerate(labels):
         yield label, targets == index

@@ -1,4 +1,4 @@
-"""Judge a file's drift: passed, failed, or too few pictures to tell."""
+"""Judge the drift of a model file: passed, failed, or inconclusive because there are too few pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_PICTURES = 10_000_000
 
 
 class GateState(StrEnum):
-    """What the gate says of a file, or of a bundle: then it is the worst of its files'."""
+    """The gate's answer for a file. The answer for a bundle is the worst of its files."""
 
     PASSED = "passed"
     INCONCLUSIVE = "inconclusive"
@@ -23,15 +23,17 @@ class GateState(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of one file.
+    """The gate's verdict on one file.
+
+    The interval is the 95 % interval of the difference in accuracy from the Keras model, negative for a drop.
 
     Args:
-        state: passed when even the bad end of the interval is within the drop; failed when even the good end is
-            not; inconclusive between.
+        state: passed if the lower end of the interval is at least `-max_drop`; failed if the upper end is below
+            `-max_drop`; otherwise inconclusive.
         max_drop: largest drop of accuracy that is allowed, 0-1.
-        pictures_needed: pictures in all that would decide, were the flips as frequent as here, and as many won as
-            lost where more were won; 0 when decided,
-            or when the drop is so near `max_drop` that no number of pictures in reach would.
+        pictures_needed: estimate of how many pictures in all would decide. It assumes that flips stay as frequent,
+            and that a gain so far was luck. It is 0 when the state is decided, or when the drop is so close to
+            `max_drop` that even 10 million pictures would not decide.
     """
 
     state: GateState
@@ -44,14 +46,19 @@ class Verdict:
 
 
 def judge(drift: DriftReport, *, max_drop: float = DEFAULT_MAX_DROP) -> Verdict:
-    """Judge a file by the interval of its accuracy's difference from the Keras model's."""
+    """Judge a file by its difference in accuracy from the Keras model.
+
+    Args:
+        drift: the comparison of the file with the Keras model.
+        max_drop: largest drop of accuracy that is allowed, 0-1. Default 0.01.
+    """
     state = _state(drift.right_to_wrong, drift.wrong_to_right, drift.pictures, max_drop)
     needed = _pictures_needed(drift, max_drop) if state is GateState.INCONCLUSIVE else 0
     return Verdict(state, max_drop, needed)
 
 
 def worst(verdicts: list[Verdict]) -> GateState:
-    """Return the state of a bundle with these files."""
+    """Return the state of a bundle whose files have these verdicts. It is passed when there are none."""
     states = {verdict.state for verdict in verdicts}
     return next((state for state in reversed(GateState) if state in states), GateState.PASSED)
 
@@ -64,11 +71,14 @@ def _state(lost: float, won: float, pictures: int, max_drop: float) -> GateState
 
 
 def _pictures_needed(drift: DriftReport, max_drop: float) -> int:
-    """Search the smallest decided number of pictures, to one part in a hundred; a gain so far is taken for luck."""
+    """Search for the smallest number of pictures that would decide, to within about 1 %.
+
+    If more pictures were won than lost so far, that is taken for luck: the search assumes as many of each.
+    """
     evenly = (drift.right_to_wrong + drift.wrong_to_right) / 2
 
     def decided(pictures: int) -> bool:
-        share = pictures / drift.pictures  # of flips that are not rounded, or they would jump
+        share = pictures / drift.pictures  # the flips are not rounded: rounding would make them jump
         lost, won = max(drift.right_to_wrong, evenly) * share, min(drift.wrong_to_right, evenly) * share
         return _state(lost, won, pictures, max_drop) is not GateState.INCONCLUSIVE
 

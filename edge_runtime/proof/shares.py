@@ -1,4 +1,4 @@
-"""Intervals of shares: how sure a count of right answers is, without SciPy, which a device need not have."""
+"""Compute confidence intervals of shares, such as an accuracy. It needs no SciPy, so it runs on a device."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ CONFIDENCE = 0.95
 
 
 def wilson_interval(right: int, count: int, *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the interval of the share `right / count`.
+    """Return the confidence interval of the share `right / count`.
 
     Args:
-        right: 0 to `count`.
-        count: 1 or more.
-        confidence: coverage, 0-1.
+        right: number of right answers, 0 to `count`.
+        count: number of answers, 1 or more.
+        confidence: how often the interval holds the true share, 0-1. Default 0.95.
+
+    Returns:
+        The lower and the upper end, 0-1.
 
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
@@ -29,17 +32,22 @@ def wilson_interval(right: int, count: int, *, confidence: float = CONFIDENCE) -
 
 
 def paired_interval(lost: float, won: float, pictures: int, *, confidence: float = CONFIDENCE) -> Interval:
-    """Return the interval of `(won - lost) / pictures`, a difference of two shares of the same pictures.
+    """Return the confidence interval of `(won - lost) / pictures`.
+
+    This is the difference of two accuracies on the same pictures. Unlike Wald's interval, this one also holds with
+    few flips or none. Without flips it goes from -z^2 / (N + z^2) to z^2 / (N + z^2).
 
     Args:
-        lost: pictures right before and wrong after.
-        won: pictures wrong before and right after.
-        pictures: all pictures, 1 or more.
-        confidence: coverage, 0-1.
+        lost: number of pictures that were right before and are wrong after.
+        won: number of pictures that were wrong before and are right after.
+        pictures: number of all pictures, 1 or more.
+        confidence: how often the interval holds the true difference, 0-1. Default 0.95.
+
+    Returns:
+        The lower and the upper end, -1 to 1.
 
     Source: T. Tango, "Equivalence test and confidence interval for the difference in proportions for the
-    paired-sample design", Statistics in Medicine 17 (1998). Unlike Wald's it holds with few or no flips: with
-    none it is -z^2 / (N + z^2) to z^2 / (N + z^2).
+    paired-sample design", Statistics in Medicine 17 (1998).
     """
     z = _quantile(confidence)
     edge = 1 - 1e-12
@@ -54,7 +62,13 @@ def paired_interval(lost: float, won: float, pictures: int, *, confidence: float
 
 
 def mcnemar_p(lost: int, won: int) -> float:
-    """Return the exact two-sided p-value of so many flips either way under "as many either way".
+    """Return the exact two-sided p-value of McNemar's test.
+
+    The hypothesis is that a flip to wrong is as likely as a flip to right.
+
+    Args:
+        lost: number of pictures that were right before and are wrong after.
+        won: number of pictures that were wrong before and are right after.
 
     Source: Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
     percentages", 1947, in its exact binomial form.
@@ -69,7 +83,7 @@ def _quantile(confidence: float) -> float:
 
 
 def _where(reached: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the place from `low` to `high` from which on `reached` holds, by halving."""
+    """Search from `low` to `high`, by halving, for the number from which on `reached` is true."""
     for _ in range(100):
         middle = (low + high) / 2
         low, high = (low, middle) if reached(middle) else (middle, high)
@@ -77,7 +91,10 @@ def _where(reached: Callable[[float], bool], low: float, high: float) -> float:
 
 
 def _tango_statistic(first: float, second: float, pictures: int, delta: float) -> float:
-    """Return the score statistic of "the first share of flips exceeds the second by delta"; it falls in delta."""
+    """Return Tango's score statistic of "the first share exceeds the second by `delta`".
+
+    It falls as `delta` grows.
+    """
     gap = first - second - pictures * delta
     a = 2 * pictures
     b = -first - second + (2 * pictures - first + second) * delta

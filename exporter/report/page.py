@@ -27,17 +27,14 @@ def write_html(markdown_text: str, folder: Path) -> str:
     """
     import markdown
 
-    converter = markdown.Markdown(extensions=["tables"])
-    converter.preprocessors.deregister("html_block")  # labels and names are text, whatever they look like
-    converter.inlinePatterns.deregister("html")
-    body = converter.convert(markdown_text)
+    body = markdown.markdown(markdown_text, extensions=["tables"])
 
     def embedded(found: re.Match[str]) -> str:
         content = base64.b64encode((folder / found[1]).read_bytes()).decode()
         return f'src="data:image/png;base64,{content}"'
 
     body = re.sub(r'src="([\w.-]+\.png)"', embedded, body)
-    title = html.escape(markdown_text.splitlines()[0].removeprefix("# "))
+    title = html.escape(html.unescape(markdown_text.splitlines()[0].removeprefix("# ")))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,20 @@ from click.testing import CliRunner
 from PIL import Image
 
 from benchmarks.cli import main
+from benchmarks.run.latency import LatencySession, list_configurations
+from benchmarks.run.pictures import find_pictures
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, TFLITE, Manifest, ModelFile, Precision
+from edge_runtime.bundle import MANIFEST, TFLITE, Manifest, ModelFile, Precision, read_bundle
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.picture.preprocessing import Preprocessing
 
 LABELS = ("blue", "red")
+GOLDEN = Path(__file__).with_name("golden") / "report-1.json"  # written by version 1, which said `runtime`
+
+
+def bench(*arguments):
+    """Run `catdog-bench` in this process."""
+    return CliRunner().invoke(main, [*map(str, arguments)])
 
 
 def write_bench_bundle(folder, contents):
@@ -66,8 +75,8 @@ def measured(tmp_path_factory, tflite_float32, tflite_int8):
     contents = {Precision.FLOAT32: tflite_float32, Precision.INT8: tflite_int8}
     bundle = write_bench_bundle(folder / "bundle", contents)
     add_keras_scores(bundle, write_pictures(folder / "pictures"))
-    arguments = ["--model", bundle, "--data", folder / "pictures", "--out", folder / "report", "--rounds", 12]
-    done = CliRunner().invoke(main, ["run", *map(str, arguments), "--threads", "1"])
+    arguments = ["--bundle", bundle, "--data", folder / "pictures", "--out", folder / "report", "--rounds", 12]
+    done = bench("run", *arguments, "--threads", 1)
     assert done.exit_code == 0, done.output
     return folder, done
 
@@ -76,3 +85,26 @@ def read_csv(path):
     """Return the rows of a CSV file as dicts."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def pictures_of(data, bundle, **options):
+    """Return what `find_pictures` finds for the bundle of a folder."""
+    return find_pictures(data, read_bundle(bundle), **options)
+
+
+def session_of(bundle, paths, *, threads=(1,)):
+    """Return a session that would measure every configuration of the bundle of a folder."""
+    found = read_bundle(bundle)
+    return LatencySession(found, list_configurations(found, threads), tuple(paths))
+
+
+@pytest.fixture
+def float_bundle(tmp_path, tflite_float32):
+    """A bundle with one float32 TFLite file."""
+    return write_bench_bundle(tmp_path / "bundle", {Precision.FLOAT32: tflite_float32})
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Six pictures of either label, in folders named for them."""
+    return write_pictures(tmp_path / "pictures")

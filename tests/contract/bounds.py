@@ -1,4 +1,4 @@
-"""What "the same answer everywhere" means in numbers.
+"""The numbers that "the same answer everywhere" means.
 
 The tests hold to these bounds, and docs/measurements/parity.md prints them.
 """
@@ -10,7 +10,7 @@ STEP = 1 / 256  # of an int8 file's score
 
 @dataclass(frozen=True)
 class Bound:
-    """How far two answers may be apart.
+    """How far two answers may differ.
 
     Args:
         compared: what with what.
@@ -27,7 +27,7 @@ class Bound:
     at_least: bool = False
 
     def holds(self, value: float) -> bool:
-        """Tell whether a measured value keeps the bound."""
+        """Say whether a measured value stays within the bound."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 

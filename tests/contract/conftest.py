@@ -1,4 +1,4 @@
-"""Bundles under test, pictures to compare on, and environments of other versions."""
+"""Bundles to test, pictures to compare on, and environments with other versions."""
 
 import tomllib
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TFLITE_RUNTIME = ("click", "pillow", "numpy<2", "tflite-runtime==2.14.0")
 
 @dataclass(frozen=True)
 class Subject:
-    """A bundle under test.
+    """A bundle to test.
 
     Args:
         name: what the table in docs/measurements/parity.md calls it.
@@ -41,13 +41,13 @@ class Subject:
 
 
 def newest() -> tuple[str, ...]:
-    """Return the requirements that development uses, without what trains and exports."""
+    """Return the requirements of development, without those of training and export."""
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return tuple(pin for pin in pins if pin.partition("==")[0] in (*LIBRARIES, "click"))
 
 
 def make_environment(name: str) -> Environment:
-    """Return the environment of a name: oldest, newest or tflite-runtime."""
+    """Return the environment with this name: oldest, newest or tflite-runtime."""
     choices = {
         "oldest": ("3.11", OLDEST),
         "newest": ("3.13", newest()),
@@ -58,7 +58,7 @@ def make_environment(name: str) -> Environment:
 
 
 def claimed() -> list[str]:
-    """Return what a base install and the extra `onnx` require, as pyproject.toml has it."""
+    """Return the requirements of a base install and of the extra `onnx` in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return [*project["dependencies"], *project["optional-dependencies"]["onnx"]]
 
@@ -69,7 +69,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def bundle_and_run(name: str, request: pytest.FixtureRequest) -> tuple[Path, Path]:
-    """Return the bundle of a name, `trained` or one of `SHIPPED`, and the folder of its Keras model."""
+    """Return the bundle with this name, `trained` or one of `SHIPPED`, and the folder of its Keras model."""
     if name in SHIPPED:
         return SHIPPED[name], SHIPPED[name].parent
     return request.getfixturevalue("bundle_folder"), request.getfixturevalue("run_folder")
@@ -88,12 +88,12 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 
 @pytest.fixture(scope="session")
 def elsewhere(environment: Environment, subject: Subject) -> dict[str, Any]:
-    """What the environment makes of the subject."""
+    """The probe's results for the subject in the environment."""
     return environment.probe(subject.folder, subject.pictures)
 
 
 def tensors(folder: Path, preprocessing: Any) -> np.ndarray:
-    """Return the pictures of a folder as the probe loads them, `uint8 (N, H, W, 3)`."""
+    """Return the pictures of a folder as the probe loads them, `uint8 (N, H, W, 3) RGB 0-255`."""
     from edge_runtime.picture.preprocessing import load_picture
 
     return np.stack([load_picture(path, preprocessing) for path in sorted(folder.iterdir())])

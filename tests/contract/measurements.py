@@ -1,4 +1,4 @@
-"""Compare answers with the bounds, and keep what was measured for docs/measurements/parity.md."""
+"""Compare answers with the bounds, and keep the measured values for docs/measurements/parity.md."""
 
 import json
 import os
@@ -13,14 +13,14 @@ RECORD = "CATDOG_PARITY"  # a JSON file to add what was measured to; `make parit
 
 
 class Measurements:
-    """What the tests of one session measured: the value furthest from perfect, by bound and subject."""
+    """The measurements of one session: by bound and subject, the value that is furthest from perfect."""
 
     def __init__(self) -> None:
-        """Begin with nothing measured."""
+        """Start with nothing measured."""
         self.values: dict[str, dict[str, float]] = {}
 
     def check(self, key: str, subject: str, value: float) -> None:
-        """Keep a measured value and hold it to its bound.
+        """Keep a measured value and compare it with its bound.
 
         Args:
             key: of `BOUNDS`.
@@ -36,14 +36,14 @@ class Measurements:
         )
 
     def write(self, path: Path) -> None:
-        """Add to what the file has from other sessions."""
+        """Add the values to those that the file has from other sessions."""
         known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         for key, values in self.values.items():
             known[key] = known.get(key, {}) | {name: float(f"{value:.4g}") for name, value in values.items()}
         path.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def write_where_wanted(self) -> None:
-        """Write to the file that the environment names, if any."""
+        """Write to the file that the environment names, if it names one."""
         if os.environ.get(RECORD):
             self.write(Path(os.environ[RECORD]))
 

@@ -1,4 +1,4 @@
-"""Pictures to compare environments on, drawn here: every way of decoding, and drawings of the sample set."""
+"""Draw pictures on which environments are compared: every way of decoding, and drawings of the sample set."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ ORIENTATION = 0x0112
 
 
 def write_pictures(folder: Path, *, count_per_class: int) -> Path:
-    """Write self-test pictures, drawings, and one drawing in lossless and lossy formats, lying and upright.
+    """Write self-test pictures, drawings, and one drawing in lossless and lossy formats, turned and upright.
 
     Args:
         folder: to write; its parent takes the sample set.

@@ -1,4 +1,4 @@
-"""Print what this machine and environment make of a bundle and a folder of pictures.
+"""Print the pixels and scores that this machine and environment get from a bundle and a folder of pictures.
 
 probe.py BUNDLE PICTURES [FLOAT_PICTURES]. It needs `edge_runtime` alone, so that it runs wherever that does.
 """

@@ -1,4 +1,4 @@
-"""Who imports whom: read from the source of every file, and seen in fresh processes."""
+"""Which package imports which: read from the source of every file, and observed in new processes."""
 
 import ast
 import subprocess
@@ -42,7 +42,7 @@ HEAVY = {"numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "ten
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted name of every module a file imports, at its top, in its functions or by name."""
+    """Yield the dotted name of every module that a file imports: at its top, in functions, or by a text."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -54,7 +54,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
 
 
 def imported_at_run_time(path: Path) -> set[str]:
-    """Return what a file imports when it runs, so without the blocks for type checkers."""
+    """Return the modules that a file imports when it runs. Blocks for type checkers do not count."""
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -63,26 +63,26 @@ def imported_at_run_time(path: Path) -> set[str]:
 
 
 def imported_in(path: Path) -> set[str]:
-    """Return everything that a file imports, for type checkers too."""
+    """Return all modules that a file imports. Blocks for type checkers count too."""
     return set(imported(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
 
 
 def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script in a fresh process inside a folder."""
+    """Run a script in a new process inside a folder."""
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}"]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_arrows_between_packages(path: Path) -> None:
-    """Proves that edge_runtime stands alone and that trainer, exporter and benchmarks know only it."""
+    """Proves that edge_runtime imports no other package of ours, and that the others import only edge_runtime."""
     ours = {name.partition(".")[0] for name in imported_in(path)} & {*PACKAGES, "tests"}
     assert ours <= MAY_IMPORT[path.parts[0]]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_tensorflow_stays_where_it_is_needed(path: Path) -> None:
-    """Proves that only training, conversion and the peers that users would write import TensorFlow."""
+    """Proves that only training, conversion and the peers import TensorFlow."""
     allowed = (
         path.parts[0] == "trainer"
         or path in TENSORFLOW_PLACES
@@ -94,10 +94,10 @@ def test_tensorflow_stays_where_it_is_needed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_each_inference_library_has_one_module(path: Path) -> None:
-    """Proves that what runs a bundle's file can be replaced by changing one file.
+    """Proves that each inference library can be replaced by a change in one file.
 
-    Where the exporter quantises with a library, or looks into a file with it, it takes what the table says and no
-    more: every score still comes from a backend. The peers are written as a user would and may import anything.
+    The exporter may import what the table says, to quantise a file or to look into it. Every score still comes from
+    a backend. The peers are written as a user would write them, and may import anything.
     """
     if path.parts[:2] == ("benchmarks", "peers"):
         return
@@ -109,25 +109,25 @@ def test_each_inference_library_has_one_module(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TOOLS, ids=str)
 def test_the_table_of_tools_allows_nothing_unused(path: Path) -> None:
-    """Proves that each exception to the rule above is one that the code needs."""
+    """Proves that the code needs each exception to the rule above."""
     names = imported_at_run_time(path)
     assert [tool for tool in TOOLS[path] if not any(allows(tool, name) for name in names)] == []
 
 
 def allows(tool: str, name: str) -> bool:
-    """Tell whether a name is the tool, or within it when the tool ends in a dot."""
+    """Say whether a name is the tool, or is inside it when the tool ends in a dot."""
     return name == tool or (tool.endswith(".") and name.startswith(tool))
 
 
 def test_each_inference_library_is_imported() -> None:
-    """Proves that the table of this test names the modules there are."""
+    """Proves that the table of this test names the right modules."""
     for library, path in BACKEND_OF.items():
         assert library in {name.partition(".")[0] for name in imported_at_run_time(path)}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_command_lines_import_nothing_heavy_at_their_top(package: str) -> None:
-    """Proves that the help of every command comes without NumPy, TensorFlow or an inference library."""
+    """Proves that the top of a command line imports no NumPy, no TensorFlow and no inference library."""
     path = Path(package, "cli.py")
     if not (ROOT / path).exists():
         pytest.skip(f"{path} is not written yet")
@@ -137,12 +137,12 @@ def test_command_lines_import_nothing_heavy_at_their_top(package: str) -> None:
 
 
 def imported_top(node: ast.stmt) -> list[str]:
-    """Return what a statement at the top of a file imports."""
+    """Return the modules that a statement at the top of a file imports."""
     return list(imported(node)) if isinstance(node, ast.Import | ast.ImportFrom) else []
 
 
 def test_help_of_catdog_edge_loads_no_library(tmp_path: Path) -> None:
-    """Proves that `catdog-edge --help` and `--version` answer before anything heavy is loaded."""
+    """Proves that `catdog-edge --help` and `--version` load nothing heavy."""
     for arguments in (["--help"], ["classify", "--help"], ["--version"]):
         script = (
             "from edge_runtime.cli import main\n"
@@ -155,7 +155,7 @@ def test_help_of_catdog_edge_loads_no_library(tmp_path: Path) -> None:
 
 
 def test_importing_any_module_does_nothing(tmp_path: Path) -> None:
-    """Proves that importing every module of the device side and every command prints and writes nothing."""
+    """Proves that importing any module of edge_runtime or any command prints nothing and writes nothing."""
     modules = [".".join(path.with_suffix("").parts) for path in SOURCES if path.parts[0] == "edge_runtime"]
     missing = {BACKENDS[name].module for name in BACKENDS.keys() - set(installed_backends())}
     modules = [name.removesuffix(".__init__") for name in modules if name not in missing]
@@ -173,7 +173,7 @@ def module_file(name: str) -> Path:
 
 
 def test_error_tree_in_the_docstring_is_the_real_one() -> None:
-    """Proves that each error of ours derives from CatdogError and is drawn in edge_runtime/errors.py."""
+    """Proves that each of our errors derives from CatdogError and is drawn in edge_runtime/errors.py."""
     drawn = ast.get_docstring(ast.parse((ROOT / "edge_runtime/errors.py").read_text(encoding="utf-8"))) or ""
     found = set()
     for package in PACKAGES:
@@ -187,7 +187,7 @@ def test_error_tree_in_the_docstring_is_the_real_one() -> None:
 
 
 def test_public_names_of_the_package(tmp_path: Path) -> None:
-    """Proves that each name the package offers can be imported, is documented, and no other is."""
+    """Proves that each public name of the package can be imported and has a docstring, and that others fail."""
     script = (
         "import edge_runtime\n"
         "from edge_runtime import *\n"

@@ -1,4 +1,4 @@
-"""The manifest's promise: page, schema, writer and reader say the same, and the bytes written are pinned."""
+"""Page, schema, writer and reader of the manifest agree, and the written bytes are pinned."""
 
 import copy
 import hashlib
@@ -30,7 +30,7 @@ from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.decoding import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
 from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
-from edge_runtime.picture.source import FORMATS as PICTURE_FORMATS
+from edge_runtime.picture.signatures import FORMATS as PICTURE_FORMATS
 from edge_runtime.picture.source import MAX_FILE_BYTES
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import GateState, Verdict
@@ -75,7 +75,7 @@ def drift_report(pictures: int, right: tuple[int, int], flips: tuple[int, int], 
 
 
 def golden_manifest() -> Manifest:
-    """Return an invented bundle, from the exporter's own records wherever it has one."""
+    """Return an invented bundle. It consists of the exporter's own records where there are any."""
     whole = drift_report(
         1000, (905, 904), (3, 2), keras_interval=(0.8852, 0.9217), interval=(0.8842, 0.9207),
         difference_interval=(-0.007, 0.0046), mcnemar_p=1.0, mean_difference=0.0041, largest_difference=0.093,
@@ -139,7 +139,7 @@ def golden_training() -> dict[str, Any]:
 
 
 def as_json(values: Any) -> Any:
-    """Return values as they come back from JSON, so tuples as lists."""
+    """Return values as they come back from JSON, with tuples as lists."""
     return json.loads(json.dumps(values))
 
 
@@ -151,7 +151,7 @@ FREE = {"drift", "training", "extra"}  # where the reader does not look
 
 @pytest.fixture(scope="module")
 def exported(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle with the int8 files of a report network trained for one epoch on 2 x 40 drawings."""
+    """A bundle with the int8 files of a report network after one epoch on 2 x 40 drawings."""
     root = tmp_path_factory.mktemp("manifest")
     data = write_sample(root / "drawn", count_per_class=40)
     config = TrainConfig(data=str(data), image_size=32, epochs=1, batch_size=8, test_fraction=0.3)
@@ -163,7 +163,7 @@ def exported(tensorflow: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def places(values: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
-    """Yield every value with the keys that lead to it, the outermost with none."""
+    """Yield every value with the keys that lead to it. The outermost value has none."""
     yield place, values
     pairs = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
     for key, value in pairs:
@@ -171,7 +171,7 @@ def places(values: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 
 def damaged(place: Place, *value: Any) -> dict[str, Any]:
-    """Return the golden manifest with another value at a place, or without that key when none is given."""
+    """Return the golden manifest with another value at a place, or without that key if no value is given."""
     values: dict[str, Any] = copy.deepcopy(VALUES)
     parent: Any = values
     for key in place[:-1]:
@@ -184,7 +184,7 @@ def damaged(place: Place, *value: Any) -> dict[str, Any]:
 
 
 def with_file(path: str) -> dict[str, Any]:
-    """Return the golden manifest with its model file elsewhere, and the self-test scores with it."""
+    """Return the golden manifest with another path of its model file, also in the self-test scores."""
     values = damaged(("files", 0, "path"), path)
     values["selftest"][0]["scores"] = {path: values["selftest"][0]["scores"][INT8]}
     return values
@@ -217,13 +217,13 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_bytes_written_are_pinned(tmp_path: Path) -> None:
-    """Proves that a manifest is written to the byte as version 2 was: a change here needs a new version."""
+    """Proves that the writer writes exactly the bytes of version 2. A change needs a new version."""
     _write_json(tmp_path / MANIFEST, GOLDEN.to_dict())
     assert (tmp_path / MANIFEST).read_bytes() == GOLDEN_PATH.read_bytes()
 
 
 def test_the_golden_manifest_reads_back_equal(tmp_path: Path) -> None:
-    """Proves that bundles written today stay readable, with nothing lost or turned into another type."""
+    """Proves that bundles of today stay readable, and that nothing is lost or changes its type."""
     (tmp_path / MANIFEST).write_bytes(GOLDEN_PATH.read_bytes())
     read = read_bundle(tmp_path).manifest
     assert read == GOLDEN
@@ -232,7 +232,7 @@ def test_the_golden_manifest_reads_back_equal(tmp_path: Path) -> None:
 
 
 def test_every_version_stays_readable(tmp_path: Path) -> None:
-    """Proves for ever that bundles of each version are read: these files are never changed, only added to."""
+    """Proves that bundles of each version can be read. These files are never changed, and new ones are added."""
     paths = [ROOT / f"tests/contract/golden_manifest_{number}.json" for number in range(1, SCHEMA_VERSION + 1)]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
     assert digests == ["fe1ff028c8cdecea", "d7744bd59327e15a"]
@@ -243,7 +243,7 @@ def test_every_version_stays_readable(tmp_path: Path) -> None:
 
 
 def test_a_real_manifest_follows_the_schema(exported: Path) -> None:
-    """Proves that an export of a trained network writes what the schema promises, and the reader reads it."""
+    """Proves that an export of a trained network follows the schema, and that the reader reads it."""
     text = (exported / MANIFEST).read_text(encoding="utf-8")
     values = json.loads(text)
     assert errors(values) == []
@@ -253,7 +253,7 @@ def test_a_real_manifest_follows_the_schema(exported: Path) -> None:
 
 
 def test_a_real_manifest_has_the_keys_of_the_golden_one_in_their_order(exported: Path) -> None:
-    """Proves that the golden manifest, made from parts, is laid out as a whole export lays it out."""
+    """Proves that a real export has the keys of the golden manifest in the same order."""
     values = json.loads((exported / MANIFEST).read_text(encoding="utf-8"))
     of_files = {place: real for place, real in places(values) if place[:2] != ("files", 1)}
     maps = OPEN_KEYS | {"stability", "scores"}
@@ -263,7 +263,7 @@ def test_a_real_manifest_has_the_keys_of_the_golden_one_in_their_order(exported:
 
 
 def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
-    """Proves that the page names every file of a bundle, and that every file it names is there."""
+    """Proves that the page names exactly the files of a real bundle."""
     layout = PAGE.partition("## The folder")[2].partition("`manifest.json`, the model files")[0]
     named = set(re.findall(r"[\w.-]+\.(?:json|csv|md|html|png|log)\b", layout))
     found = {path.name for path in exported.iterdir()}
@@ -369,7 +369,7 @@ SCHEMA_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
 
 @pytest.mark.parametrize("damage", BOTH_REFUSE.values(), ids=BOTH_REFUSE)
 def test_schema_and_reader_refuse_the_same(damage: tuple[Place, Any], tmp_path: Path) -> None:
-    """Proves that whoever checks with the schema is not surprised on the device."""
+    """Proves that schema and reader both refuse each of these faults."""
     values = damaged(*damage)
     assert schema_refuses(values)
     assert reader_refuses(values, tmp_path)
@@ -377,14 +377,14 @@ def test_schema_and_reader_refuse_the_same(damage: tuple[Place, Any], tmp_path: 
 
 @pytest.mark.parametrize("path", ["model.tflite", "..x", "a b", "貓.onnx"])
 def test_a_plain_name_is_a_path(path: str, tmp_path: Path) -> None:
-    """Proves that the two tests below refuse their paths for nothing else."""
+    """Proves that the two tests below refuse their paths for no other reason."""
     assert errors(with_file(path)) == []
     assert not reader_refuses(with_file(path), tmp_path)
 
 
 @pytest.mark.parametrize("path", ["../x", "/x", "a/b", "a\\b", "..\\x", "", ".", "..", "x/", "./x", "x/.."])
 def test_a_model_file_outside_the_folder_is_refused(path: str, tmp_path: Path) -> None:
-    """Proves that a manifest that is whole but for where its file lies is refused by both."""
+    """Proves that schema and reader refuse a manifest whose only fault is a model file outside the folder."""
     assert schema_refuses(with_file(path))
     assert reader_refuses(with_file(path), tmp_path)
 
@@ -404,7 +404,7 @@ def test_a_model_file_outside_the_folder_is_refused(path: str, tmp_path: Path) -
     ],
 )
 def test_a_picture_outside_its_folder_is_refused(path: str, tmp_path: Path) -> None:
-    """Proves that self-test pictures lie in the bundle's one sub-folder and nowhere else."""
+    """Proves that self-test pictures can lie only in the bundle's sub-folder for them."""
     values = damaged(("selftest", 0, "path"), path)
     assert schema_refuses(values)
     assert reader_refuses(values, tmp_path)
@@ -412,7 +412,7 @@ def test_a_picture_outside_its_folder_is_refused(path: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("damage", READER_REFUSES_MORE.values(), ids=READER_REFUSES_MORE)
 def test_what_only_the_reader_refuses(damage: tuple[Place, Any], tmp_path: Path) -> None:
-    """Proves that this is all of what JSON Schema cannot say, or not as strictly."""
+    """Proves that only the reader refuses these faults. JSON Schema cannot express them, or not as strictly."""
     values = damaged(*damage)
     assert not schema_refuses(values)
     assert reader_refuses(values, tmp_path)
@@ -420,14 +420,14 @@ def test_what_only_the_reader_refuses(damage: tuple[Place, Any], tmp_path: Path)
 
 @pytest.mark.parametrize("damage", SCHEMA_REFUSES_MORE.values(), ids=SCHEMA_REFUSES_MORE)
 def test_what_only_the_schema_refuses(damage: tuple[Place, Any], tmp_path: Path) -> None:
-    """Proves that a device runs where only what it never looks at is wrong; move a line once the reader checks."""
+    """Proves that the reader accepts these faults, because a device never uses the values."""
     values = damaged(*damage)
     assert schema_refuses(values)
     assert not reader_refuses(values, tmp_path)
 
 
 def test_a_bundle_without_files_and_pictures_is_left_to_the_schema(tmp_path: Path) -> None:
-    """Proves that the reader misses empty files only where no self-test picture has scores of one."""
+    """Proves that the reader accepts an empty `files` only if no self-test picture has scores."""
     values = damaged(("files",), []) | {"selftest": []}
     assert schema_refuses(values)
     assert not reader_refuses(values, tmp_path)
@@ -435,7 +435,7 @@ def test_a_bundle_without_files_and_pictures_is_left_to_the_schema(tmp_path: Pat
 
 @pytest.mark.parametrize("values", [[], None, 1, "text", {}], ids=repr)
 def test_what_is_no_manifest_is_refused(values: Any, tmp_path: Path) -> None:
-    """Proves that both refuse JSON that is something else."""
+    """Proves that schema and reader refuse JSON that is no manifest."""
     assert schema_refuses(values)
     assert reader_refuses(values, tmp_path)
 
@@ -446,7 +446,7 @@ OBJECTS = [place for place, value in places(VALUES) if isinstance(value, dict)]
 
 @pytest.mark.parametrize("place", KEYS, ids=str)
 def test_a_missing_key_is_refused(place: Place, tmp_path: Path) -> None:
-    """Proves that no key may be left out, but those of open maps; in drift and training only the schema looks."""
+    """Proves that no key may be missing, except in open maps. In drift and training only the schema checks."""
     values = damaged(place)
     is_open = place[-2:-1] and place[-2] in OPEN_KEYS | {"by_class", "stability"}
     assert schema_refuses(values) is not bool(is_open)
@@ -455,7 +455,7 @@ def test_a_missing_key_is_refused(place: Place, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", OBJECTS, ids=str)
 def test_an_unknown_key_is_refused(place: Place, tmp_path: Path) -> None:
-    """Proves that no object takes a key it does not know; maps of versions take any."""
+    """Proves that no object takes an unknown key. Maps of versions take any key."""
     values = damaged((*place, "unknown"), "1.0")
     assert schema_refuses(values) is not bool(OPEN_KEYS & set(place))
     assert reader_refuses(values, tmp_path) is not bool(FREE & set(place))
@@ -477,7 +477,7 @@ VALID: dict[str, tuple[Place, Any]] = {
 
 @pytest.mark.parametrize("change", VALID.values(), ids=VALID)
 def test_schema_and_reader_take_the_same(change: tuple[Place, Any], tmp_path: Path) -> None:
-    """Proves that what is unusual but right is refused by neither."""
+    """Proves that schema and reader accept values that are unusual but right."""
     values = damaged(*change)
     assert errors(values) == []
     assert not reader_refuses(values, tmp_path)
@@ -487,7 +487,7 @@ def test_schema_and_reader_take_the_same(change: tuple[Place, Any], tmp_path: Pa
 
 
 def test_closed_sets_are_those_of_the_code() -> None:
-    """Proves that a new format, precision, filter, state or version cannot be forgotten in the schema."""
+    """Proves that the schema has every format, precision, filter, state and version of the code."""
     file, preprocessing = DEFINED["file"]["properties"], DEFINED["preprocessing"]["properties"]
     assert file["format"]["enum"] == list(FORMATS)
     assert file["precision"]["enum"] == list(Precision)
@@ -510,7 +510,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
     ],
 )
 def test_keys_are_the_fields_of_the_code(record: type, name: str) -> None:
-    """Proves that an object has the keys of its record, all required, in the order they are written."""
+    """Proves that an object has exactly the fields of its record, all required, in the order they are written."""
     names = [field.name for field in fields(record)]
     assert [*DEFINED[name]["properties"]] == DEFINED[name]["required"] == names
 
@@ -533,27 +533,27 @@ SECTIONS = {
 
 
 def section(heading: str) -> str:
-    """Return the text below a heading of the page, up to the next."""
+    """Return the text below a heading of the page, up to the next heading."""
     assert PAGE.count(f"\n{heading}\n") == 1
     return re.split(r"\n##+ ", PAGE.partition(f"\n{heading}\n")[2])[0]
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
 def test_the_page_has_every_key_of_the_schema(heading: str) -> None:
-    """Proves that each object's table lists its keys, all and no others, in the order they are written."""
+    """Proves that the table of each object lists exactly its keys, in the order they are written."""
     rows = re.findall(r"^\| `(\w+)` \|", section(heading), re.MULTILINE)
     assert rows == list(SECTIONS[heading]["properties"])
 
 
 def test_every_object_of_the_schema_has_a_table() -> None:
-    """Proves that the list of tables above leaves out no object, so that no key stays without explanation."""
+    """Proves that every object has a table on the page, so that every key is explained."""
     listed = {key for found in SECTIONS.values() for key in found["properties"]}
     objects = (value for _, value in places(SCHEMA) if isinstance(value, dict) and value.get("type") == "object")
     assert {key for found in objects for key in found.get("properties", {})} <= listed
 
 
 def test_the_page_states_the_limits_of_the_code() -> None:
-    """Proves that the numbers and closed sets of the page are those of the code."""
+    """Proves that the page has the limits and closed sets of the code."""
     contract = section("## preprocessing")
     for cost in {PLAIN_BYTES, *SCANS_BYTES.values(), *DECODER_BYTES.values()}:
         assert f"{MAX_PIXELS * PLAIN_BYTES // cost:,}" in contract
@@ -569,7 +569,7 @@ def test_the_page_states_the_limits_of_the_code() -> None:
 
 
 def test_the_example_of_the_page_is_the_golden_manifest() -> None:
-    """Proves that the example is whole, valid and the one whose bytes are pinned."""
+    """Proves that the example on the page is valid, and that it is the golden manifest."""
     (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert errors(json.loads(example)) == []
     assert json.loads(example) == json.loads(GOLDEN_PATH.read_bytes())

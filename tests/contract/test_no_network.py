@@ -1,4 +1,4 @@
-"""Nothing on the device reaches for the network, unless the user names a stream."""
+"""Nothing on the device uses the network, unless the user names a stream."""
 
 import subprocess
 import sys
@@ -25,12 +25,12 @@ CONNECTION = "import socket; socket.socket().connect_ex(('127.0.0.1', 9))"
 
 
 def listened(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with a listener that writes what it does on the network to standard error."""
+    """Run Python with a listener that writes every use of the network to standard error."""
     return subprocess.run([sys.executable, "-c", LISTENER + script, *arguments], capture_output=True, text=True)
 
 
 def test_listener_hears_a_connection() -> None:
-    """Proves that the silence of the next tests means something: a connection, refused or not, is heard."""
+    """Proves that the listener works: it hears a connection, even a refused one."""
     assert "NETWORK socket.connect" in listened(CONNECTION).stderr
 
 
@@ -38,7 +38,7 @@ def test_listener_hears_a_connection() -> None:
 def test_command_uses_no_network(
     tmp_path: Path, write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], command: str
 ) -> None:
-    """Proves by Python's own audit events that no command connects, binds or looks up a name.
+    """Proves by Python's audit events that no command connects, binds or looks up a name.
 
     Sockets that a library opens without Python, as PyAV does for a stream, are not heard.
     """

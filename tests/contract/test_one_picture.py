@@ -1,4 +1,4 @@
-"""One picture in every form that a device meets it: the same tensor, exactly where the form is lossless."""
+"""One picture in each form that a device meets gives the same pixels, exactly if the form is lossless."""
 
 import io
 from pathlib import Path
@@ -36,7 +36,7 @@ LOSSLESS: dict[str, dict[str, Any]] = {"PNG": {}, "WEBP": {"lossless": True, "ex
 
 @pytest.fixture(scope="module")
 def drawing() -> Image.Image:
-    """A cat of the sample set, as it was drawn."""
+    """A cat of the sample set, as it is drawn."""
     from trainer.data.drawing import draw
 
     return draw("cat", np.random.default_rng(5), 170, 236)
@@ -48,7 +48,7 @@ def expected(drawing: Image.Image) -> np.ndarray:
 
 
 def stored(drawing: Image.Image, file_format: str, orientation: int = 1, **options: Any) -> bytes:
-    """Return a file that holds the picture turned and says so."""
+    """Return a file that holds the turned picture, with the EXIF orientation that turns it back."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     method = STORED[orientation]
@@ -62,7 +62,7 @@ def stored(drawing: Image.Image, file_format: str, orientation: int = 1, **optio
 def test_lossless_files_give_the_tensor_of_the_array(
     drawing: Image.Image, expected: np.ndarray, tmp_path: Path, file_format: str
 ) -> None:
-    """Proves that path, bytes, open file and PIL image of each lossless format are the array, to the bit."""
+    """Proves that path, bytes, open file and PIL image of each lossless format give exactly the array's pixels."""
     content = stored(drawing, file_format, **LOSSLESS[file_format])
     path = tmp_path / "picture"
     path.write_bytes(content)
@@ -76,7 +76,7 @@ def test_lossless_files_give_the_tensor_of_the_array(
 def test_lying_files_give_the_upright_tensor(
     drawing: Image.Image, expected: np.ndarray, file_format: str, orientation: int
 ) -> None:
-    """Proves that each EXIF orientation of a lossless file gives the upright picture, to the bit."""
+    """Proves that each EXIF orientation of a lossless file gives exactly the upright picture."""
     content = stored(drawing, file_format, orientation, **LOSSLESS[file_format])
     np.testing.assert_array_equal(load_picture(content, TARGET), expected)
 
@@ -85,7 +85,7 @@ def test_lying_files_give_the_upright_tensor(
 def test_jpeg_is_near(
     drawing: Image.Image, expected: np.ndarray, orientation: int, measurements: Measurements
 ) -> None:
-    """Proves that a JPEG of quality 95, upright or lying, keeps its bound."""
+    """Proves that a JPEG of quality 95 stays within its bound, upright and turned."""
     content = stored(drawing, "JPEG", orientation, quality=95, subsampling=0)
     difference = np.abs(load_picture(content, TARGET).astype(int) - expected)
     measurements.check("jpeg", "drawing, 8 orientations", float(difference.max()))
@@ -104,9 +104,10 @@ def test_jpeg_is_near(
 def test_jpeg_decoded_smaller_is_near(
     key: str, scale: int, size: tuple[int, int], measurements: Measurements
 ) -> None:
-    """Proves that a large JPEG, which the decoder itself makes smaller, keeps its bounds, upright and lying.
+    """Proves that a large JPEG that the decoder makes smaller stays within its bounds, upright and turned.
 
-    The nearer it is decoded to the target, the less is left to our filter, and the more its sharp edges differ.
+    The closer the decoder's scale comes to the target, the less our filter has to do, and the more sharp edges
+    differ.
     """
     from trainer.data.drawing import draw
 
@@ -124,16 +125,16 @@ def test_jpeg_decoded_smaller_is_near(
 def test_video_frame_is_the_picture(
     drawing: Image.Image, expected: np.ndarray, tmp_path: Path, codec: str, key: str, measurements: Measurements
 ) -> None:
-    """Proves that a frame of a lossless video is the array to the bit, and one of MPEG-4 near it."""
+    """Proves that a frame of a lossless video is exactly the array, and that one of MPEG-4 is close to it."""
     pixels = filmed(tmp_path / "video.mov", np.asarray(drawing), codec)
     difference = np.abs(load_picture(pixels, TARGET).astype(int) - expected)
     measurements.check(key, f"drawing, {codec}", float(difference.max()))
 
 
 def test_video_colours_are_those_of_the_picture(tmp_path: Path, measurements: Measurements) -> None:
-    """Proves that a frame is converted with the matrix and the range it was written with.
+    """Proves that a frame is converted with the colour matrix and the range of its video.
 
-    Within flat colours MPEG-4 itself is 3 of 255 off; another matrix (709) is 26, another range 18.
+    In flat colours MPEG-4 alone is off by 3 of 255. Another matrix (709) would be off by 26, another range by 18.
     """
     pixels = COLOURS.repeat(64, axis=0).repeat(48, axis=1)
     frame = filmed(tmp_path / "video.mov", pixels, "mpeg4")
@@ -143,7 +144,7 @@ def test_video_colours_are_those_of_the_picture(tmp_path: Path, measurements: Me
 
 
 def filmed(path: Path, pixels: np.ndarray, codec: str) -> np.ndarray:
-    """Return the one frame of a video of this picture, as the runtime reads it."""
+    """Return the only frame of a video of this picture, as `edge_runtime` reads it."""
     pytest.importorskip("av")
     from edge_runtime.camera.video import opened_video
 

@@ -27,7 +27,7 @@ def precision_of(key: str) -> str:
 
 @pytest.fixture(scope="session")
 def keras_answers(subject: Subject) -> np.ndarray:
-    """The trained Keras model's scores with the temperature of the manifest, neither folded nor evened out."""
+    """The scores of the trained Keras model as it was trained, with the temperature of the manifest."""
     from exporter.network.confidence import temper
     from exporter.network.model import keras_scores, load_keras_model
     from exporter.source import Source
@@ -41,7 +41,7 @@ def keras_answers(subject: Subject) -> np.ndarray:
 def test_every_file_scores_as_keras(
     subject: Subject, keras_answers: np.ndarray, measurements: Measurements
 ) -> None:
-    """Proves that all seven files, run by the edge runtime, keep their bounds against the trained model."""
+    """Proves that all seven files in edge_runtime stay within their bounds against the trained model."""
     assert subject.here["errors"] == {}
     assert {key.split()[0] for key in subject.here["scores"]} == ALL_FILES - {"model.dynamic.onnx"}
     for key, scores in subject.here["scores"].items():
@@ -55,7 +55,7 @@ def test_every_file_scores_as_keras(
 def test_other_releases_score_the_same(
     environment: Environment, subject: Subject, elsewhere: dict[str, Any], measurements: Measurements
 ) -> None:
-    """Proves that every file gives the scores of here with older and newer Python, NumPy and runtime."""
+    """Proves that every file gives the same scores with older and newer Python, NumPy and backends."""
     assert elsewhere["scores"]
     for key, scores in elsewhere["scores"].items():
         backend = key.split()[1]
@@ -69,7 +69,7 @@ def test_other_releases_score_the_same(
 def test_other_releases_load_every_file(
     environment: Environment, subject: Subject, elsewhere: dict[str, Any]
 ) -> None:
-    """Proves that nothing is refused but the dynamic-range file, and that by tflite-runtime alone."""
+    """Proves that every file loads everywhere, except the dynamic-range file with tflite-runtime."""
     formats = {"tflite"} if environment.name == "tflite-runtime" else {"tflite", "onnx"}
     expected = {file.path for file in read_bundle(subject.folder).files if file.format in formats}
     assert {key.split()[0] for key in elsewhere["scores"] | elsewhere["errors"]} == expected
@@ -81,7 +81,7 @@ def test_other_releases_load_every_file(
 
 
 def test_tensors_are_the_same_in_other_releases(subject: Subject, elsewhere: dict[str, Any]) -> None:
-    """Proves that both ends of the claimed ranges of Python, Pillow and NumPy make the same tensors."""
+    """Proves that the oldest and the newest allowed Python, Pillow and NumPy give the same pixels."""
     assert elsewhere["hashes"] == subject.here["hashes"]
 
 
@@ -91,7 +91,7 @@ def old_device() -> Environment:
 
 
 def test_dynamic_file_is_refused_with_what_to_do(old_device: Environment, bundle_folder: Path) -> None:
-    """Proves that tflite-runtime 2.14 does not compute nonsense from it, and that the user reads one clear line."""
+    """Proves that tflite-runtime 2.14 refuses the dynamic-range file with one line of advice."""
     picture = bundle_folder / "selftest/large.jpg"
     done = old_device.command("classify", picture, "--model", bundle_folder, "--precision", "dynamic")
     assert (done.returncode, done.stdout) == (1, "")
@@ -103,7 +103,7 @@ def test_dynamic_file_is_refused_with_what_to_do(old_device: Environment, bundle
 
 
 def test_left_alone_an_old_device_takes_the_int8_file(old_device: Environment, bundle_folder: Path) -> None:
-    """Proves that without a choice tflite-runtime 2.14 classifies, and with the int8 file."""
+    """Proves that tflite-runtime 2.14 classifies without any option, and takes the int8 file."""
     picture = bundle_folder / "selftest/large.jpg"
     done = old_device.command("classify", picture, "--model", bundle_folder)
     assert done.returncode == 0, done.stderr
@@ -111,7 +111,7 @@ def test_left_alone_an_old_device_takes_the_int8_file(old_device: Environment, b
 
 
 def test_oldest_environment_is_what_is_claimed() -> None:
-    """Proves that the oldest releases tested are the lower bounds of pyproject.toml, to the claimed digit."""
+    """Proves that the oldest releases tested are exactly the lower bounds of pyproject.toml."""
     tested = dict(re.fullmatch(r"(.+)==(.+)", pin).groups() for pin in (*OLDEST, TFLITE_RUNTIME[-1]))  # type: ignore[union-attr]
     for requirement in claimed():
         name, lowest = re.match(r"([\w-]+)>=([\d.]+)", requirement).groups()  # type: ignore[union-attr]
@@ -119,7 +119,7 @@ def test_oldest_environment_is_what_is_claimed() -> None:
 
 
 def test_package_holds_the_shipped_bundle() -> None:
-    """Proves that what `pip install` brings is byte for byte what these tests ask."""
+    """Proves that `pip install` brings exactly the bundle that these tests check, byte for byte."""
     [folder] = SHIPPED.values()
     packaged, whole = read_bundle(PRETRAINED), read_bundle(folder)
     assert [file.path for file in packaged.files] == ["model.int8.tflite", "model.int8.onnx"]

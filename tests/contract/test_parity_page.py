@@ -1,4 +1,4 @@
-"""docs/measurements/parity.md says what the tests hold to, and what they measured."""
+"""docs/measurements/parity.md has the bounds of the tests and the values that they measured."""
 
 import re
 from importlib.util import module_from_spec, spec_from_file_location
@@ -28,12 +28,12 @@ def page(script: Any) -> str:
 
 
 def test_page_is_the_generated_one(script: Any, page: str) -> None:
-    """Proves that every table comes from the constants and the measured values: after a change, make parity."""
+    """Proves that every table comes from the constants and measured values. After a change run `make parity`."""
     assert script.filled(page) == page
 
 
 def test_page_has_every_bound_of_the_tests(page: str) -> None:
-    """Proves, read apart from the generator, that each bound is on the page once with its number."""
+    """Proves, without the generator, that each bound is on the page once with its number."""
     for bound in BOUNDS.values():
         [shown] = re.findall(
             rf"^\| {re.escape(bound.compared)} \| {re.escape(bound.measure)} \| (.*?) \|", page, re.M
@@ -43,7 +43,7 @@ def test_page_has_every_bound_of_the_tests(page: str) -> None:
 
 
 def test_measured_values_keep_their_bounds(script: Any) -> None:
-    """Proves that no value on the page is beyond its bound, and that every bound was measured."""
+    """Proves that every bound was measured, and that no value on the page is beyond its bound."""
     measured = script.json.loads(script.MEASURED.read_text(encoding="utf-8"))
     assert measured.keys() == BOUNDS.keys()
     for key, values in measured.items():
@@ -51,7 +51,7 @@ def test_measured_values_keep_their_bounds(script: Any) -> None:
 
 
 def test_every_fault_is_noticed(script: Any, page: str) -> None:
-    """Proves that the list of faults is that of the mutation check, and each was noticed."""
+    """Proves that the page lists the faults of the mutation check, and that the tests noticed each."""
     found = script.json.loads(script.MUTATIONS.read_text(encoding="utf-8"))
     names = re.findall(r'Mutation\(\s+"(.+?)",', (ROOT / "scripts/mutation_check.py").read_text(encoding="utf-8"))
     assert list(found) == names
@@ -59,6 +59,6 @@ def test_every_fault_is_noticed(script: Any, page: str) -> None:
 
 
 def value_of(shown: str) -> float:
-    """Return the number that a bound is shown as."""
+    """Return the number of a bound as the page prints it."""
     number, _, divisor = shown.removesuffix(" %").partition("/")
     return float(number) / float(divisor or 1) / (100 if shown.endswith("%") else 1)

@@ -1,4 +1,4 @@
-"""Real bundles on real photographs, where both are, give the labels of the Keras model.
+"""Real bundles give real photographs the labels of the Keras model, where both are there.
 
 The bounds are those of docs/measurements/parity.md.
 """
@@ -27,7 +27,7 @@ Compared = tuple[str, dict[str, Any], np.ndarray]
 
 @pytest.fixture(scope="module", params=BUNDLES)
 def compared(request: pytest.FixtureRequest) -> Compared:
-    """A bundle's name, and its scores by file and backend and those of Keras for its test pictures."""
+    """The name of a bundle, and the scores of its files by file and backend, and of Keras, on its test pictures."""
     folder = BUNDLES[request.param]
     for needed in (folder / "manifest.json", PHOTOGRAPHS):
         if not needed.exists():
@@ -38,7 +38,7 @@ def compared(request: pytest.FixtureRequest) -> Compared:
 
 
 def known_pictures(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """Return the test pictures that are here and the Keras scores that the bundle carries for them."""
+    """Return the test pictures that are on this machine, and their Keras scores from the bundle."""
     found = {}
     for path in sorted(PHOTOGRAPHS.glob("*/*")):
         content = path.read_bytes()
@@ -50,15 +50,15 @@ def known_pictures(known: dict[str, ScoredPicture], bundle: Bundle) -> tuple[np.
 
 
 def spread(count: int) -> list[int]:
-    """Return the indices of the pictures to take, from all classes."""
+    """Return the indices of the pictures to take, spread over all classes."""
     assert count >= COUNT
     return [int(index) for index in np.linspace(0, count - 1, COUNT)]
 
 
 def test_labels_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
-    """Proves that at least 99 % of the test photographs get the Keras model's label, from every file.
+    """Proves that every file gives at least 99 % of the test photographs the label of the Keras model.
 
-    All of them: of 500, 99 % is known to half a point either way.
+    All photographs are used. With only 500, a share of 99 % would be uncertain by half a point either way.
     """
     name, scores, keras = compared
     assert len(keras) > COUNT
@@ -68,7 +68,7 @@ def test_labels_are_those_of_keras(compared: Compared, measurements: Measurement
 
 
 def test_float_scores_are_those_of_keras(compared: Compared, measurements: Measurements) -> None:
-    """Proves that float files keep their bounds on photographs too."""
+    """Proves that float files stay within their bounds on photographs too."""
     name, scores, keras = compared
     for key, found in scores.items():
         precision = key.split(".")[1]
@@ -79,9 +79,9 @@ def test_float_scores_are_those_of_keras(compared: Compared, measurements: Measu
 
 
 def test_shipped_bundle_knows_photographs_as_they_were_taken() -> None:
-    """Proves that the shipped network sees what is on a photograph, and not how the file was made.
+    """Proves that the shipped network sees what a photograph shows, and not how its file was made.
 
-    The training photographs are squashed and compressed copies; a network that went by that called 28 % of the
+    The training photographs are squashed and compressed copies. A network that judged by that called 28 % of the
     originals neither.
     """
     [folder] = SHIPPED.values()

@@ -1,4 +1,4 @@
-"""Rooms import only rooms that stand below them, and the drawing in the documentation shows how."""
+"""Rooms import only the rooms below them, and a drawing in the documentation shows it."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -21,7 +21,7 @@ def rooms() -> ModuleType:
 
 
 def test_no_room_imports_one_above_it(rooms: ModuleType) -> None:
-    """Proves that the imports of rooms have no cycle, since each goes down in one order."""
+    """Proves that the rooms have one order, that each imports only lower ones, and so that there is no cycle."""
     upward = []
     for first, second in rooms.arrows():
         (package, _, room), (other, _, lower) = first.partition("."), second.partition(".")
@@ -32,19 +32,19 @@ def test_no_room_imports_one_above_it(rooms: ModuleType) -> None:
 
 
 def test_every_room_is_in_the_order(rooms: ModuleType) -> None:
-    """Proves that the order names each room that there is, and no other."""
+    """Proves that the order has every room that exists, and no other."""
     found = {rooms.room_of(name) for name in rooms.modules() if name not in rooms.PACKAGES}
     assert found == {f"{package}.{room}" for package, order in rooms.ROOMS.items() for room in order}
 
 
 def test_the_drawing_is_of_this_code(rooms: ModuleType) -> None:
-    """Proves that the drawing in the documentation has these arrows: python scripts/draw_rooms.py makes it anew."""
+    """Proves that the drawing has the arrows of the code. `python scripts/draw_rooms.py` draws it again."""
     assert rooms.DRAWING.read_text(encoding="utf-8") == rooms.to_dot(rooms.arrows())
     assert rooms.DRAWING.with_suffix(".svg").stat().st_size > 1000
 
 
 def test_an_arrow_upward_is_seen(rooms: ModuleType, tmp_path: Path) -> None:
-    """Proves that an import is seen wherever it stands: at the top, in a function, or for type checkers."""
+    """Proves that an import is found at the top, in a function, and in a block for type checkers."""
     source = (
         "import trainer.cli\n"
         "from typing import TYPE_CHECKING\n"

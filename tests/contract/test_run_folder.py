@@ -1,4 +1,4 @@
-"""The run folder's promise: page, writer and readers say the same, and the bytes of version 1 stay readable."""
+"""Page, writer and readers of the run folder agree, and the bytes of version 1 stay readable."""
 
 import json
 import re
@@ -42,7 +42,7 @@ FILES = ("run.json", SPLITS, HISTORY, METRICS)
 
 
 def section(heading: str) -> str:
-    """Return the text below a heading of the page, up to the next."""
+    """Return the text below a heading of the page, up to the next heading."""
     assert PAGE.count(f"\n{heading}\n") == 1
     return re.split(r"\n##+ ", PAGE.partition(f"\n{heading}\n")[2])[0]
 
@@ -52,7 +52,7 @@ def names(record: type) -> list[str]:
 
 
 def keys(place: object) -> list[str]:
-    """Return every key of a JSON value, outermost first, but those of maps that may have any."""
+    """Return every key of a JSON value, outermost first, but not those of maps that may have any key."""
     if isinstance(place, list):
         return [key for value in place for key in keys(value)]
     if not isinstance(place, dict):
@@ -83,14 +83,14 @@ def test_the_page_has_every_key_and_no_other(heading: str) -> None:
 
 
 def test_no_table_of_the_page_is_left_out() -> None:
-    """Proves that the list above has every table of keys that the page has."""
+    """Proves that the list above has every table of keys on the page."""
     rows = re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE)
     assert rows == [key for table in TABLES.values() for key in table]
 
 
 @pytest.mark.parametrize("record", [Run, Splits])
 def test_the_page_states_each_default(record: type) -> None:
-    """Proves that a key that may be missing is said to have a default, and a needed one is not."""
+    """Proves that the page gives a default for each key that may be missing, and for no other."""
     table = section("## run.json" if record is Run else "## splits.json")
     for field in fields(record):
         (row,) = re.findall(rf"^\| `{field.name}` \|.*$", table, re.MULTILINE)
@@ -99,7 +99,7 @@ def test_the_page_states_each_default(record: type) -> None:
 
 
 def test_the_page_states_the_version_and_the_closed_sets() -> None:
-    """Proves that version, sides, choices, ranges and defaults of the options are those of the code."""
+    """Proves that the page has the version, sides, choices, ranges and defaults of the code."""
     assert PAGE.startswith(f"# The run folder, version {SCHEMA_VERSION}\n")
     assert f"| `schema_version` | integer, {SCHEMA_VERSION} |" in PAGE
     (row,) = re.findall(r"^\| `side` \|.*$", PAGE, re.MULTILINE)
@@ -119,7 +119,7 @@ def test_the_page_states_the_version_and_the_closed_sets() -> None:
 
 
 def test_the_example_of_the_page_is_the_golden_folder() -> None:
-    """Proves that the example is whole and is the folder whose bytes are pinned."""
+    """Proves that the example on the page is the whole golden folder."""
     examples = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert [json.loads(example) for example in examples] == [
         json.loads((GOLDEN / name).read_bytes()) for name in FILES
@@ -127,7 +127,7 @@ def test_the_example_of_the_page_is_the_golden_folder() -> None:
 
 
 def test_a_real_folder_is_laid_out_as_the_page_says(run_folder: Path) -> None:
-    """Proves that the page names every file of a run folder, and that every file it names is there."""
+    """Proves that the page names exactly the files of a real run folder."""
     layout = section("## The folder").partition("An export needs")[0]
     named = set(re.findall(r"[\w.]+\.(?:json|keras|toml|md|png)\b", layout))
     assert {path.name for path in run_folder.iterdir()} == named
@@ -136,7 +136,7 @@ def test_a_real_folder_is_laid_out_as_the_page_says(run_folder: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_real_file_has_the_keys_of_the_golden_one(run_folder: Path, name: str) -> None:
-    """Proves that the golden folder, which is invented, is laid out as a training lays it out."""
+    """Proves that the golden folder, which is invented, has the keys of a real one."""
     real, golden = (keys(json.loads((folder / name).read_text())) for folder in (run_folder, GOLDEN))
     expected = [
         key for key in dict.fromkeys(golden) if key != "reason" or key in real
@@ -148,7 +148,7 @@ def test_a_real_file_has_the_keys_of_the_golden_one(run_folder: Path, name: str)
 
 
 def test_the_golden_folder_reads_back() -> None:
-    """Proves that a run folder of version 1 is read with every value, and nothing turned into another type."""
+    """Proves that a run folder of version 1 is read with every value and with the right types."""
     found = read_run_folder(GOLDEN)
     versions = {"python": "3.11.7", "catdog-edge": "0.1.0", "keras": "3.15.1"}
     assert found.run == Run("pets", ("cat", "dog"), Preprocessing(64, 64), "report", "pictures", 0, versions)
@@ -165,7 +165,7 @@ def test_the_golden_folder_reads_back() -> None:
 
 
 def test_the_bytes_written_are_pinned(tmp_path: Path) -> None:
-    """Proves that a run folder is written to the byte as version 1 was: a change here needs a new version."""
+    """Proves that the writer writes exactly the bytes of version 1. A change needs a new version."""
     found = read_run_folder(GOLDEN)
     write_json(tmp_path / "run.json", found.run.to_dict())
     write_json(tmp_path / SPLITS, found.splits.to_dict())
@@ -188,7 +188,7 @@ READERS: dict[str, tuple[Callable[[Path, Dataset], object], type[CatdogError]]] 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_every_reader_refuses_a_newer_version(reader: str, tmp_path: Path) -> None:
-    """Proves that no program reads a folder of a later version, and each says which file and what to install."""
+    """Proves that no program reads a newer folder, and that each names the file and what to install."""
     read, error = READERS[reader]
     run = shutil.copytree(GOLDEN, tmp_path / "run")
     values = json.loads((run / "run.json").read_text()) | {"schema_version": SCHEMA_VERSION + 1}
@@ -210,7 +210,7 @@ def test_only_one_module_knows_the_files() -> None:
 
 
 def test_what_a_training_writes_today_is_read(run_folder: Path) -> None:
-    """Proves that the one reader reads what the trainer writes now, with the epochs that were trained."""
+    """Proves that the reader reads what the trainer writes now, with the epochs that were trained."""
     found = read_run_folder(run_folder)
     assert (found.run.name, found.run.seed, found.run.labels) == ("small", 0, ("cat", "dog"))
     assert {side: len(found.splits.on(side)) for side in Side} == {"train": 64, "validation": 32, "test": 32}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from PIL import Image
 from edge_runtime import backends
 from edge_runtime.bundle import MANIFEST, Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.picture.preprocessing import Preprocessing
+from tests.disks import make_image, mounted
 
 SIDE = 16
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -104,7 +105,7 @@ def _model_file(path: str, content: bytes) -> ModelFile:
 
 @pytest.fixture
 def threads_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of inference threads of each model that is opened, as it is asked for."""
+    """The number of inference threads that each opened model was asked to use."""
     asked: list[int] = []
     open_model = backends.open_model
 
@@ -135,7 +136,7 @@ def both_bundle(
 
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Return a function that makes this machine's processor one with these features."""
+    """Return a function that gives this machine's processor other features."""
 
     def set_features(features: str) -> None:
         path = tmp_path / "cpuinfo"
@@ -143,3 +144,10 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
         monkeypatch.setattr("edge_runtime.backends.selection._CPUINFO", path)
 
     return set_features
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted file system of 32 MiB, or a skip where none can be mounted."""
+    with mounted(make_image(tmp_path / "disk.img"), tmp_path / "disk") as folder:
+        yield folder

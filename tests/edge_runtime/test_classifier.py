@@ -1,4 +1,4 @@
-"""A bundle classifies pictures with the file and the runtime that were asked for, or says why not."""
+"""A bundle classifies pictures with the file and the backend that were asked for, or says why it cannot."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ OnnxFile = Callable[..., bytes]
 
 
 def test_one_sigmoid_output_becomes_two_scores(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that the one output is the second label's score and that the two sum to one."""
+    """Proves that a single output is the score of the second label, and that both scores sum to one."""
     classifier = Classifier.open(onnx_bundle)
     for colour in ("red", "blue"):
         prediction = classifier.classify(pictures[colour])
@@ -39,7 +39,7 @@ def test_one_sigmoid_output_becomes_two_scores(onnx_bundle: Path, pictures: dict
 def test_softmax_scores_follow_the_order_of_the_labels(
     write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
 ) -> None:
-    """Proves that each output carries its own label's name."""
+    """Proves that each output is the score of its own label."""
     classifier = Classifier.open(write_bundle({"float32.onnx": onnx_file("softmax")}, ("red", "green", "blue")))
     for colour in ("red", "green", "blue"):
         prediction = classifier.classify(pictures[colour])
@@ -49,7 +49,7 @@ def test_softmax_scores_follow_the_order_of_the_labels(
 
 
 def test_any_kind_of_picture_gives_the_same_scores(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that a path, bytes, a file, a PIL image and an array are classified alike."""
+    """Proves that a path, bytes, a file, a PIL image and an array get the same scores."""
     path = pictures["red"]
     image = Image.open(path)
     classifier = Classifier.open(onnx_bundle)
@@ -65,7 +65,7 @@ def test_any_kind_of_picture_gives_the_same_scores(onnx_bundle: Path, pictures: 
 
 
 def test_bad_picture_does_not_spoil_the_next_one(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that a classifier survives a picture that it cannot read."""
+    """Proves that a classifier still works after a picture that it cannot read."""
     classifier = Classifier.open(onnx_bundle)
     for bad in (b"damaged", np.zeros((0, 4, 3), np.uint8)):
         with pytest.raises(PictureError):
@@ -74,7 +74,7 @@ def test_bad_picture_does_not_spoil_the_next_one(onnx_bundle: Path, pictures: di
 
 
 def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that the JSON object names its units, rounds, and can be written and read back."""
+    """Proves that the JSON object names its units, is rounded, and reads back."""
     values = Classifier.open(onnx_bundle).classify(pictures["blue"]).to_dict()
     times = ["decode_ms", "preprocess_ms", "inference_ms"]
     assert list(values) == ["label", "confidence", "confident", "scores", *times]
@@ -97,7 +97,7 @@ def test_prediction_as_json(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
 def test_auto_takes_the_int8_file_that_is_faster_on_the_processor(
     both_bundle: Path, processor: Callable[[str], None], features: str, file: tuple[str, str]
 ) -> None:
-    """Proves which of four files is chosen when the user chooses nothing, and so for float32."""
+    """Proves which of four files `auto` chooses on each processor, and the same for float32."""
     processor(features)
     classifier = Classifier.open(both_bundle)
     assert (classifier.file.path, classifier.backend) == file
@@ -105,7 +105,7 @@ def test_auto_takes_the_int8_file_that_is_faster_on_the_processor(
 
 
 def test_auto_needs_no_word_from_the_system(both_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a system that does not describe its processor gets LiteRT."""
+    """Proves that `auto` chooses LiteRT on a system that does not describe its processor."""
     monkeypatch.setattr("edge_runtime.backends.selection._CPUINFO", both_bundle / "missing")
     assert Classifier.open(both_bundle).backend == "litert"
 
@@ -123,13 +123,13 @@ def test_auto_needs_no_word_from_the_system(both_bundle: Path, monkeypatch: pyte
 def test_choice_of_backend_and_precision(
     both_bundle: Path, processor: Callable[[str], None], backend: str, precision: str, path: str
 ) -> None:
-    """Proves that a choice is kept to exactly, and the rest decided as usual."""
+    """Proves that a choice is followed exactly, and that the rest is decided as usual."""
     processor("asimd")
     assert Classifier.open(both_bundle, backend, precision=precision).file.path == path
 
 
 def test_all_files_of_a_bundle_agree(both_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that runtime and precision change a score by no more than int8's rounding."""
+    """Proves that backend and precision change a score by no more than the rounding of int8."""
     for backend, precision in (("litert", "int8"), ("litert", "float32"), ("onnxruntime", "float32")):
         classifier = Classifier.open(both_bundle, backend, precision=precision, threads=1)
         scores = [classifier.classify(pictures[colour]).scores["red"] for colour in ("red", "blue", "white")]
@@ -152,7 +152,7 @@ def test_all_files_of_a_bundle_agree(both_bundle: Path, pictures: dict[str, Path
     ids=str,
 )
 def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: dict[str, str], words: str) -> None:
-    """Proves that an unknown or impossible choice is a BackendError that says what there is."""
+    """Proves that an unknown or impossible choice is a BackendError that lists the choices."""
     with pytest.raises(BackendError, match=words):
         Classifier.open(onnx_bundle, **choice)  # type: ignore[arg-type]
 
@@ -171,13 +171,13 @@ def test_choice_that_cannot_be_met_names_the_choices(onnx_bundle: Path, choice: 
     ids=str,
 )
 def test_number_out_of_its_range_is_refused(onnx_bundle: Path, numbers: dict[str, Any], words: str) -> None:
-    """Proves that a number which means nothing is told with the range, and not passed on to a runtime."""
+    """Proves that a number out of range is refused with its range, before a backend gets it."""
     with pytest.raises(ValueError, match=words):
         Classifier.open(onnx_bundle, **numbers)
 
 
 def test_threads_and_workers(onnx_bundle: Path, threads_asked: list[int]) -> None:
-    """Proves that threads may be given by place, and that workers are one or more."""
+    """Proves that threads may be passed by position, and that workers must be one or more."""
     classifier = Classifier.open(onnx_bundle, "auto", np.int64(2), confidence_threshold=np.float32(0.5))  # type: ignore[arg-type]
     assert (threads_asked, type(threads_asked[0])) == ([2], int)
     assert type(classifier.confidence_threshold) is float
@@ -186,7 +186,7 @@ def test_threads_and_workers(onnx_bundle: Path, threads_asked: list[int]) -> Non
 
 
 def test_damaged_file_with_the_right_hash(write_bundle: WriteBundle) -> None:
-    """Proves that files which no runtime loads are all named with their reasons in one BackendError."""
+    """Proves that one BackendError names every file that no backend loads, with its reason."""
     folder = write_bundle({"int8.tflite": b"damaged" * 9, "float32.onnx": b"damaged"})
     with pytest.raises(BackendError, match=r"no file of the bundle loads.*int8.tflite.*float32.onnx"):
         Classifier.open(folder)
@@ -195,7 +195,7 @@ def test_damaged_file_with_the_right_hash(write_bundle: WriteBundle) -> None:
 def test_next_file_is_tried_when_the_first_does_not_load(
     write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
 ) -> None:
-    """Proves that one file a runtime cannot load does not stop a bundle that has another."""
+    """Proves that a file that does not load is passed over when the bundle has another one."""
     folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
     classifier = Classifier.open(folder)
     assert classifier.file.path == "float32.onnx"
@@ -205,7 +205,7 @@ def test_next_file_is_tried_when_the_first_does_not_load(
 def test_changed_file_is_refused_even_when_another_would_load(
     write_bundle: WriteBundle, onnx_file: OnnxFile
 ) -> None:
-    """Proves that a file which is not the exported one is reported, never quietly passed over."""
+    """Proves that a changed file is an error, even if another file would load."""
     folder = write_bundle({"int8.onnx": onnx_file("sigmoid"), "float32.onnx": onnx_file("sigmoid")})
     (folder / "int8.onnx").write_bytes(b"changed")
     with pytest.raises(BundleError, match="not the file that was exported"):
@@ -219,7 +219,7 @@ def test_changed_file_is_refused_even_when_another_would_load(
 def test_outputs_must_fit_the_labels(
     write_bundle: WriteBundle, onnx_file: OnnxFile, kind: str, labels: tuple[str, ...]
 ) -> None:
-    """Proves that a manifest with other labels than the file has outputs is refused when opened."""
+    """Proves that opening refuses a file whose outputs do not fit the labels of the manifest."""
     folder = write_bundle({"float32.onnx": onnx_file(kind)}, labels)
     with pytest.raises(BundleError, match="one score for each of the labels a, b"):
         Classifier.open(folder)
@@ -229,20 +229,20 @@ def test_outputs_must_fit_the_labels(
 def test_input_must_fit_the_manifest(
     write_bundle: WriteBundle, onnx_file: OnnxFile, shape: tuple[int, ...]
 ) -> None:
-    """Proves that a file which takes another size or layout is refused when opened."""
+    """Proves that opening refuses a file whose input has another size or layout than the manifest says."""
     folder = write_bundle({"float32.onnx": onnx_file("echo", shape=shape)})
-    with pytest.raises(BundleError, match="expected to take the"):
+    with pytest.raises(BundleError, match="expected the input"):
         Classifier.open(folder)
 
 
 def test_bundle_without_files(write_bundle: WriteBundle) -> None:
-    """Proves that an empty bundle says that it has no file and how to go on."""
+    """Proves that the error for a bundle without files says so, and what to do."""
     with pytest.raises(BackendError, match="export more formats"):
         Classifier.open(write_bundle({}))
 
 
 def test_opened_bundle_needs_its_folder_no_more(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that bytes are hashed and loaded in one reading, so no other file can slip in between."""
+    """Proves that the bytes that are hashed are the bytes that are loaded: no other file can slip in."""
     classifier = Classifier.open(onnx_bundle)
     for path in onnx_bundle.iterdir():
         path.write_bytes(hashlib.sha256(b"changed").digest())
@@ -250,12 +250,12 @@ def test_opened_bundle_needs_its_folder_no_more(onnx_bundle: Path, pictures: dic
 
 
 def test_usable_cores() -> None:
-    """Proves that the default number of threads is at least one, at most four and at most what is allowed."""
+    """Proves that the default number of threads is 1-4 and never more than the process may use."""
     assert 1 <= usable_cores() <= min(4, os.cpu_count() or 1)
 
 
 def test_classification_needs_no_tensorflow(both_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that after classifying with both runtimes neither TensorFlow nor Keras has been imported."""
+    """Proves that classifying imports neither TensorFlow nor Keras, with either backend."""
     script = (
         "import sys\n"
         "from edge_runtime import Classifier\n"
@@ -270,7 +270,7 @@ def test_classification_needs_no_tensorflow(both_bundle: Path, pictures: dict[st
 
 
 def test_manifest_of_the_bundle_is_at_hand(onnx_bundle: Path) -> None:
-    """Proves that labels and preprocessing can be asked of an open classifier."""
+    """Proves that an open classifier gives its labels and preprocessing."""
     classifier = Classifier.open(str(onnx_bundle))
     assert classifier.bundle.labels == ("blue", "red")
     assert classifier.bundle.manifest.to_dict() == json.loads((onnx_bundle / MANIFEST).read_text())
@@ -279,7 +279,7 @@ def test_manifest_of_the_bundle_is_at_hand(onnx_bundle: Path) -> None:
 def test_prediction_below_the_threshold_is_not_confident(
     write_bundle: WriteBundle, onnx_file: OnnxFile, pictures: dict[str, Path]
 ) -> None:
-    """Proves that the manifest's threshold decides, the caller's own goes before it, and none means always."""
+    """Proves that the manifest's threshold decides, that the caller's wins over it, and that 0 makes all sure."""
     files = {"float32.onnx": onnx_file("sigmoid")}
     strict = write_bundle(files, name="strict", confidence_threshold=0.9)
     free = write_bundle(files, name="free")
@@ -290,13 +290,13 @@ def test_prediction_below_the_threshold_is_not_confident(
 
 
 def test_picture_limit_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that max_pixels of an opened classifier refuses what is larger."""
+    """Proves that a classifier refuses pictures with more than its max_pixels."""
     with pytest.raises(PictureError, match="at most 1,199 pixels"):
         Classifier.open(onnx_bundle, max_pixels=1199).classify(pictures["red"])
 
 
 def test_reasons_for_passing_over_a_file_are_kept(write_bundle: WriteBundle, onnx_file: OnnxFile) -> None:
-    """Proves that a classifier can say why it does not run the file it would prefer."""
+    """Proves that a classifier keeps the reason why a faster file is not in use."""
     folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")})
     [passed] = Classifier.open(folder).passed_over
     assert (passed.path, passed.backend) == ("int8.onnx", "onnxruntime")
@@ -308,7 +308,7 @@ def test_reasons_for_passing_over_a_file_are_kept(write_bundle: WriteBundle, onn
 def test_many_pictures_in_order_and_like_one_by_one(
     both_bundle: Path, pictures: dict[str, Path], backend: str, threads: int
 ) -> None:
-    """Proves that parallel work changes no score and no order, and that errors come as values between."""
+    """Proves that parallel work keeps scores and order, and returns each error at its place."""
     classifier = Classifier.open(both_bundle, backend, threads=threads)
     sources: list[Any] = [pictures["red"], b"damaged", pictures["blue"], pictures["white"]] * 20
     results = list(classifier.classify_many(sources, workers=3))
@@ -319,7 +319,7 @@ def test_many_pictures_in_order_and_like_one_by_one(
 
 
 def test_many_pictures_twice_at_once(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that two streams and single calls of one classifier, interleaved, do not disturb each other."""
+    """Proves that two streams and single calls of one classifier do not disturb each other."""
     classifier = Classifier.open(onnx_bundle, threads=1)
     reds = classifier.classify_many([pictures["red"]] * 50, workers=2)
     blues = classifier.classify_many([pictures["blue"]] * 50, workers=3)
@@ -331,14 +331,14 @@ def test_many_pictures_twice_at_once(onnx_bundle: Path, pictures: dict[str, Path
 
 
 def test_many_pictures_from_an_endless_source(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that a stream is taken lazily, and ends without a word when the consumer stops."""
+    """Proves that an endless source works, and that stopping early is silent."""
     results = Classifier.open(onnx_bundle).classify_many(itertools.repeat(pictures["red"]))
     assert all(isinstance(result, Prediction) for result in itertools.islice(results, 100))
     results.close()  # type: ignore[attr-defined]
 
 
 def test_array_of_the_target_size_is_fed_as_it_is(both_bundle: Path) -> None:
-    """Proves that a ready tensor is neither decoded nor resized, and gives what any other way gives."""
+    """Proves that an array of the target size is neither decoded nor resized, and gives the same scores."""
     pixels = np.random.default_rng(2).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     classifier = Classifier.open(both_bundle)
     prediction = classifier.classify(pixels)

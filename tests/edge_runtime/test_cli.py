@@ -1,4 +1,4 @@
-"""`catdog-edge` as a terminal and a script see it."""
+"""`catdog-edge`, seen from a terminal and from a script."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import COMMANDS, main
 from edge_runtime.commands import classify as command
+from edge_runtime.picture.signatures import FORMATS
 from edge_runtime.terminal import ExitCode, one_line_errors
 
 MAIN = "from edge_runtime.cli import run; run()"
@@ -35,7 +36,7 @@ def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str
 
 
 def test_one_line_a_picture(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves the table: path, label, confidence and time on stdout, and the rest on stderr."""
+    """Proves that stdout has path, label, confidence and time of each picture, and stderr everything else."""
     result = classify(pictures["red"], pictures["blue"], "--bundle", onnx_bundle)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -49,7 +50,7 @@ def test_one_line_a_picture(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
 
 
 def test_json_lines(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
-    """Proves that with --json each picture is one object on stdout, those with an error too."""
+    """Proves that --json prints one object for each picture on stdout, also for a picture with an error."""
     result = classify("--json", pictures["red"], tmp_path / "none.jpg", pictures["blue"], "--bundle", onnx_bundle)
     red, none, blue = (json.loads(line) for line in result.stdout.splitlines())
     assert (red["path"], red["label"], blue["label"]) == (str(pictures["red"]), "red", "blue")
@@ -60,7 +61,7 @@ def test_json_lines(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path
 
 
 def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
-    """Proves that the others are classified, the bad ones named on stderr, and the exit code is 1."""
+    """Proves that the other pictures are classified, stderr names the bad ones, and the exit code is 1."""
     text, empty = tmp_path / "text.jpg", tmp_path / "empty"
     text.write_text("no picture")
     empty.mkdir()
@@ -68,9 +69,9 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     assert result.exit_code == 1
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
     assert result.stderr.splitlines()[1:] == [
-        f"error: {text}: not a picture in a format that Pillow can read",
+        f"error: {text}: not a picture that can be read: expected one of {', '.join(FORMATS)}",
         f"error: {empty}: is a folder, not a picture; --recursive looks in the folders inside it",
-        "2 of 4 could not be classified",
+        "2 of 4 pictures could not be classified",
     ]
 
 
@@ -91,7 +92,7 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     ids=["missing", "folder of bundles", "file of a bundle", "run"],
 )
 def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[str], words: str) -> None:
-    """Proves that a missing bundle is one line with what to do, or where it is, exit code 1 and no traceback."""
+    """Proves that a missing bundle gives one line that says what to do, exit code 1 and no traceback."""
     for path in ("bundles/pets/manifest.json", "bundles/pets/a.tflite", "runs/pets/run.json"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
@@ -104,7 +105,7 @@ def test_without_a_bundle_there_is_one_clear_line(tmp_path: Path, options: list[
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is a device of Linux")
 @pytest.mark.parametrize("arguments", [["classify", "--help"], ["info"], ["classify", "red"]], ids=" ".join)
 def test_full_disk_is_one_line(arguments: list[str], pictures: dict[str, Path]) -> None:
-    """Proves that results which cannot be written end in one line and exit code 1, not in a traceback."""
+    """Proves that results that cannot be written end in one line and exit code 1, without a traceback."""
     paths = [str(pictures.get(word, word)) for word in arguments]
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-c", MAIN, *paths], stdout=full, stderr=subprocess.PIPE, text=True)
@@ -115,7 +116,7 @@ def test_full_disk_is_one_line(arguments: list[str], pictures: dict[str, Path]) 
 
 @pytest.mark.parametrize("option", ["--backend", "--precision"])
 def test_unknown_choice_is_one_line(onnx_bundle: Path, option: str) -> None:
-    """Proves that an unknown backend or precision is answered with the known ones, which are all there are."""
+    """Proves that the error for an unknown backend or precision lists all known ones."""
     result = classify("x.png", "--bundle", onnx_bundle, option, "fast")
     assert result.exit_code == 2
     known = ("auto", *(BACKENDS if option == "--backend" else Precision))
@@ -132,7 +133,7 @@ def test_choice_is_passed_on(both_bundle: Path, pictures: dict[str, Path]) -> No
 
 
 def test_threads_are_passed_on(onnx_bundle: Path, pictures: dict[str, Path], threads_asked: list[int]) -> None:
-    """Proves that --threads 3 is one model of three threads for one picture, and one model of one each for two."""
+    """Proves that --threads 3 loads one model of three threads for one picture, and two of one thread for two."""
     options = ("--bundle", onnx_bundle, "--threads", "3")
     assert classify(pictures["red"], *options).exit_code == 0
     assert threads_asked == [3]
@@ -141,7 +142,7 @@ def test_threads_are_passed_on(onnx_bundle: Path, pictures: dict[str, Path], thr
 
 
 def test_top_k_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that --top-k chooses how many labels are shown, best first, and what is shown without it."""
+    """Proves that --top-k sets how many labels are shown, the best first, and that each format has its default."""
 
     def shown(*options: str) -> list[str]:
         text = classify(pictures["red"], "--bundle", onnx_bundle, *options).stdout
@@ -156,7 +157,7 @@ def test_top_k_is_passed_on(onnx_bundle: Path, pictures: dict[str, Path]) -> Non
 def test_newest_bundle_is_the_default(
     write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], pictures: dict[str, Path]
 ) -> None:
-    """Proves that without --bundle the bundle written last is taken, and named in the next command."""
+    """Proves that without --bundle the newest bundle is used, and that the next command names it."""
     for age_s, name in ((10, "old"), (0, "new one"), (20, "oldest")):
         folder = write_bundle({"float32.onnx": onnx_file("sigmoid")}, name=name)
         os.utime(folder / MANIFEST, (1_700_000_000 - age_s,) * 2)
@@ -168,14 +169,14 @@ def test_newest_bundle_is_the_default(
 
 
 def test_next_command_is_one_that_runs(monkeypatch, capsys, tmp_path: Path) -> None:
-    """Proves that without the libraries of catdog-bench the self-test is named, which a base install has."""
+    """Proves that the next command is the self-test when the libraries of catdog-bench are missing."""
     monkeypatch.setattr(command, "MEASURING", ("json", "no_such_library"))
     command._say_next(tmp_path / "new one", "a.jpg")
     assert capsys.readouterr().err == f"next: catdog-edge selftest --bundle '{tmp_path / 'new one'}'\n"
 
 
 def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that what LiteRT prints when it opens a model reaches neither stream."""
+    """Proves that the line that LiteRT prints on opening a model reaches neither stdout nor stderr."""
     done = run(pictures["red"], "--bundle", both_bundle, "--backend", "litert", folder=both_bundle)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 1
@@ -186,7 +187,7 @@ def test_terminal_stays_clean(both_bundle: Path, pictures: dict[str, Path]) -> N
 
 
 def test_no_warnings_about_odd_metadata(onnx_bundle: Path, tmp_path: Path) -> None:
-    """Proves that a picture with damaged EXIF is classified without a word on stderr."""
+    """Proves that a picture with damaged EXIF is classified without a warning on stderr."""
     from PIL import Image
 
     path = tmp_path / "odd.jpg"
@@ -196,7 +197,7 @@ def test_no_warnings_about_odd_metadata(onnx_bundle: Path, tmp_path: Path) -> No
 
 
 def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
-    """Proves that a name of any bytes is classified, or its error told, without a traceback."""
+    """Proves that a file name of any bytes works, also in an error, without a traceback."""
     good, bad = tmp_path / os.fsdecode(b"\xff.png"), tmp_path / os.fsdecode(b"\xfe.png")
     try:
         shutil.copy(pictures["red"], good)
@@ -209,11 +210,11 @@ def test_file_name_that_is_not_utf8(onnx_bundle: Path, pictures: dict[str, Path]
         assert done.returncode == 1, done.stderr
         assert b"red" in done.stdout
         assert b"Traceback" not in done.stderr
-        assert b"1 of 2 could not be classified" in done.stderr
+        assert b"1 of 2 pictures could not be classified" in done.stderr
 
 
 def test_reader_that_stops_early_gets_no_traceback(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that `catdog-edge classify ... | head -1` ends quietly."""
+    """Proves that `catdog-edge classify ... | head -1` ends without a traceback."""
     script = f"{MAIN!r} classify {' '.join([str(pictures['red'])] * 50)} --bundle {onnx_bundle}"
     done = subprocess.run(
         f"{sys.executable} -u -c {script} | head -1", shell=True, capture_output=True, text=True, cwd=onnx_bundle
@@ -223,7 +224,7 @@ def test_reader_that_stops_early_gets_no_traceback(onnx_bundle: Path, pictures: 
 
 
 def test_help_names_every_option() -> None:
-    """Proves that each option of each command is explained."""
+    """Proves that the help explains each option of each command."""
     runner = CliRunner()
     assert runner.invoke(main, ["--help"]).exit_code == 0
     context = click.Context(main)
@@ -240,7 +241,7 @@ def test_help_names_every_option() -> None:
 
 
 def test_names_of_before_are_taken(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that scripts with --model and --min-confidence go on."""
+    """Proves that the old options --model and --min-confidence still work."""
     result = classify(pictures["red"], "--model", onnx_bundle, "--min-confidence", "1")
     assert result.exit_code == 0, result.output
     assert result.stderr.startswith(f"{onnx_bundle}/float32.onnx")
@@ -252,7 +253,7 @@ def test_names_of_before_are_taken(onnx_bundle: Path, pictures: dict[str, Path])
 def test_missing_package_names_what_brings_it(
     missing: str, brings: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Proves that what a base install has is not said to come with an extra."""
+    """Proves that the advice for a module of a base install names its package and not an extra."""
     with pytest.raises(SystemExit) as left, one_line_errors("onnx"):
         raise ModuleNotFoundError(f"No module named {missing!r}", name=f"{missing}.core")
     assert left.value.code == ExitCode.ERROR
@@ -260,7 +261,7 @@ def test_missing_package_names_what_brings_it(
 
 
 def test_no_pictures_is_a_usage_error(onnx_bundle: Path) -> None:
-    """Proves that a call without pictures explains the usage, with Click's exit code 2."""
+    """Proves that a call without pictures prints the usage and ends with Click's exit code 2."""
     result = classify("--bundle", onnx_bundle)
     assert result.exit_code == 2
     assert "Usage:" in result.stderr
@@ -270,7 +271,7 @@ def test_no_pictures_is_a_usage_error(onnx_bundle: Path) -> None:
 def test_closed_streams_are_no_hindrance(
     onnx_bundle: Path, pictures: dict[str, Path], closed: str, lines: int
 ) -> None:
-    """Proves that a service without a terminal can classify: closed streams bring no crash."""
+    """Proves that classify works without a terminal: closed streams cause no crash."""
     command = f"{sys.executable} -c '{MAIN}' classify {pictures['red']} --bundle {onnx_bundle} {closed}"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""Native libraries are kept off the terminal, and only while asked to be."""
+"""The output of native libraries stays off the terminal, but only where the code asks for it."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ print("after error", file=sys.stderr)
 
 
 def test_everything_inside_goes_to_the_log(tmp_path: Path) -> None:
-    """Proves that both descriptors are diverted, the terminal handed out stays, and all is as before after."""
+    """Proves that stdout and stderr go to the log, that the terminal can still be used, and that both come back."""
     log = tmp_path / "log"
     log.write_text("kept\n")
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(log)], capture_output=True, text=True, check=True)
@@ -38,7 +38,7 @@ def test_everything_inside_goes_to_the_log(tmp_path: Path) -> None:
 
 
 def test_descriptors_come_back_after_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Proves that an exception passes through, output flows again and no descriptor is left open."""
+    """Proves that an exception passes, that output works again, and that no descriptor stays open."""
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
     for _ in range(3):
         with pytest.raises(ValueError, match="inside"), native_output_to(tmp_path / "log"):
@@ -63,6 +63,6 @@ os.write(2, b"native after\\n")
 
 
 def test_native_errors_are_dropped_and_ours_are_not() -> None:
-    """Proves that only what bypasses Python is hidden, and only inside."""
+    """Proves that only output that bypasses Python is dropped, and only inside the block."""
     done = subprocess.run([sys.executable, "-c", HIDDEN], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("native out\n", "python error\nafter\nnative after\n")

@@ -1,4 +1,4 @@
-"""Work in threads, handed out in order."""
+"""Many threads work on items, and the results come in order."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from edge_runtime.parallel import AHEAD, map_in_order
 
 
 def test_results_come_in_order_however_long_each_takes() -> None:
-    """Proves that the order is that of the items and nothing is lost."""
+    """Proves that results come in the order of the items and that none is lost."""
 
     def late_when_even(number: int) -> int:
         time.sleep(0.002 * (number % 2 == 0))
@@ -20,7 +20,7 @@ def test_results_come_in_order_however_long_each_takes() -> None:
 
 
 def test_result_does_not_wait_for_items_that_are_slow_to_come() -> None:
-    """Proves that from a slow source a result comes when the next item is taken, not a dozen items later."""
+    """Proves that with a slow source a result comes as soon as the next item is taken."""
     taken = []
 
     def slow_source() -> Iterator[int]:
@@ -35,7 +35,7 @@ def test_result_does_not_wait_for_items_that_are_slow_to_come() -> None:
 
 
 def test_many_at_once_leave_no_lag() -> None:
-    """Proves that after a burst of items those that come slowly are soon answered as they come."""
+    """Proves that after a burst of items, the slow items that follow get their results promptly."""
     taken = []
 
     def source() -> Iterator[int]:
@@ -56,7 +56,7 @@ def test_many_at_once_leave_no_lag() -> None:
 
 
 def test_source_of_the_caller_stays_open() -> None:
-    """Proves that leaving early does not end a generator that the caller goes on with."""
+    """Proves that the caller can go on with its generator after it stopped taking results."""
     source = (number for number in range(100))
     results = map_in_order(lambda number: number, source, workers=2)
     next(results)
@@ -65,7 +65,7 @@ def test_source_of_the_caller_stays_open() -> None:
 
 
 def test_few_items_are_taken_ahead() -> None:
-    """Proves that a source without an end is taken as it is needed."""
+    """Proves that an endless source works: only a few items are taken ahead."""
     taken = []
 
     def source() -> Iterator[int]:
@@ -80,7 +80,7 @@ def test_few_items_are_taken_ahead() -> None:
 
 
 def test_source_that_fails_loses_nothing() -> None:
-    """Proves that what was taken before a source failed is handed out before its error."""
+    """Proves that the results of all earlier items come before the source's error."""
 
     def source() -> Iterator[int]:
         yield from range(5)
@@ -93,7 +93,7 @@ def test_source_that_fails_loses_nothing() -> None:
 
 
 def test_consumer_that_stops_does_not_wait_for_what_is_in_work() -> None:
-    """Proves that leaving early is at once, and the threads end when they are done."""
+    """Proves that stopping early takes no time, and that the threads end after their work."""
     release, before = threading.Event(), threading.active_count()
     results = map_in_order(lambda number: number == 0 or release.wait(60), range(100), workers=2)
     assert next(results)
@@ -107,7 +107,7 @@ def test_consumer_that_stops_does_not_wait_for_what_is_in_work() -> None:
 
 
 def test_error_of_the_function_reaches_the_consumer() -> None:
-    """Proves that what goes wrong in a thread is raised at its place in the order."""
+    """Proves that an error in a thread is raised at the place of its item."""
     results = map_in_order(lambda number: 6 // (3 - number), range(5), workers=2)
     assert [next(results) for _ in range(3)] == [2, 3, 6]
     with pytest.raises(ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""Run folders on disk: what is read is checked, and every fault is one error that names the file."""
+"""A run folder on disk is checked when it is read, and every fault is one error that names the file."""
 
 import copy
 import json
@@ -72,7 +72,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def change(path: Path, place: Place, *value: Any) -> None:
-    """Put another value at a place of a JSON file, or take the key out when none is given."""
+    """Put another value at a place of a JSON file, or remove the key if no value is given."""
     values = json.loads(path.read_text())
     parent = values
     for key in place[:-1]:
@@ -85,7 +85,7 @@ def change(path: Path, place: Place, *value: Any) -> None:
 
 
 def test_what_is_written_is_read_back(folder: Path) -> None:
-    """Proves that every value comes back, of the same type, file names that are no Unicode included."""
+    """Proves that every value reads back with its type, also a file name that is not Unicode."""
     found = read_run_folder(folder)
     assert (found.run, found.splits) == (a_run(), some_splits())
     assert read_history(found) == (EPOCH, EPOCH)
@@ -95,7 +95,7 @@ def test_what_is_written_is_read_back(folder: Path) -> None:
 
 
 def test_sides_and_paths(folder: Path) -> None:
-    """Proves that a side has its own pictures in the order of the file, and paths begin at the data folder."""
+    """Proves that a side has its own pictures in the order of the file, and that paths start at the data folder."""
     splits = read_splits(folder)
     assert splits.on(Side.TEST) == FILES[1:]
     assert splits.on(Side.VALIDATION) == ()
@@ -105,7 +105,7 @@ def test_sides_and_paths(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", [RUN, SPLITS])
 def test_extra_is_kept_and_written_again(folder: Path, name: str) -> None:
-    """Proves that whatever somebody puts into `extra` survives reading and writing, and changes nothing else."""
+    """Proves that anything in `extra` is read and written again, and changes nothing else."""
     extra = {"camera": {"lens": [1, 2.5, None]}, "schema_version": 99}
     change(folder / name, ("extra",), extra)
     found = read_run_folder(folder)
@@ -116,7 +116,7 @@ def test_extra_is_kept_and_written_again(folder: Path, name: str) -> None:
 
 
 def test_an_empty_extra_is_not_written() -> None:
-    """Proves that a folder without extra keys has the bytes that version 1 had before there was `extra`."""
+    """Proves that a folder without extra keys has the same bytes as before `extra` existed."""
     assert "extra" not in a_run().to_dict()
     assert "extra" not in some_splits().to_dict()
     assert next(iter(a_run().to_dict())) == "schema_version"
@@ -124,7 +124,7 @@ def test_an_empty_extra_is_not_written() -> None:
 
 @pytest.mark.parametrize("version", [0, -1, 2, 99, "1", 1.0, True, None, [1]])
 def test_unknown_versions_are_refused_first(folder: Path, version: Any) -> None:
-    """Proves that another version is refused before any key is looked at, with what to install."""
+    """Proves that an unknown version is refused before any key is checked, with what to install."""
     (folder / RUN).write_text(json.dumps({"schema_version": version, "new_key": 1}))
     with pytest.raises(RunFolderError, match=r"run\.json: schema version .* up to version 1\. Install"):
         read_run_folder(folder)
@@ -175,7 +175,7 @@ WRONG: dict[str, tuple[str, Place, Any]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_values_are_one_error_that_names_the_file(folder: Path, case: str) -> None:
-    """Proves that a value of another type or out of range is refused, and which file to look into is said."""
+    """Proves that a wrong type and a value out of range are refused, and that the error names the file."""
     name, place, value = WRONG[case]
     change(folder / name, place, value)
     with pytest.raises(RunFolderError) as caught:
@@ -196,7 +196,7 @@ KEYS: list[tuple[str, Place]] = [
 
 @pytest.mark.parametrize(("name", "place"), KEYS, ids=str)
 def test_a_missing_key_is_named(folder: Path, name: str, place: Place) -> None:
-    """Proves that no key but `extra` has a silent default: one that is gone is refused by its name."""
+    """Proves that only `extra` has a default, and that the error names any other missing key."""
     change(folder / name, place)
     with pytest.raises(RunFolderError, match=f"{place[-1]}' is missing|schema version None is unknown"):
         read_history(read_run_folder(folder))
@@ -205,7 +205,7 @@ def test_a_missing_key_is_named(folder: Path, name: str, place: Place) -> None:
 @pytest.mark.parametrize("name", [RUN, SPLITS, HISTORY])
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"5", b"null", b'"text"', b"[" * 100_000])
 def test_a_damaged_file_is_one_error(folder: Path, name: str, content: bytes) -> None:
-    """Proves that whatever stands in a file, reading ends in our error with its path."""
+    """Proves that any damage to a file is our error with its path."""
     (folder / name).write_bytes(content)
     with pytest.raises(RunFolderError, match=name):
         read_history(read_run_folder(folder))
@@ -213,7 +213,7 @@ def test_a_damaged_file_is_one_error(folder: Path, name: str, content: bytes) ->
 
 @pytest.mark.parametrize("name", [RUN, SPLITS, HISTORY])
 def test_a_missing_file_means_no_finished_run(folder: Path, name: str) -> None:
-    """Proves that the folder, the missing file and the command that trains are all named."""
+    """Proves that the error names the folder, the missing file and the command that trains."""
     (folder / name).unlink()
     with pytest.raises(RunFolderError) as caught:
         read_history(read_run_folder(folder))
@@ -223,7 +223,7 @@ def test_a_missing_file_means_no_finished_run(folder: Path, name: str) -> None:
 
 
 def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
-    """Proves that naming a file, or nothing at all, is the same clear error."""
+    """Proves that a file in place of the folder, and a missing folder, give the same clear error."""
     (tmp_path / "file").write_bytes(b"")
     for place in (tmp_path / "file", tmp_path / "absent"):
         with pytest.raises(RunFolderError, match="no finished run there"):
@@ -231,7 +231,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_a_file(folder: Path) -> None:
-    """Proves that what the system refuses to read is our error too."""
+    """Proves that a file that the system refuses to read is our error too."""
     (folder / RUN).unlink()
     (folder / RUN).mkdir()
     with pytest.raises(RunFolderError, match=r"run\.json: cannot be read"):
@@ -239,7 +239,7 @@ def test_a_folder_in_the_place_of_a_file(folder: Path) -> None:
 
 
 def test_labels_of_both_files_must_agree(folder: Path) -> None:
-    """Proves that a run.json beside the splits.json of another run is seen."""
+    """Proves that a run.json beside the splits.json of another run is refused."""
     change(folder / RUN, ("labels",), ["dog", "cat"])
     with pytest.raises(RunFolderError, match=r"run\.json has the labels dog, cat, splits\.json has cat, dog"):
         read_run_folder(folder)
@@ -253,7 +253,7 @@ def test_a_loss_that_is_no_number_is_read(folder: Path) -> None:
 
 
 def test_records_are_checked_where_they_are_made() -> None:
-    """Proves that a wrong run cannot be written either: the checks are in the records."""
+    """Proves that a wrong run cannot be written, because the records check themselves."""
     with pytest.raises(RunFolderError, match="two or more different labels"):
         a_run(labels=("cat",))
     with pytest.raises(RunFolderError, match="schema version 2 is unknown"):
@@ -263,7 +263,7 @@ def test_records_are_checked_where_they_are_made() -> None:
 
 
 def test_reading_changes_nothing_it_was_given() -> None:
-    """Proves that a record has lists of its own."""
+    """Proves that a record does not share its lists with the values that it was read from."""
     values = some_splits().to_dict()
     before = copy.deepcopy(values)
     assert Splits.from_dict(values).to_dict() == before

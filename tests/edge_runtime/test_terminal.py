@@ -1,4 +1,4 @@
-"""What a command cannot go on after is one line and an exit code."""
+"""A command that cannot go on ends with one line and an exit code."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from edge_runtime.terminal import one_line_errors
 
 
 def test_too_little_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Proves that an array larger than any machine ends a command with exit code 1, its size and what to do."""
+    """Proves that too little memory ends a command with exit code 1, the size that was asked for, and advice."""
     with pytest.raises(SystemExit) as left, one_line_errors("export"):
         np.zeros(2**60, np.uint8)
     assert left.value.code == 1
@@ -17,7 +17,7 @@ def test_too_little_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_library_that_does_not_load_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """Proves that a library whose own libraries are missing is no traceback."""
+    """Proves that a library that does not load ends a command with one line and no traceback."""
     with pytest.raises(SystemExit) as left, one_line_errors("camera"):
         raise ImportError("libopenblas.so.0: cannot open shared object file")
     assert left.value.code == 1

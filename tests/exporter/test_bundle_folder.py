@@ -1,6 +1,7 @@
 """A bundle folder: whole when the gate lets it pass, and only a report beside the old one when not."""
 
 import hashlib
+import html
 import json
 import os
 from dataclasses import replace
@@ -36,6 +37,7 @@ def folder(tmp_path) -> Path:
     """The folder that is to become the bundle `b`, with an old bundle of that name beside it."""
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "old").write_text("old")
+    (tmp_path / "b" / "manifest.json").write_text("the old one")
     made = tmp_path / ".b.partial"
     made.mkdir()
     return made
@@ -45,6 +47,7 @@ def test_a_bundle_is_whole(record, folder):
     """Proves that a bundle has these files and no others, that it is opened, and that the old one is gone."""
     target_folder = folder.with_name("b")
     folder.with_name("b.failed").mkdir()
+    (folder.with_name("b.failed") / "conversion.log").write_text("of an earlier failure")
     written = write_bundle(folder, target_folder, manifest_of(record, confidence_threshold=0.6), record)
     assert {path.name for path in target_folder.parent.iterdir()} == {"b"}
     others = {"manifest.json", "keras_scores.csv", "MODEL_CARD.md", "selftest"}
@@ -91,7 +94,8 @@ def test_names_that_are_no_text_are_written(record, folder):
     record = replace(record, plan=replace(record.plan, calibration=odd))
     write_bundle(folder, folder.with_name("b"), manifest_of(record), record)
     for name in ("report.md", "report.html"):
-        assert "12 pictures of /shots\\udcff set" in (folder.with_name("b") / name).read_text(encoding="utf-8")
+        text = html.unescape((folder.with_name("b") / name).read_text(encoding="utf-8"))
+        assert "12 pictures of /shots\\udcff set" in text
     assert read_bundle(folder.with_name("b")).training["calibration"]["folder"] == "shots\\udcff"
 
 

@@ -179,3 +179,12 @@ def test_unknown_choice_is_an_error(name: str, value: str) -> None:
     """Proves that a word that is no choice is refused with those that are."""
     with pytest.raises(ConfigError, match=f"option {name}: expected .* or .*, received '{value}'"):
         TrainConfig(**{name: value})
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing but a comment\n"])
+def test_a_file_without_options_is_refused(tmp_path: Path, text: str) -> None:
+    """Proves that what a power cut may leave of a config does not train the defaults on drawings in silence."""
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="expected at least one option, found none"):
+        read_config(path, {})

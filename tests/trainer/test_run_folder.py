@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime.errors import OutputError
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
 from tests.trainer.conftest import PLAN, SMALL, Finished, Silent
@@ -129,7 +130,7 @@ def test_name_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a/b", "../up", ".hidden", "/abs", "a\\b"])
 def test_name_must_be_one_folder(tmp_path: Path, name: str) -> None:
     """Proves that a name that would lie elsewhere or be hidden is refused before training, not after."""
-    with pytest.raises(RunError, match="without slashes and without a dot in front"):
+    with pytest.raises(OutputError, match="--name: expected one folder name"):
         start_run(tmp_path / "runs", name, TrainConfig())
     assert list(tmp_path.iterdir()) == []
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
@@ -195,9 +196,7 @@ def _read_index(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_index(folder: Path, index: dict[str, dict[str, Any]]) -> None:
-    partial = folder / "index.json.partial"
-    partial.write_text(json.dumps(index))
-    partial.replace(folder / "index.json")
+    write_whole(folder / "index.json", json.dumps(index).encode())
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.atomic_folder import rename_folder
 from trainer.data.drawing import LABELS, draw
 from trainer.errors import ConfigError, DataError
 
@@ -111,7 +112,7 @@ def _write_whole(target: Path, count_per_class: int, seed: int) -> None:
         (fresh / ABOUT_NAME).write_text(_about(count_per_class, seed), encoding="utf-8")
         if target.exists():
             target.rename(Path(scratch, "replaced"))
-        fresh.rename(target)
+        rename_folder(fresh, target)
 
 
 def _write_picture(path: Path, seed: int) -> None:

@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.report.browser import VIEWS, is_there, open_page, take_screenshots
+from benchmarks.report.page import write_page
 from benchmarks.report.plots import PLOTS
+from edge_runtime.picture.preprocessing import Preprocessing
+from tests.benchmarks.records import full_report, odd
 
 pytestmark = pytest.mark.skipif(
     not is_there(), reason="Chromium and its driver are not installed: apt-get install chromium chromium-driver"
@@ -27,11 +30,11 @@ def page(measured, view):
 
 
 def test_every_configuration_has_its_row(page):
-    """The latency table names both files, and its best median is in bold."""
+    """Proves that the latency table names both files, and its best median is in bold."""
     rows = page.execute_script(
         "return [...document.querySelectorAll('table')[0].rows].map(row => [...row.cells].map(c => c.innerText))"
     )
-    assert rows[0][:4] == ["file", "runtime", "threads", "median"]
+    assert rows[0][:4] == ["file", "backend", "threads", "median"]
     assert {row[0] for row in rows[1:]} == {"model.float32.tflite", "model.int8.tflite"}
     assert page.execute_script(
         "return document.querySelectorAll('table')[0].rows[1].cells[3].querySelector('strong')"
@@ -39,7 +42,7 @@ def test_every_configuration_has_its_row(page):
 
 
 def test_every_plot_is_drawn(page):
-    """Each has an area, a legible size, many shapes, and words of its own."""
+    """Proves that each has an area, a legible size, many shapes, and words of its own."""
     drawn = page.execute_script(
         "return [...document.querySelectorAll('figure.plot')].map(figure => {"
         " const svg = figure.querySelector('svg'), box = svg.getBoundingClientRect();"
@@ -54,7 +57,7 @@ def test_every_plot_is_drawn(page):
 
 
 def test_it_fits_the_screen(page, view):
-    """Nothing but tables, which scroll by themselves, is wider than the window; letters are not tiny."""
+    """Proves that nothing but tables, which scroll by themselves, is wider than the window."""
     assert page.execute_script("return document.documentElement.scrollWidth") <= view.width
     sizes = page.execute_script(
         "return [...document.querySelectorAll('svg text')].map(text => text.getBoundingClientRect().height)"
@@ -63,7 +66,7 @@ def test_it_fits_the_screen(page, view):
 
 
 def test_light_and_dark(page, view):
-    """Page and letters of the plots change places with the system's setting."""
+    """Proves that page and letters of the plots change places with the system's setting."""
     back, ink = page.execute_script(
         "return [getComputedStyle(document.body).backgroundColor,"
         " getComputedStyle(document.querySelector('svg text')).fill]"
@@ -74,13 +77,29 @@ def test_light_and_dark(page, view):
 
 
 def test_no_errors_and_no_network(page):
-    """The console is silent, and the page has loaded nothing."""
+    """Proves that the console is silent, and the page has loaded nothing."""
     assert page.get_log("browser") == []
     assert page.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)") == []
 
 
+def test_a_bundle_from_somebody_else_runs_nothing(tmp_path):
+    """Proves that a script in the names of bundle, label and picture is read and not run."""
+    pytest.importorskip("selenium")
+    script = "<script>document.title = 'mine'</script>"
+    report = full_report(bundle=script, labels=(script, "dog"), disagreements=(odd(script, script),))
+    path = tmp_path / "report.html"
+    path.write_text(write_page(report, data=None, preprocessing=Preprocessing(16, 16)), encoding="utf-8")
+    with open_page(path, VIEWS["desktop-light"]) as driver:
+        assert driver.title == f"Benchmark of {script}"
+        assert driver.find_element("tag name", "h1").text == f"Benchmark of {script}"
+        assert driver.execute_script("return document.scripts.length") == 0
+        cells = driver.execute_script("return [...document.querySelectorAll('td')].map(cell => cell.textContent)")
+        assert cells.count(script) == 2
+        assert driver.get_log("browser") == []
+
+
 def test_screenshots_show_something(measured, tmp_path):
-    """Each has the size of its view and many colours; the dark one is dark."""
+    """Proves that each has the size of its view and many colours; the dark one is dark."""
     pytest.importorskip("selenium")
     paths = take_screenshots(measured[0] / "report" / "report.html", tmp_path)
     assert [path.stem.removeprefix("screenshot-") for path in paths] == list(VIEWS)

@@ -1,4 +1,4 @@
-"""The runtimes on real files: what goes in, what comes out, and what a bad file or a missing library says."""
+"""The backends on real files: what goes in, what comes out, and the errors for bad files and missing libraries."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def share(pixels: np.ndarray) -> float:
 
 
 def test_installed_backends_are_found_without_importing_them() -> None:
-    """Proves that looking which libraries are there loads none of them."""
+    """Proves that listing the installed backends imports none of them."""
     script = "import sys; from edge_runtime.backends import *; print(installed_backends()); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     found, loaded = done.stdout.splitlines()
@@ -37,7 +37,7 @@ def test_installed_backends_are_found_without_importing_them() -> None:
 
 @pytest.mark.parametrize("input_type", ["FLOAT", "UINT8"])
 def test_onnx_input_is_passed_untouched(onnx_file: Callable[..., bytes], input_type: str) -> None:
-    """Proves that the model sees 0-255 as they are, for both types of input."""
+    """Proves that an ONNX file gets the values 0-255 unchanged, for both types of input."""
     model = backends.open_model("onnxruntime", onnx_file("echo", input_type=input_type), 1)
     outputs = model.predict(NOISE)
     assert outputs.dtype == np.float32
@@ -45,13 +45,13 @@ def test_onnx_input_is_passed_untouched(onnx_file: Callable[..., bytes], input_t
 
 
 def test_tflite_input_is_passed_untouched(tflite_echo: bytes) -> None:
-    """Proves that a uint8 TFLite file sees 0-255 as they are."""
+    """Proves that a TFLite file with uint8 input gets the values 0-255 unchanged."""
     model = backends.open_model("litert", tflite_echo, 1)
     np.testing.assert_array_equal(model.predict(NOISE), NOISE.ravel())
 
 
 def test_result_is_not_overwritten_by_the_next_call(onnx_file: Callable[..., bytes], tflite_echo: bytes) -> None:
-    """Proves that the buffers which calls share leak neither into earlier results nor out of earlier pictures."""
+    """Proves that the shared buffers change no earlier result and keep nothing of an earlier picture."""
     for name, content in (("onnxruntime", onnx_file("echo")), ("litert", tflite_echo)):
         model = backends.open_model(name, content, 1)
         first = model.predict(RED)
@@ -61,7 +61,7 @@ def test_result_is_not_overwritten_by_the_next_call(onnx_file: Callable[..., byt
 
 
 def test_float32_files_agree(onnx_file: Callable[..., bytes], tflite_float32: bytes) -> None:
-    """Proves that both runtimes compute the same score, and the right one."""
+    """Proves that both backends compute the right score."""
     for name, content in (("onnxruntime", onnx_file("sigmoid")), ("litert", tflite_float32)):
         model = backends.open_model(name, content, 2)
         for pixels in (NOISE, RED, BLUE):
@@ -69,7 +69,7 @@ def test_float32_files_agree(onnx_file: Callable[..., bytes], tflite_float32: by
 
 
 def test_int8_scores_are_exactly_the_dequantised_output(tflite_int8: bytes) -> None:
-    """Proves that each uint8 output becomes (value - zero point) x scale, and stays near the float score."""
+    """Proves that an int8 score is exactly (value - zero point) x scale, and close to the float score."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=tflite_int8)
@@ -89,14 +89,14 @@ def test_int8_scores_are_exactly_the_dequantised_output(tflite_int8: bytes) -> N
 @pytest.mark.parametrize("content", [b"", b"\0", b"not a model" * 20], ids=["empty", "one byte", "text"])
 @pytest.mark.parametrize("name", ["litert", "onnxruntime"])
 def test_file_that_is_no_model(name: str, content: bytes) -> None:
-    """Proves that other bytes are a BackendError that names the library."""
+    """Proves that a file that is no model is a BackendError that names the library."""
     pytest.importorskip(BACKENDS[name].library)
     with pytest.raises(BackendError, match=f"{BACKENDS[name].library} does not load this file"):
         backends.open_model(name, content, 1)
 
 
 def test_threads_sleep_between_pictures(onnx_file: Callable[..., bytes]) -> None:
-    """Proves that ONNX Runtime is told to let no thread spin on between the pictures of a camera."""
+    """Proves that the threads of ONNX Runtime do not spin between the pictures of a camera."""
     options = onnx_runtime.open_model(onnx_file("sigmoid"), 2)._session.get_session_options()
     assert options.intra_op_num_threads == 2
     assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "3000"
@@ -116,19 +116,19 @@ def test_truncated_onnx_file(onnx_file: Callable[..., bytes]) -> None:
 def test_onnx_file_with_another_input_is_refused(
     onnx_file: Callable[..., bytes], input_type: str, shape: tuple[int | str, ...]
 ) -> None:
-    """Proves that a file which would misread uint8 pictures, or has no size, is refused when opened."""
+    """Proves that an ONNX file is refused if it would misread uint8 pictures or has no fixed size."""
     with pytest.raises(BackendError, match="expected a uint8 or float32 input of fixed size"):
         backends.open_model("onnxruntime", onnx_file("echo", input_type=input_type, shape=shape), 1)
 
 
 def test_onnx_file_with_a_free_batch_is_accepted(onnx_file: Callable[..., bytes]) -> None:
-    """Proves that only the picture's own size has to be fixed."""
+    """Proves that only the size of the picture must be fixed, and not the batch size."""
     model = backends.open_model("onnxruntime", onnx_file("sigmoid", shape=("n", 16, 16, 3)), 1)
     assert model.predict(RED) == pytest.approx([share(RED)], abs=1e-5)
 
 
 def test_tflite_file_with_int8_input_is_refused(tflite_int8_input: bytes) -> None:
-    """Proves that a file with int8 pictures is refused instead of fed uint8 values that wrap around."""
+    """Proves that a file with int8 input is refused, because uint8 values would wrap around in it."""
     with pytest.raises(BackendError, match="expected a uint8 or float32 input, received int8"):
         backends.open_model("litert", tflite_int8_input, 1)
 
@@ -154,7 +154,7 @@ def bare_site(folder: Path) -> dict[str, str]:
 def test_missing_library_names_its_install_line(
     tmp_path: Path, onnx_bundle: Path, options: list[str], words: str
 ) -> None:
-    """Proves that a device without any runtime gets one line that says what to install."""
+    """Proves that a device without any backend gets one line that says what to install."""
     site = tmp_path / "site"
     site.mkdir()
     script = "from edge_runtime.cli import run; run()"

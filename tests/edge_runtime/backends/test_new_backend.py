@@ -1,4 +1,4 @@
-"""A backend and a format are added by one entry in a table each; every command then sees them."""
+"""A new backend and a new format need one entry in a table each, and every command then knows them."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ class Spelled:
 
 @pytest.fixture
 def new_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a backend for a format that this project does not know; its library is the standard `json`."""
+    """The name of a new backend for a new format. Its library is Python's `json`."""
     module = ModuleType(MODULE)
     module.open_model = lambda content, threads: Spelled(content)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, MODULE, module)
@@ -81,7 +81,7 @@ def write_spelled(folder: Path) -> Path:
 
 
 def test_it_is_selected_and_classifies(spelled_bundle: Path) -> None:
-    """Proves that `auto` finds the one backend that loads the file, and that its scores are the answer."""
+    """Proves that `auto` finds the only backend that loads the file, and that its scores are the answer."""
     assert "speller" in installed_backends()
     classifier = Classifier.open(spelled_bundle)
     assert (classifier.backend, classifier.file.path) == ("speller", "model.spelled")
@@ -90,7 +90,7 @@ def test_it_is_selected_and_classifies(spelled_bundle: Path) -> None:
 
 
 def test_it_takes_its_place_in_the_order(spelled_bundle: Path, processor: Callable[[str], None]) -> None:
-    """Proves that an order of three or more comes from the table, and that no installed backend is left out."""
+    """Proves that the order of three or more backends comes from the table, and that none is left out."""
     processor("avx2 avx512_vnni")
     assert fastest_first(reversed(BACKENDS)) == tuple(BACKENDS)
     processor("avx2")
@@ -99,7 +99,7 @@ def test_it_takes_its_place_in_the_order(spelled_bundle: Path, processor: Callab
 
 
 def test_info_shows_it(spelled_bundle: Path) -> None:
-    """Proves that info names file and backend, without knowing either."""
+    """Proves that info shows the new file and the new backend."""
     text = "\n".join(bundle_lines(describe_bundle(spelled_bundle)))
     assert "in use with speller" in text
     assert "in use: model.spelled with speller" in text
@@ -108,7 +108,7 @@ def test_info_shows_it(spelled_bundle: Path) -> None:
 def test_info_orders_by_title(
     new_backend: str, write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes]
 ) -> None:
-    """Proves that the reason names the backends of the files that can be run, each once, by its title."""
+    """Proves that the reason names each backend that can run a file, once and by its title."""
     folder = write_bundle({"float32.onnx": onnx_file("sigmoid")})
     values = json.loads((folder / MANIFEST).read_text())
     digest = hashlib.sha256(CONTENT).hexdigest()
@@ -126,7 +126,7 @@ def test_selftest_runs_it(spelled_bundle: Path) -> None:
 
 
 def test_doctor_looks_at_it(new_backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that doctor looks at each backend of the table, and gives the command that installs a missing one."""
+    """Proves that doctor checks each backend of the table and gives the install command of a missing one."""
     found = {finding.name: finding for finding in examine()}
     assert found["speller"].state == "missing"  # its module is in this process alone, and doctor asks a new one
     assert found["speller"].fix == "pip install speller --force-reinstall"
@@ -136,7 +136,7 @@ def test_doctor_looks_at_it(new_backend: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    """Proves that a file of a format that no table has is never taken for another, and that the known are named."""
+    """Proves that a file of an unknown format is refused, and that the error lists the known formats."""
     folder = write_spelled(tmp_path / "spelled")
     with pytest.raises(BundleError, match="the format 'spelled' is unknown, expected tflite or onnx"):
         read_bundle(folder)

@@ -1,4 +1,4 @@
-"""The manifest: pinned by its bytes, and refused as a BundleError whatever stands in it."""
+"""The manifest: its bytes are pinned, and anything wrong in it is a BundleError."""
 
 import copy
 import json
@@ -143,7 +143,7 @@ def places(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
 
 
 def changed(path: tuple[Any, ...], *value: Any) -> str:
-    """Return the manifest as JSON with the value at `path` replaced, or dropped when none is given."""
+    """Return the manifest as JSON with another value at `path`, or without that key when no value is given."""
     values = copy.deepcopy(PETS.to_dict())
     parent = values
     for key in path[:-1]:
@@ -156,12 +156,12 @@ def changed(path: tuple[Any, ...], *value: Any) -> str:
 
 
 def test_manifest_is_pinned_by_its_bytes() -> None:
-    """Proves that bundles already written keep their layout: a change here needs a new schema version."""
+    """Proves that the layout of a manifest stays as it is. A change needs a new schema version."""
     assert json.dumps(PETS.to_dict(), indent=2) == GOLDEN
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    """Proves that what is written comes back equal, with its types."""
+    """Proves that a manifest that is written and read again is equal, with the same types."""
     bundle = read_bundle(write_manifest(tmp_path, GOLDEN))
     read = bundle.manifest
     assert (bundle.folder, read) == (tmp_path, PETS)
@@ -172,7 +172,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 
 def test_names_are_kept_in_any_script(tmp_path: Path) -> None:
-    """Proves that labels survive outside ASCII."""
+    """Proves that labels outside ASCII are kept."""
     bundle = replace(PETS, labels=("貓", "pes œ"))
     text = json.dumps(bundle.to_dict(), ensure_ascii=False)
     assert read_bundle(write_manifest(tmp_path, text)).labels == ("貓", "pes œ")
@@ -180,7 +180,7 @@ def test_names_are_kept_in_any_script(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", list(places(PETS.to_dict())), ids=str)
 def test_any_other_value_anywhere_is_a_bundle_error(tmp_path: Path, path: tuple[Any, ...]) -> None:
-    """Proves that wrong types bring a BundleError or a usable bundle, now and when its files are read."""
+    """Proves that a wrong type gives a BundleError or a usable bundle, at once and when its files are read."""
     for value in WRONG:
         folder = write_manifest(tmp_path, changed(path, value))
         try:
@@ -193,7 +193,7 @@ def test_any_other_value_anywhere_is_a_bundle_error(tmp_path: Path, path: tuple[
 
 @pytest.mark.parametrize("path", [path for path in places(PETS.to_dict()) if isinstance(path[-1], str)], ids=str)
 def test_missing_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
-    """Proves that no key of the layout silently takes a default; `training` and `drift` are free inside."""
+    """Proves that no missing key takes a default. Only the content of `training` and `drift` is free."""
     folder = write_manifest(tmp_path, changed(path))
     if {"training", "drift"} & set(path[:-1]):
         assert read_bundle(folder).name == "pets"
@@ -204,13 +204,13 @@ def test_missing_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
 
 @pytest.mark.parametrize("path", [("new",), ("files", 0, "new"), ("preprocessing", "new")], ids=str)
 def test_unknown_key_is_refused(tmp_path: Path, path: tuple[Any, ...]) -> None:
-    """Proves that a mistyped key outside `extra` is not ignored."""
+    """Proves that a mistyped key outside `extra` is refused."""
     with pytest.raises(BundleError, match="new"):
         read_bundle(write_manifest(tmp_path, changed(path, 1)))
 
 
 def test_extra_is_kept_and_ignored(tmp_path: Path) -> None:
-    """Proves that whatever stands in `extra` is read, written again and changes nothing else."""
+    """Proves that anything in `extra` is read and written again, and changes nothing else."""
     extra = {"metadata": {"licence": "Apache-2.0"}, "targets": ["browser", 1, None]}
     read = read_bundle(write_manifest(tmp_path, changed(("extra",), extra)))
     assert read.manifest == replace(PETS, extra=extra)
@@ -224,20 +224,20 @@ def as_version_1(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_version_1_is_read_with_the_stated_defaults(tmp_path: Path) -> None:
-    """Proves that a bundle of version 1 is the same bundle with an empty `extra`."""
+    """Proves that a manifest of version 1 gives the same bundle with an empty `extra`."""
     text = json.dumps(as_version_1(PETS.to_dict()))
     assert read_bundle(write_manifest(tmp_path, text)).manifest == PETS
 
 
 def test_version_1_has_no_key_of_version_2(tmp_path: Path) -> None:
-    """Proves that a manifest which claims version 1 and has a later key is a mistake that is named."""
+    """Proves that a manifest of version 1 with a later key is refused, and that the error names the key."""
     text = json.dumps(as_version_1(PETS.to_dict()) | {"extra": {}})
     with pytest.raises(BundleError, match="version 1 has no key extra"):
         read_bundle(write_manifest(tmp_path, text))
 
 
 def test_bundles_share_no_extra(tmp_path: Path) -> None:
-    """Proves that the default of an added key is made anew for each bundle."""
+    """Proves that each bundle gets a new object as the default of an added key."""
     folder = write_manifest(tmp_path, json.dumps(as_version_1(PETS.to_dict())))
     first, second = read_bundle(folder).manifest, read_bundle(folder).manifest
     first.extra["mine"] = 1
@@ -247,7 +247,7 @@ def test_bundles_share_no_extra(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", [3, 0, -1, "1", 1.0, True, None], ids=repr)
 def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None:
-    """Proves that another layout is named as such, with what to do, before its unknown keys are judged."""
+    """Proves that an unknown version is named before its unknown keys, with advice."""
     folder = write_manifest(tmp_path, json.dumps({"schema_version": version, "new_key": 1}))
     with pytest.raises(BundleError, match=r"schema version .* is unknown.*newer one"):
         read_bundle(folder)
@@ -273,20 +273,20 @@ def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None
     ids=lambda text: text[:10],
 )
 def test_damaged_json_is_a_bundle_error(tmp_path: Path, text: str) -> None:
-    """Proves that no damage to the JSON itself brings another exception out."""
+    """Proves that any damage to the JSON is a BundleError and no other exception."""
     with pytest.raises(BundleError, match=MANIFEST):
         read_bundle(write_manifest(tmp_path, text))
 
 
 def test_manifest_that_is_not_utf8(tmp_path: Path) -> None:
-    """Proves that undecodable bytes are a damaged manifest."""
+    """Proves that bytes that are no UTF-8 are reported as a damaged manifest."""
     (tmp_path / MANIFEST).write_bytes(b'{"name": "\xff"}')
     with pytest.raises(BundleError, match="Export the bundle again"):
         read_bundle(tmp_path)
 
 
 def test_places_without_a_manifest(tmp_path: Path) -> None:
-    """Proves that a missing folder, an empty folder, a file and a folder of that name are named plainly."""
+    """Proves that a missing folder, an empty one, a file, and a folder named manifest.json give a clear error."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "odd" / MANIFEST).mkdir(parents=True)
     for folder in (tmp_path / "none", tmp_path, tmp_path / "file"):
@@ -298,7 +298,7 @@ def test_places_without_a_manifest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["../x", "/abs", "a/b", "a\\b", "..\\x", "", ".", "..", "x/", "./x", "x/.."])
 def test_path_out_of_the_bundle_is_refused(tmp_path: Path, path: str) -> None:
-    """Proves that a manifest cannot make the device read a file elsewhere."""
+    """Proves that a manifest cannot make the device read a file outside the bundle."""
     with pytest.raises(BundleError, match="plain file name"):
         read_bundle(write_manifest(tmp_path, changed(("files", 0, "path"), path)))
 
@@ -318,7 +318,7 @@ def test_path_out_of_the_bundle_is_refused(tmp_path: Path, path: str) -> None:
     ],
 )
 def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
-    """Proves that a manifest can name pictures in the bundle's one sub-folder and nowhere else."""
+    """Proves that self-test pictures can lie only in the bundle's sub-folder for them."""
     with pytest.raises(BundleError, match="expected selftest/NAME, received"):
         read_bundle(write_manifest(tmp_path, changed(("selftest", 0, "path"), path)))
 
@@ -341,19 +341,19 @@ def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> No
     ids=str,
 )
 def test_value_out_of_range_is_named(tmp_path: Path, path: tuple[Any, ...], value: Any, words: str) -> None:
-    """Proves that tensors, scores and thresholds that cannot be are refused with what was expected."""
+    """Proves that impossible tensors, scores and thresholds are refused with what was expected instead."""
     with pytest.raises(BundleError, match=words):
         read_bundle(write_manifest(tmp_path, changed(path, value)))
 
 
 def test_whole_numbers_count_as_numbers(tmp_path: Path) -> None:
-    """Proves that a manifest rewritten by a tool that drops `.0` still reads as the same bundle."""
+    """Proves that a manifest reads the same after a tool has dropped `.0` from its numbers."""
     read = read_bundle(write_manifest(tmp_path, changed(("files", 0, "input", "scale"), 1)))
     assert read.manifest == PETS
 
 
 def test_open_sizes_and_no_threshold_are_allowed(tmp_path: Path) -> None:
-    """Proves that a free batch, a bundle without self-test pictures and one without threshold are valid."""
+    """Proves that a free batch size, no self-test pictures and no threshold are allowed."""
     free = replace(FILE, input=replace(FILE.input, shape=(-1, 32, 64, 3)))
     bundle = replace(PETS, files=(free,), selftest=(), confidence_threshold=0.0)
     assert read_bundle(write_manifest(tmp_path, json.dumps(bundle.to_dict()))).manifest == bundle
@@ -361,20 +361,20 @@ def test_open_sizes_and_no_threshold_are_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", [(), ("cat",), ("cat", "cat"), ("cat", ""), ("cat", 5), "ab"], ids=str)
 def test_labels_must_be_two_or_more_different_words(labels: Any) -> None:
-    """Proves that labels which cannot tell outputs apart are refused."""
+    """Proves that fewer than two labels and repeated labels are refused."""
     with pytest.raises(BundleError, match="labels"):
         replace(PETS, labels=labels)
 
 
 def test_model_file_is_read_when_its_hash_fits(tmp_path: Path) -> None:
-    """Proves that the bytes on disk are returned whole."""
+    """Proves that a model file with the right hash is returned whole."""
     (tmp_path / FILE.path).write_bytes(CONTENT)
     assert Bundle(tmp_path, PETS).read(FILE) == CONTENT
 
 
 @pytest.mark.parametrize("content", [b"weightz", b"", b"weights and more"], ids=["changed", "empty", "longer"])
 def test_changed_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Proves that a model file which is not the exported one never runs."""
+    """Proves that a changed model file is refused."""
     (tmp_path / FILE.path).write_bytes(content)
     words = (
         r"expected SHA-256 9a129038d9a0\.\.\."
@@ -387,7 +387,7 @@ def test_changed_model_file_is_refused(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    """Proves that neither a manifest nor a model file that is a pipe is waited for."""
+    """Proves that a pipe in place of a manifest or model file is refused at once."""
     os.mkfifo(tmp_path / FILE.path)
     with pytest.raises(BundleError, match="not a regular file"):
         Bundle(tmp_path, PETS).read(FILE)
@@ -397,7 +397,7 @@ def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
-    """Proves that a manifest of absurd size is not read into memory."""
+    """Proves that a manifest that is far too large is not read into memory."""
     (tmp_path / MANIFEST).touch()
     os.truncate(tmp_path / MANIFEST, 10_000_001)
     with pytest.raises(BundleError, match="more than 10,000,000 bytes"):
@@ -405,7 +405,7 @@ def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_missing_model_file_is_refused(tmp_path: Path) -> None:
-    """Proves that a missing model file, or a folder in its place, is a BundleError with its path."""
+    """Proves that a missing model file, or a folder in its place, is a BundleError that names the path."""
     with pytest.raises(BundleError, match=FILE.path):
         Bundle(tmp_path, PETS).read(FILE)
     (tmp_path / FILE.path).mkdir()

@@ -1,4 +1,4 @@
-"""The Keras scores that a bundle carries come back as they were, and damage is told."""
+"""The Keras scores of a bundle read back as they were written, and damage is an error."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SCORES = np.array([[0.25, 0.75], [0.9999999, 0.0000001]])
 
 
 def test_scores_come_back(tmp_path):
-    """Labels and scores are those that were written, to seven decimals, also with a comma in a label."""
+    """Proves that labels and scores read back to seven decimals, also with a comma in a label."""
     write_keras_scores(tmp_path, LABELS, [("a" * 64, 1), ("b" * 64, 0)], SCORES)
     found = read_keras_scores(tmp_path, LABELS)
     assert found == {
@@ -21,7 +21,7 @@ def test_scores_come_back(tmp_path):
 
 
 def test_a_bundle_without_them_has_none(tmp_path):
-    """Bundles of before have no such file, and that is no error."""
+    """Proves that a bundle without the file, as older ones are, is no error."""
     assert read_keras_scores(tmp_path, LABELS) == {}
 
 
@@ -31,7 +31,7 @@ def test_a_bundle_without_them_has_none(tmp_path):
      'sha256,label,"cat, big",dog\nabc,cow,1,0\n', 'sha256,label,"cat, big",dog\nabc\n'],
 )  # fmt: skip
 def test_damage_is_one_clear_line(tmp_path, text):
-    """An empty file, other labels, a score that is none, an unknown label, a short line."""
+    """Proves that each kind of damage is one clear BundleError."""
     (tmp_path / KERAS_SCORES).write_text(text)
     with pytest.raises(BundleError, match=r"keras_scores\.csv: damaged"):
         read_keras_scores(tmp_path, LABELS)

@@ -1,4 +1,4 @@
-"""The bundle that ships with the package: whole, small, the default, and able to say neither."""
+"""The bundle that comes with the package is whole, small and the default, and it can answer neither."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LARGEST_INT8_BYTES = 1_100_000
 
 
 def test_it_is_the_default_where_there_is_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a picture can be classified with nothing trained, exported or named."""
+    """Proves that a picture can be classified without any training, export or option."""
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (40, 30), (90, 90, 90)).save("grey.png")
     assert default_bundle() == PRETRAINED
@@ -27,7 +27,7 @@ def test_it_is_the_default_where_there_is_no_other(tmp_path: Path, monkeypatch: 
 
 
 def test_it_is_small_and_int8() -> None:
-    """Proves labels, precision and size, and that a threshold for unsure is set."""
+    """Proves its labels, its precision and its size, and that it has a confidence threshold."""
     bundle = read_bundle(PRETRAINED)
     assert bundle.labels == ("cat", "dog", "neither")
     assert {file.precision for file in bundle.files} == {Precision.INT8}
@@ -37,7 +37,7 @@ def test_it_is_small_and_int8() -> None:
 
 
 def test_it_passes_its_self_test() -> None:
-    """Proves that the files are as exported, and score its pictures as they did there."""
+    """Proves that its files are unchanged and give its pictures the scores of the export."""
     failed = [check for check in run_selftest(PRETRAINED) if not check.passed]
     assert failed == []
 
@@ -53,6 +53,6 @@ def test_it_passes_its_self_test() -> None:
     ids=["black", "white", "noise", "gradient"],
 )
 def test_nothing_is_neither(pixels: np.ndarray) -> None:
-    """Proves that a picture of nothing is no confident cat or dog."""
+    """Proves that an empty picture is not a confident cat or dog."""
     prediction = Classifier.open(PRETRAINED).classify(pixels)
     assert prediction.label == "neither" or not prediction.confident

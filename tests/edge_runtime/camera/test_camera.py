@@ -1,4 +1,4 @@
-"""Frames of files, streams and the Pi's camera: the newest counts, and a lost source comes back."""
+"""Frames of files, streams and the Pi's camera: the newest frame counts, and a lost source is opened again."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ pytest.importorskip("av", reason="PyAV reads the videos of these tests")
 
 
 def colour_of(pixels: np.ndarray) -> str:
-    """Name the strongest colour of a frame."""
+    """Return the strongest colour of a frame."""
     return ("red", "green", "blue")[int(pixels.reshape(-1, 3).mean(axis=0).argmax())]
 
 
@@ -45,11 +45,11 @@ def take_all(camera: Camera) -> list[Shot]:
 
 
 def silent(line: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 def test_colours_come_in_the_right_order(tmp_path: Path) -> None:
-    """Proves that frames are RGB: a red video is red and not blue, with times that rise by the frame rate."""
+    """Proves that frames are RGB, so a red video is red, and that times rise with the frame rate."""
     path = write_video(tmp_path / "video.mp4", ["red", "lime", "blue"], fps=25)
     with opened_video(str(path)) as frames:
         found = [(frame.time_s, frame.convert()) for frame in frames]
@@ -60,7 +60,7 @@ def test_colours_come_in_the_right_order(tmp_path: Path) -> None:
 
 
 def test_turned_video_is_upright(tmp_path: Path) -> None:
-    """Proves that a telephone's video is seen as it is shown: what was at the left comes to the top."""
+    """Proves that a telephone's video comes upright: what was at the left comes to the top."""
     import av
 
     path = tmp_path / "video.mp4"
@@ -77,13 +77,13 @@ def test_turned_video_is_upright(tmp_path: Path) -> None:
 
 
 def test_older_pyav_shows_video_as_it_was_recorded() -> None:
-    """Proves that a PyAV whose frames say nothing of being turned is still read."""
+    """Proves that an older PyAV, without the rotation of a frame, still reads a video."""
     frame = SimpleNamespace(to_ndarray=lambda format: picture("red"))
     np.testing.assert_array_equal(video._pixels(frame, "x"), picture("red"))
 
 
 def test_damaged_frame_is_left_out(tmp_path: Path) -> None:
-    """Proves that one frame of a file that cannot be decoded costs that frame alone."""
+    """Proves that one damaged frame of a file is left out, and no other frame."""
     import av
 
     path = tmp_path / "video.avi"
@@ -105,7 +105,7 @@ def test_damaged_frame_is_left_out(tmp_path: Path) -> None:
 
 
 def test_every_frame_of_a_file_when_none_is_to_be_dropped(tmp_path: Path) -> None:
-    """Proves that a slow reader gets each frame of a file, in order, when it asks for all."""
+    """Proves that a slow reader gets every frame of a file in order if it asks for all."""
     path = write_video(tmp_path / "video.mp4", ["red", "blue"] * 20)
     camera = Camera(str(path), Pace(drop=False), silent)
     shots = take_all(camera)
@@ -115,7 +115,7 @@ def test_every_frame_of_a_file_when_none_is_to_be_dropped(tmp_path: Path) -> Non
 
 
 def test_slow_reader_gets_the_newest_frame(tmp_path: Path) -> None:
-    """Proves that frames which came while the reader was busy are dropped and counted, and the last one kept."""
+    """Proves that frames that come while the reader is busy are dropped and counted, except the newest."""
     path = write_video(tmp_path / "video.mp4", ["red"] * 20 + ["blue"], fps=60)
     camera = Camera(str(path), Pace(), silent)
     first = camera.take(5)
@@ -129,7 +129,7 @@ def test_slow_reader_gets_the_newest_frame(tmp_path: Path) -> None:
 
 
 def test_file_plays_in_its_own_time(tmp_path: Path) -> None:
-    """Proves that a file is paced like a camera: half a second of video takes half a second."""
+    """Proves that a file plays at its own speed, like a camera: half a second of video takes half a second."""
     path = write_video(tmp_path / "video.mp4", ["red"] * 16, fps=30)
     start_s = time.monotonic()
     take_all(Camera(str(path), Pace(), silent))
@@ -137,7 +137,7 @@ def test_file_plays_in_its_own_time(tmp_path: Path) -> None:
 
 
 def test_raw_file_plays_at_its_rate(tmp_path: Path) -> None:
-    """Proves that a file without times, as rpicam-vid writes, takes as long as it was filmed."""
+    """Proves that a file without times, as rpicam-vid writes, takes as long to play as it took to film."""
     path = write_video(tmp_path / "video.m4v", ["red"] * 16, fps=25)
     start_s = time.monotonic()
     shots = take_all(Camera(str(path), Pace(drop=False), silent))
@@ -152,18 +152,18 @@ def test_raw_file_plays_at_its_rate(tmp_path: Path) -> None:
 def test_jump_in_the_times_is_not_waited_out(
     monkeypatch: pytest.MonkeyPatch, jump_s: float, least_s: float
 ) -> None:
-    """Proves that an hour in which nothing was filmed, or a clock set back, holds nothing up."""
+    """Proves that an hour without frames or a clock that was set back causes no wait."""
     monkeypatch.setattr(camera_module, "LONGEST_GAP_S", 0.3)
     assert waits_of(7.0, 7.1, 7.1 + jump_s, 7.2 + jump_s) == pytest.approx([0, 0.1, least_s, 0.1])
 
 
 def test_frames_out_of_order_take_no_longer() -> None:
-    """Proves that the small steps back of some files are not added up."""
+    """Proves that small steps back in the times of a file do not add up."""
     assert waits_of(0.04, 0.12, 0.16, 0.08, 0.24) == pytest.approx([0, 0.08, 0.04, 0, 0.08])
 
 
 def waits_of(*times_s: float) -> list[float]:
-    """Return how long is waited before each frame of a recording."""
+    """Return the wait before each frame of a recording."""
     clock, now_s, waits = camera_module._Clock(), 100.0, []
     for time_s in times_s:
         waits.append(clock.wait_s(time_s, now_s))
@@ -172,7 +172,7 @@ def waits_of(*times_s: float) -> list[float]:
 
 
 def test_frames_without_a_time_follow_those_with_one() -> None:
-    """Proves that where a file gives only some frames a time, the others go on from it at its rate."""
+    """Proves that a frame without a time follows the frame before it at the rate of the file."""
     times = [1000.0, None, None, 1000.12, None]
     packets = [SimpleNamespace(decode=lambda time=time: [SimpleNamespace(time=time)]) for time in times]
     stream = SimpleNamespace(average_rate=25)
@@ -184,7 +184,7 @@ def test_frames_without_a_time_follow_those_with_one() -> None:
 
 
 def test_recording_behind_an_address_ends(tmp_path: Path) -> None:
-    """Proves that a file on a web server plays once, in its own time, and is not fetched again and again."""
+    """Proves that a file on a web server plays once at its own speed, and is not fetched again."""
     write_video(tmp_path / "video.mp4", ["red"] * 16, fps=30)
     handler = partial(QuietHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -198,7 +198,7 @@ def test_recording_behind_an_address_ends(tmp_path: Path) -> None:
 
 
 def test_recording_that_breaks_off_is_an_error(tmp_path: Path) -> None:
-    """Proves that a file on a server which stops in its middle is told, and not begun anew for ever."""
+    """Proves that a file that breaks off on its server is an error, and does not start again."""
     write_video(tmp_path / "video.avi", ["red", "blue"] * 40)
     handler = partial(HalfHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -219,7 +219,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 class HalfHandler(QuietHandler):
-    """Announces a file and breaks off in its middle."""
+    """Announces a whole file and sends half of it."""
 
     def copyfile(self, source: Any, outputfile: Any) -> None:
         """Send half of the file."""
@@ -228,7 +228,7 @@ class HalfHandler(QuietHandler):
 
 
 def test_source_that_gives_one_frame_each_time_is_asked_ever_more_slowly(tmp_path: Path) -> None:
-    """Proves that a camera which breaks off after each first frame is not asked twice a second for ever."""
+    """Proves that the waits grow for a camera that always breaks off after its first frame."""
     Image.fromarray(picture("red")).save(tmp_path / "now.jpg")
     handler, said = partial(QuietHandler, directory=str(tmp_path)), []
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -243,7 +243,7 @@ def test_source_that_gives_one_frame_each_time_is_asked_ever_more_slowly(tmp_pat
 
 @pytest.mark.parametrize(("pace", "numbers"), [(Pace(every=5), [0, 5, 10, 15]), (Pace(max_fps=10), [0, 3, 6, 9])])
 def test_unwanted_frames_are_not_counted_as_dropped(tmp_path: Path, pace: Pace, numbers: list[int]) -> None:
-    """Proves that --every and --max-fps leave frames out on purpose."""
+    """Proves that frames that --every and --max-fps leave out do not count as dropped."""
     path = write_video(tmp_path / "video.mp4", ["red"] * 20)
     camera = Camera(str(path), pace, silent)
     shots = take_all(camera)
@@ -255,7 +255,7 @@ def test_unwanted_frames_are_not_counted_as_dropped(tmp_path: Path, pace: Pace, 
 
 
 def test_stream_is_read_live() -> None:
-    """Proves that a stream on loopback gives frames of what is sent now."""
+    """Proves that a stream on loopback gives the frames that are sent now."""
     with on_air() as station:
         camera = Camera(station.address, Pace(), silent)
         shot = next_shot(camera)
@@ -277,7 +277,7 @@ def next_shot(camera: Camera) -> Shot:
 
 
 def test_stream_that_dies_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a lost stream is tried again, ever more slowly, and read on when it is back."""
+    """Proves that a lost stream is tried again after growing waits, and read again when it is back."""
     monkeypatch.setattr(camera_module, "FIRST_WAIT_S", 0.05)
     said: list[str] = []
     with on_air() as station:
@@ -297,7 +297,7 @@ def test_stream_that_dies_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_lost_source_costs_no_processor_time() -> None:
-    """Proves that waiting for a camera is no busy loop: a second of it takes a tenth of processor time at most."""
+    """Proves that waiting for a camera takes at most a tenth of the processor's time."""
     camera = Camera("/dev/video987", Pace(), silent)
     wait_until(lambda: camera._thread.is_alive())
     time.sleep(0.3)
@@ -308,7 +308,7 @@ def test_lost_source_costs_no_processor_time() -> None:
 
 
 def test_closing_does_not_wait_for_the_back_off() -> None:
-    """Proves that Ctrl-C while a camera is away ends at once."""
+    """Proves that closing takes no time while a camera is away."""
     camera = Camera("/dev/video987", Pace(), silent)
     camera.take(1.2)
     start_s = time.monotonic()
@@ -318,7 +318,7 @@ def test_closing_does_not_wait_for_the_back_off() -> None:
 
 
 def test_damaged_video_is_one_clear_error(tmp_path: Path) -> None:
-    """Proves that a file which is no video, and one that is cut, end with a CameraError or the frames there are."""
+    """Proves that a file that is no video, or is cut, gives a CameraError or the frames that it has."""
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(CameraError, match=r"text.mp4: cannot be opened"):
         take_all(Camera(str(tmp_path / "text.mp4"), Pace(), silent))
@@ -339,13 +339,13 @@ def test_damaged_video_is_one_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["none.mp4", "ftp://x/y", "concat:a|b", "", "/tmp"])
 def test_source_that_can_never_open_is_refused_at_once(source: str) -> None:
-    """Proves that a wrong name is an error with the kinds there are, not something to wait for."""
+    """Proves that a wrong name is refused at once, with the kinds of sources that there are."""
     with pytest.raises(CameraError, match="rtsp://"):
         check_source(source)
 
 
 def test_kinds_of_sources() -> None:
-    """Proves which names are files that end, and which go on."""
+    """Proves which names are files and which are cameras or streams."""
     assert is_file("video.mp4")
     for source in ("0", "/dev/video3", "rtsp://camera/1", "http://camera/stream"):
         assert not is_file(source)
@@ -387,7 +387,7 @@ class Picamera2:
 
 @pytest.fixture
 def fake_picamera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A module with the interface of picamera2, as its manual has it, whose camera is unplugged after 5 frames."""
+    """A module with the interface of picamera2, after its manual. Its camera is unplugged after 5 frames."""
     (tmp_path / "picamera2.py").write_text(FAKE)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
@@ -395,7 +395,7 @@ def fake_picamera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 def test_camera_of_the_pi(fake_picamera: None) -> None:
-    """Proves that picamera2 is configured for RGB, read, and closed when it fails."""
+    """Proves that picamera2 is set to RGB, is read, and is closed when it fails."""
     import picamera2
 
     seen: list[Frame] = []
@@ -423,7 +423,7 @@ def test_camera_of_the_pi(fake_picamera: None) -> None:
 def test_camera_of_the_pi_comes_back(
     fake_picamera: None, monkeypatch: pytest.MonkeyPatch, trouble: str, reason: str, connections: int
 ) -> None:
-    """Proves that whatever fails once, the camera is closed, the reason told, and frames come from it again."""
+    """Proves that after any failure the camera is closed, the reason is printed, and frames come again."""
     import picamera2
 
     monkeypatch.setattr(camera_module, "FIRST_WAIT_S", 0.05)
@@ -438,7 +438,7 @@ def test_camera_of_the_pi_comes_back(
 
 
 def test_missing_picamera_names_its_package() -> None:
-    """Proves that asking for the Pi's camera elsewhere says what to install, at once and not again and again."""
+    """Proves that a missing picamera2 is an error at once, with the command that installs it."""
     with pytest.raises(CameraError, match="sudo apt install python3-picamera2"):
         check_source("picamera2")
     with pytest.raises(CameraError, match="sudo apt install python3-picamera2"), opened_video("picamera2"):
@@ -449,7 +449,7 @@ def test_missing_picamera_names_its_package() -> None:
 def test_picamera_that_does_not_load_is_told_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
-    """Proves that Debian's picamera2, built for NumPy 1, says what to install instead of NumPy 2."""
+    """Proves that a picamera2 built for NumPy 1 is an error at once, with advice on NumPy."""
     (tmp_path / "picamera2.py").write_text(f"raise {error}('numpy.dtype size changed')")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(CameraError, match=r"size changed.* pip install 'numpy<2'"):
@@ -457,7 +457,7 @@ def test_picamera_that_does_not_load_is_told_at_once(
 
 
 def test_no_thread_or_descriptor_is_left(tmp_path: Path) -> None:
-    """Proves that opening and closing sources again and again leaks neither."""
+    """Proves that opening and closing sources many times leaves no thread and no open file."""
     path = write_video(tmp_path / "video.mp4", ["red"] * 3)
     take_all(Camera(str(path), Pace(drop=False), silent))
     before = threading.active_count(), len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").is_dir() else 0
@@ -468,7 +468,7 @@ def test_no_thread_or_descriptor_is_left(tmp_path: Path) -> None:
 
 
 def test_stream_that_stalls_is_given_up_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a stream which stays connected and sends nothing more is noticed by its timeout."""
+    """Proves that a stream that stays connected but sends nothing is given up after a timeout and tried again."""
     monkeypatch.setattr(camera_module, "FIRST_WAIT_S", 0.05)
     monkeypatch.setattr(video, "TIMEOUT_S", 0.5)
     said: list[str] = []

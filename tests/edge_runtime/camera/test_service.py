@@ -1,4 +1,4 @@
-"""The systemd unit of the documentation: systemd accepts it, and catdog-edge knows its options."""
+"""The systemd unit of the documentation is valid, and catdog-edge knows its options."""
 
 import shlex
 import shutil
@@ -14,7 +14,7 @@ UNIT = Path(__file__).parents[3] / "docs/catdog-edge.service"
 
 
 def test_systemd_accepts_the_unit() -> None:
-    """Proves that `systemd-analyze verify` has nothing to say about the unit."""
+    """Proves that `systemd-analyze verify` finds no fault in the unit."""
     tool = shutil.which("systemd-analyze")
     if tool is None:
         pytest.skip("systemd-analyze is not installed")
@@ -23,7 +23,7 @@ def test_systemd_accepts_the_unit() -> None:
 
 
 def test_commands_of_the_unit_exist() -> None:
-    """Proves that every option in the unit is one of the command it is given to."""
+    """Proves that each option in the unit is an option of its command."""
     lines = [line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith("ExecStart")]
     assert len(lines) == 2
     for line in lines:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -48,7 +48,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_changes_are_told_once(onnx_bundle: Path, video: Path) -> None:
-    """Proves that a file gives one line for each change, in text for people, and a summary."""
+    """Proves that a file gives one line of text for each change, and a summary."""
     result = watch(video, "--all-frames", "--bundle", onnx_bundle)
     assert result.exit_code == 0, result.output
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
@@ -57,7 +57,7 @@ def test_changes_are_told_once(onnx_bundle: Path, video: Path) -> None:
 
 
 def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
-    """Proves that --each-frame gives a JSON object for every frame, on stdout and in a file that is added to."""
+    """Proves that --each-frame prints a JSON object for each frame, and --output appends the same to a file."""
     log = tmp_path / "log.jsonl"
     log.write_text("{}\n")
     options = ("--all-frames", "--each-frame", "--json", "--output", log, "--bundle", onnx_bundle)
@@ -77,7 +77,7 @@ def test_a_line_for_each_frame(onnx_bundle: Path, video: Path, tmp_path: Path) -
 def test_chosen_frames_are_classified(
     onnx_bundle: Path, video: Path, options: tuple[str, ...], frames: list[int]
 ) -> None:
-    """Proves that --every and --max-fps choose the frames that are classified."""
+    """Proves that --every and --max-fps choose which frames are classified."""
     result = watch(video, "--each-frame", "--json", "--bundle", onnx_bundle, *options)
     assert [json.loads(line)["frame"] for line in result.stdout.splitlines()] == frames
 
@@ -95,7 +95,7 @@ def test_chosen_frames_are_classified(
 def test_smoothing_is_passed_on(
     onnx_bundle: Path, video: Path, options: list[str], changes: dict[int, str]
 ) -> None:
-    """Proves that --half-life, --margin and --confidence-threshold decide when a change is told."""
+    """Proves that --half-life, --margin and --confidence-threshold decide when the answer changes."""
     result = watch(video, "--all-frames", "--json", "--bundle", onnx_bundle, *options)
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     told = {row["frame"]: row["label"] + " unsure" * (not row["confident"]) for row in rows}
@@ -103,14 +103,14 @@ def test_smoothing_is_passed_on(
 
 
 def test_threads_are_passed_on(onnx_bundle: Path, tmp_path: Path, threads_asked: list[int]) -> None:
-    """Proves that --threads is the number of inference threads."""
+    """Proves that --threads sets the number of inference threads."""
     video = write_video(tmp_path / "video.mp4", ["red"])
     assert watch(video, "--threads", "3", "--bundle", onnx_bundle).exit_code == 0
     assert threads_asked == [3]
 
 
 def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
-    """Proves that --save writes one picture a change, under a name that sorts by time, and says where."""
+    """Proves that --save writes one picture for each change, named by time, and that the line shows its path."""
     folder = tmp_path / "new" / "kept"
     result = watch(video, "--all-frames", "--json", "--save", folder, "--bundle", onnx_bundle)
     saved = [Path(json.loads(line)["saved"]) for line in result.stdout.splitlines()]
@@ -122,7 +122,7 @@ def test_frames_of_changes_are_kept(onnx_bundle: Path, video: Path, tmp_path: Pa
 
 
 def test_stream_that_dies_and_comes_back(onnx_bundle: Path, tmp_path: Path) -> None:
-    """Proves on a real process that a stream may go and come: both colours are told, and SIGTERM ends it well."""
+    """Proves on a real process that a stream may go and come back, and that SIGTERM ends it with a summary."""
     output = tmp_path / "output"
     with (
         on_air() as station,
@@ -163,13 +163,13 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
         ([], 2, "name one source"),
         (["0", "--source", "1"], 2, "name one source"),
         (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
-        (["0", "--all-frames"], 2, "--all-frames is for a video file"),
-        (["0", "--all-frames", "--max-fps", "5"], 2, "exclude each other"),
+        (["0", "--all-frames"], 2, "--all-frames works only with a video file"),
+        (["0", "--all-frames", "--max-fps", "5"], 2, "cannot be used together"),
     ],
     ids=str,
 )
 def test_wrong_use_is_one_clear_line(onnx_bundle: Path, arguments: list[str], code: int, words: str) -> None:
-    """Proves that a source which can never be, and options that contradict it, are refused at once."""
+    """Proves that an impossible source and contradicting options are refused at once in one line."""
     result = watch(*arguments, "--bundle", onnx_bundle)
     assert (result.exit_code, result.stdout) == (code, "")
     assert words in result.stderr
@@ -187,26 +187,50 @@ def test_missing_library_names_its_extra(onnx_bundle: Path, video: Path, tmp_pat
 
 
 def test_unwritable_places_are_told(onnx_bundle: Path, video: Path, tmp_path: Path) -> None:
-    """Proves that a log that cannot be opened is one line, and a frame that cannot be kept stops nothing."""
+    """Proves that a log that cannot be opened is one line, and that a frame that cannot be saved stops nothing."""
     (tmp_path / "file").touch()
     result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--output", tmp_path / "file" / "log")
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--save", tmp_path / "file")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
-    assert result.stderr.count("the frame cannot be kept") == 2
+    assert result.stderr.count("the frame cannot be saved") == 2
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_full_disk_is_one_line(onnx_bundle: Path, video: Path) -> None:
-    """Proves that a log that cannot be written on ends with one line, for a service manager to start it again."""
+def test_output_that_is_full_does_not_end_the_watching(onnx_bundle: Path, video: Path) -> None:
+    """Proves that an error is printed for each line that cannot be written, and that the watch continues."""
     result = watch(video, "--all-frames", "--bundle", onnx_bundle, "--output", "/dev/full")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1].startswith("error: /dev/full: cannot be written")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert result.stderr.count("/dev/full: a line cannot be written") == 2
+
+
+def test_full_disk_leaves_whole_lines_and_frames(onnx_bundle: Path, video: Path, small_disk: Path) -> None:
+    """Proves that a full disk leaves no half line and no cut frame, and that lines continue when there is room."""
+    log, frames = small_disk / "log", small_disk / "frames"
+    options = ("--all-frames", "--each-frame", "--bundle", onnx_bundle, "--output", log, "--save", frames)
+    filler = small_disk / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    log.touch()
+    result = watch(video, *options)
+    assert result.exit_code == 0
+    assert "a line cannot be written" in result.stderr
+    for frame in frames.glob("*"):
+        Image.open(frame).load()
+    kept = log.read_text().splitlines()
+    assert all(json.loads(line) for line in kept)
+    filler.unlink()
+    assert watch(video, *options).exit_code == 0
+    lines = log.read_text().splitlines()
+    assert lines[: len(kept)] == kept
+    assert len([json.loads(line) for line in lines]) == len(kept) + 120
+    assert len(list(frames.glob("*.jpg"))) >= 2
 
 
 def test_status_line_on_a_terminal(onnx_bundle: Path, video: Path) -> None:
-    """Proves that a terminal shows label, frames a second and dropped frames in one line that is written over."""
+    """Proves that a terminal shows label, frames a second and dropped frames in one line that is overwritten."""
     ours, theirs = pty.openpty()
     command = [*COMMAND, str(video), "--bundle", str(onnx_bundle)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)

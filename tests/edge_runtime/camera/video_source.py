@@ -1,4 +1,4 @@
-"""Real video to test with: files, and an MJPEG stream on loopback that can be cut and come back."""
+"""Real video for tests: files, and an MJPEG stream on loopback that can be cut and can come back."""
 
 import io
 import socket
@@ -36,7 +36,7 @@ def write_video(path: Path, colours: list[str], *, fps: int = 30) -> Path:
 
 
 def turn_video(path: Path, target: Path) -> Path:
-    """Write a copy of an MP4 file that is to be shown turned clockwise by a quarter, as telephones record it."""
+    """Write a copy of an MP4 file that players turn clockwise by a quarter. Telephones record such files."""
     content = bytearray(path.read_bytes())
     # The matrix of a track's header: version 0, 4 bytes of flags, then 36 bytes before it. ISO/IEC 14496-12, 8.3.2.
     start = content.index(b"tkhd") + 4 + 4 + 36
@@ -47,10 +47,10 @@ def turn_video(path: Path, target: Path) -> Path:
 
 
 class Station:
-    """An HTTP server on loopback that sends one colour as MJPEG, as cameras do, to one reader at a time."""
+    """An HTTP server on loopback. It sends one colour as MJPEG to one reader at a time, as cameras do."""
 
     def __init__(self) -> None:
-        """Choose a free port and go on air."""
+        """Choose a free port and start the server."""
         self.colour, self.fps = "red", 50.0
         self.stalled = False
         with socket.socket() as probe:
@@ -61,11 +61,11 @@ class Station:
 
     @property
     def address(self) -> str:
-        """Where to connect."""
+        """The address to connect to."""
         return f"http://127.0.0.1:{self.port}/stream.mjpg"
 
     def switch_on(self) -> None:
-        """Listen."""
+        """Accept readers."""
         self._off.clear()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listener.settimeout(0.05)
@@ -73,7 +73,7 @@ class Station:
         self._thread.start()
 
     def switch_off(self) -> None:
-        """Cut the connection in the middle and refuse others."""
+        """Cut the connection in the middle and refuse new readers."""
         self._off.set()
         self._thread.join()
         self._listener.close()
@@ -111,7 +111,7 @@ class Station:
 
 @contextmanager
 def on_air() -> Iterator[Station]:
-    """Give a running station and end it."""
+    """Give a running station and stop it at the end."""
     station = Station()
     try:
         yield station
@@ -120,7 +120,7 @@ def on_air() -> Iterator[Station]:
 
 
 def wait_until(condition: Any, seconds: float = 20) -> None:
-    """Wait for something that another thread or process does, or fail."""
+    """Wait until another thread or process has done something, or fail."""
     end_s = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end_s, "waited in vain"

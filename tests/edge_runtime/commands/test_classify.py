@@ -30,7 +30,7 @@ def classify(*arguments: str | Path, stdin: bytes = b"") -> Result:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of 200 pictures, red and blue in turns, in two sub-folders."""
+    """A folder of 200 pictures in two sub-folders, red and blue by turns."""
     for index in range(200):
         path = tmp_path / "many" / str(index % 2) / f"{index:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def test_number_of_threads_changes_nothing(both_bundle: Path, folder: Path) -> N
 
 
 def test_picture_on_standard_input(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that `-` reads one picture from standard input, between others too, and reports what is none."""
+    """Proves that `-` reads one picture from standard input, also among others, and that a bad one is an error."""
     content = pictures["blue"].read_bytes()
     result = classify("-", pictures["red"], "--json", "--bundle", onnx_bundle, stdin=content)
     piped, red = (json.loads(line) for line in result.stdout.splitlines())
@@ -68,37 +68,37 @@ def test_picture_on_standard_input(onnx_bundle: Path, pictures: dict[str, Path])
 
 
 def test_nothing_on_standard_input_is_one_line(onnx_bundle: Path) -> None:
-    """Proves that an empty standard input and a closed one are an error that names it."""
+    """Proves that an empty and a closed standard input are an error that names it."""
     command = [*COMMAND, "-", "--bundle", str(onnx_bundle)]
     for script in ('"$@" </dev/null', '"$@" <&-'):
         done = subprocess.run(["sh", "-c", script, "sh", *command], capture_output=True, text=True)
         assert done.returncode == 1
-        assert done.stderr.splitlines()[1:] == ["error: -: is empty", "1 of 1 could not be classified"]
+        assert done.stderr.splitlines()[1:] == ["error: -: is empty", "1 of 1 pictures could not be classified"]
 
 
 def test_unsure_answers_are_called_so(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that --confidence-threshold prints unsure in a table and keeps the label, marked, in JSON."""
+    """Proves that an unsure answer is `unsure` in text, and a label with `confident` false in JSON."""
     options = (pictures["white"], "--bundle", onnx_bundle, "--confidence-threshold", "0.8")
     assert classify(*options).stdout.split()[1] == "unsure"
     assert json.loads(classify(*options, "--json").stdout)["confident"] is False
 
 
 def test_json_and_csv_exclude_each_other(onnx_bundle: Path) -> None:
-    """Proves that two formats at once are a usage error."""
+    """Proves that --json with --csv is a usage error."""
     result = classify("x.png", "--json", "--csv", "--bundle", onnx_bundle)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "exclude each other" in result.stderr
+    assert "cannot be used together" in result.stderr
 
 
 def test_limit_on_pixels(onnx_bundle: Path, pictures: dict[str, Path]) -> None:
-    """Proves that --max-pixels refuses larger pictures with the limit in the message."""
+    """Proves that --max-pixels refuses a larger picture and that the message names the limit."""
     result = classify(pictures["red"], "--bundle", onnx_bundle, "--max-pixels", "100")
     assert result.exit_code == 1
     assert "too large: 40 x 30, at most 100 pixels" in result.stderr
 
 
 def test_control_c_ends_with_what_is_done(onnx_bundle: Path, pictures: dict[str, Path], tmp_path: Path) -> None:
-    """Proves that Ctrl-C in the middle leaves whole lines, says how far it came, and exits with 130."""
+    """Proves that Ctrl-C leaves whole lines, a line that says how many are done, and exit code 130."""
     command = [*COMMAND, *[str(pictures["red"])] * 20000, "--json", "--bundle", str(onnx_bundle)]
     output = tmp_path / "output"
     with (
@@ -113,13 +113,13 @@ def test_control_c_ends_with_what_is_done(onnx_bundle: Path, pictures: dict[str,
     lines = output.read_text().splitlines()
     assert all(json.loads(line)["label"] == "red" for line in lines)
     assert 0 < len(lines) < 20000
-    told = re.fullmatch(r"stopped: (\d+) of 20000 done", stderr.splitlines()[-1])
+    told = re.fullmatch(r"stopped: (\d+) of 20000 pictures done", stderr.splitlines()[-1])
     assert told
     assert len(lines) - int(told[1]) in (0, 1)  # Ctrl-C can fall between printing a line and counting it
 
 
 def test_control_c_does_not_wait_for_pictures_in_work(onnx_bundle: Path, tmp_path: Path) -> None:
-    """Proves that Ctrl-C ends at once though large pictures are being decoded, which takes seconds each."""
+    """Proves that Ctrl-C ends at once, even while large pictures are decoded for seconds."""
     path = tmp_path / "large.png"
     Image.new("RGB", (8000, 8000)).save(path, compress_level=1)
     command = [*COMMAND, *[str(path)] * 40, "--json", "--bundle", str(onnx_bundle)]
@@ -135,7 +135,7 @@ def test_control_c_does_not_wait_for_pictures_in_work(onnx_bundle: Path, tmp_pat
 
 
 def test_progress_bar_only_where_it_helps(onnx_bundle: Path, folder: Path, tmp_path: Path) -> None:
-    """Proves that a terminal shows a bar for many pictures written elsewhere, and never among the results."""
+    """Proves that many pictures show a bar on a terminal if the results go elsewhere, and otherwise none."""
     command = [*COMMAND, str(folder), "--recursive", "--bundle", str(onnx_bundle)]
     for output, shown in ((tmp_path / "out", True), (None, False)):
         ours, theirs = pty.openpty()
@@ -148,7 +148,7 @@ def test_progress_bar_only_where_it_helps(onnx_bundle: Path, folder: Path, tmp_p
 
 
 def read_all(descriptor: int) -> str:
-    """Return everything written to a terminal until it is closed."""
+    """Return everything that is written to a terminal until it is closed."""
     text = b""
     while select.select([descriptor], [], [], 60)[0]:
         try:
@@ -161,7 +161,7 @@ def read_all(descriptor: int) -> str:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory is read from /proc")
 def test_odd_files_give_a_line_each(onnx_bundle: Path) -> None:
-    """Proves on 82 odd and broken files: a prediction or one clear error, no traceback, less than 500 MiB."""
+    """Proves that each of 82 odd and broken files gives a prediction or one clear error, within 500 MiB."""
     if not ODD.is_dir():
         pytest.skip(f"the folder of odd pictures is not there: {ODD}")
     script = (
@@ -182,11 +182,11 @@ def test_odd_files_give_a_line_each(onnx_bundle: Path) -> None:
     assert "Traceback" not in done.stderr
     first, summary, peak_mib = done.stderr.splitlines()
     assert int(peak_mib) < 500
-    assert (first.endswith("onnxruntime"), summary.endswith("could not be classified")) == (True, True)
+    assert (first.endswith("onnxruntime"), summary.endswith("pictures could not be classified")) == (True, True)
 
 
 def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> None:
-    """Proves that what libtiff writes about a damaged file does not get between the lines on standard error."""
+    """Proves that the messages of libtiff about a damaged file do not appear on standard error."""
     buffer = io.BytesIO()
     Image.new("L", (30, 20), 7).save(buffer, "TIFF", compression="tiff_lzw")
     content = buffer.getvalue()
@@ -196,4 +196,4 @@ def test_damaged_tiff_is_one_error_line(onnx_bundle: Path, tmp_path: Path) -> No
     assert done.returncode == 1
     _, error, summary = done.stderr.splitlines()
     assert error.startswith(f"error: {path}: cannot be decoded")
-    assert summary == "1 of 1 could not be classified"
+    assert summary == "1 of 1 pictures could not be classified"

@@ -1,4 +1,4 @@
-"""`catdog-edge info`: what a bundle holds and what would run, without running it."""
+"""`catdog-edge info` says what a bundle holds and what would run."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def info(folder: Path, *options: str) -> Result:
 def test_every_file_has_a_status(
     both_bundle: Path, processor: Callable[[str], None], features: str, file: str, runtime: str, order: str
 ) -> None:
-    """Proves that people see labels, sizes, each file, the one in use on this processor, and why."""
+    """Proves that people see labels, sizes, each file, the file in use on this processor, and why it is in use."""
     processor(features)
     result = info(both_bundle)
     assert result.exit_code == 0, result.output
@@ -40,13 +40,13 @@ def test_every_file_has_a_status(
 
 
 def test_reason_names_no_runtime_that_was_not_asked_for(both_bundle: Path) -> None:
-    """Proves that the order of runtimes is left out where only one of them may run."""
+    """Proves that the reason leaves out the order of backends if only one of them may run."""
     lines = info(both_bundle, "--backend", "litert").stdout.splitlines()
     assert lines[-1].startswith("It comes first of the 2 that can be run here: int8 before float. ")
 
 
 def test_choice_changes_the_file_in_use(both_bundle: Path) -> None:
-    """Proves that --backend and --precision are followed, and files outside the choice are named so."""
+    """Proves that --backend and --precision are followed, and that other files are marked as not asked for."""
     values = json.loads(info(both_bundle, "--backend", "onnxruntime", "--json").stdout)
     assert values["use"] == {"path": "int8.onnx", "backend": "onnxruntime"}
     statuses = {file["path"]: file["status"] for file in values["files"]}
@@ -54,7 +54,7 @@ def test_choice_changes_the_file_in_use(both_bundle: Path) -> None:
 
 
 def test_file_passed_over_is_explained(write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes]) -> None:
-    """Proves that a faster file which does not load is named with its reason."""
+    """Proves that a faster file that does not load is named with its reason."""
     folder = write_bundle({"int8.onnx": b"too new", "float32.onnx": onnx_file("sigmoid")}, confidence_threshold=0.7)
     text = info(folder).stdout
     assert "does not load" in text
@@ -63,7 +63,7 @@ def test_file_passed_over_is_explained(write_bundle: Callable[..., Path], onnx_f
 
 
 def test_bundle_that_nothing_runs_is_still_described(onnx_bundle: Path) -> None:
-    """Proves that what is in a bundle can be read where it cannot run, with the reason."""
+    """Proves that a bundle is described where it cannot run, with the reason."""
     values = json.loads(info(onnx_bundle, "--backend", "litert", "--json").stdout)
     assert values["use"] is None
     assert "the bundle has no file for backend litert" in values["reason"]

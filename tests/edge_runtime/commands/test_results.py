@@ -1,4 +1,4 @@
-"""The three ways to write a result: aligned for people, and parseable for scripts whatever a path holds."""
+"""The three ways to write a result: aligned for people, and parseable for scripts with any path."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ PATHS = ("plain.jpg", 'quote".jpg', "comma, semi;.jpg", "new\nline.jpg", "猫.jp
 
 
 def test_table() -> None:
-    """Proves the columns: path, label or unsure, confidence, time; and that columns line up."""
+    """Proves that the text has path, label or unsure, confidence and time in aligned columns."""
     table = TableFormat(8, LABELS)
     assert table.line("a.jpg", SURE) == "a.jpg     dog      75.0%     3.2 ms"
     assert table.line("ab.jpg", UNSURE) == "ab.jpg    unsure   50.0%     3.2 ms"
@@ -26,14 +26,14 @@ def test_table() -> None:
 
 
 def test_table_of_the_best_labels() -> None:
-    """Proves that --top-k shows the best labels first, and that more than there are does no harm."""
+    """Proves that --top-k shows the best labels first, and that a number above the number of labels shows all."""
     assert TableFormat(5, LABELS, 2).line("a.jpg", SURE) == "a.jpg  dog      75.0%  cat      15.0%     3.2 ms"
     assert TableFormat(5, LABELS, 9).line("a.jpg", UNSURE).startswith("a.jpg  unsure: cat      50.0%  dog ")
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_json_is_one_line_whatever_the_path(path: str) -> None:
-    """Proves that each result is one line that parses back, errors and unsure answers too."""
+    """Proves that each result is one line that parses back: an answer, an unsure answer and an error."""
     for result, key, value in ((SURE, "label", "dog"), (UNSURE, "confident", False), (BAD, "error", BAD.reason)):
         line = JsonFormat().line(path, result)
         assert "\n" not in line
@@ -42,14 +42,14 @@ def test_json_is_one_line_whatever_the_path(path: str) -> None:
 
 
 def test_json_of_the_best_labels() -> None:
-    """Proves that all scores come in the order of the labels, and --top-k gives the best, best first."""
+    """Proves that scores come in the order of the labels, and that --top-k gives the best ones first."""
     assert list(json.loads(JsonFormat().line("a", SURE))["scores"]) == list(LABELS)
     assert json.loads(JsonFormat(2).line("a", SURE))["scores"] == {"dog": 0.75, "cat": 0.15}
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_csv_parses_back_whatever_the_path(path: str) -> None:
-    """Proves that header and rows have the same columns, and that any path survives."""
+    """Proves that header and rows have the same columns with any path."""
     output = CsvFormat(LABELS, 2)
     rows = [output.header(), output.line(path, SURE), output.line(path, BAD)]
     sure, bad = csv.DictReader(io.StringIO("\n".join(rows)))

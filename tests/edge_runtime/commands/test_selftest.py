@@ -1,4 +1,4 @@
-"""`catdog-edge selftest`: a whole bundle passes, and each kind of damage is found and named."""
+"""`catdog-edge selftest` passes a whole bundle, and finds and names each kind of damage."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 
 @pytest.fixture
 def bundle(both_bundle: Path) -> Path:
-    """A bundle of four files with two self-test pictures and the scores that they get here."""
+    """A bundle of four files with two self-test pictures, and the scores that these files give here."""
     (both_bundle / SELFTEST).mkdir()
     pictures = []
     for colour in ("red", "blue"):
@@ -53,7 +53,7 @@ def bundle(both_bundle: Path) -> Path:
 
 
 def test_whole_bundle_passes(bundle: Path) -> None:
-    """Proves that each file's hash, each picture, and each file with each runtime is checked."""
+    """Proves that it checks each file's hash, each picture, and each file with each backend."""
     result = selftest(bundle)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
@@ -63,14 +63,14 @@ def test_whole_bundle_passes(bundle: Path) -> None:
 
 
 def test_choice_narrows_what_is_run(bundle: Path) -> None:
-    """Proves that --backend and --precision choose the files to run, and hashes are checked anyway."""
+    """Proves that --backend and --precision choose which files run, and that all hashes are still checked."""
     names = [check.name for check in run_selftest(bundle, "litert", precision="int8")]
     assert names[-1] == "int8.tflite with litert"
     assert len(names) == 4 + 2 + 1
 
 
 def test_damaged_model_file_fails(bundle: Path) -> None:
-    """Proves that a changed model file fails by its hash and is not run."""
+    """Proves that a changed model file fails by its hash and does not run."""
     (bundle / "int8.tflite").write_bytes(b"other")
     result = selftest(bundle, "--json")
     assert result.exit_code == 1
@@ -81,7 +81,7 @@ def test_damaged_model_file_fails(bundle: Path) -> None:
 
 
 def test_other_scores_fail_with_both_numbers(bundle: Path) -> None:
-    """Proves that a score beyond the tolerance fails, and says how far and what to do."""
+    """Proves that a score beyond the tolerance fails, with the difference, the tolerance and advice."""
 
     def edit(values: dict[str, Any]) -> None:
         values["selftest"][0]["scores"]["float32.onnx"] = [0.4, 0.6]
@@ -96,7 +96,7 @@ def test_other_scores_fail_with_both_numbers(bundle: Path) -> None:
 
 
 def test_other_pixels_fail(bundle: Path) -> None:
-    """Proves that preprocessing which gives other pixels is found, also where scores stay the same."""
+    """Proves that a change of the preprocessed pixels is found, even if the scores stay the same."""
     Image.new("RGB", (30, 20), (250, 0, 0)).save(bundle / SELFTEST / "red.png")
     result = selftest(bundle)
     assert result.exit_code == 1
@@ -105,7 +105,7 @@ def test_other_pixels_fail(bundle: Path) -> None:
 
 
 def test_missing_picture_fails(bundle: Path) -> None:
-    """Proves that a self-test picture that was not copied along is one failed check, and the rest goes on."""
+    """Proves that a missing self-test picture is one failed check, and that the others still run."""
     (bundle / SELFTEST / "blue.png").unlink()
     result = selftest(bundle)
     assert result.exit_code == 1
@@ -114,14 +114,14 @@ def test_missing_picture_fails(bundle: Path) -> None:
 
 
 def test_bundle_without_pictures_says_so(onnx_bundle: Path) -> None:
-    """Proves that a bundle without self-test pictures passes on its hashes and says what was not compared."""
+    """Proves that a bundle without self-test pictures passes, and that the check says what was not compared."""
     result = selftest(onnx_bundle)
     assert result.exit_code == 0
     assert "the bundle carries no self-test pictures" in result.stdout
 
 
 def test_bundle_that_nothing_runs_fails(onnx_bundle: Path) -> None:
-    """Proves that a machine without a runtime for any file fails with the line that installs one."""
+    """Proves that a machine without a fitting backend fails, with the command that installs one."""
     result = selftest(onnx_bundle, "--backend", "litert")
     assert result.exit_code == 1
     assert "pip install 'catdog-edge[onnx]'" in result.stdout
@@ -134,7 +134,7 @@ def test_no_bundle_is_one_line(tmp_path: Path) -> None:
 
 
 def test_scores_that_are_not_numbers_fail(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a runtime that gives NaN fails the self-test, and that a picture is no answer but an error."""
+    """Proves that NaN scores fail the self-test, and that classifying a picture then is an error."""
     monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.full(2, np.nan, np.float32))
     result = selftest(bundle)
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""The preprocessing record of runs and bundles: read back whole, or refused as a damaged bundle."""
+"""The preprocessing record of runs and bundles is read back whole, or refused as a damaged bundle."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from edge_runtime.picture.preprocessing import Preprocessing, ResizeFilter
 
 
 def test_record_round_trip() -> None:
-    """Proves that what a manifest stores comes back equal."""
+    """Proves that a record that is stored and read again is equal."""
     chosen = Preprocessing(96, 64, ResizeFilter.LANCZOS, (0, 10, 255))
     assert Preprocessing.from_dict(chosen.to_dict()) == chosen
     assert chosen.to_dict() == {
@@ -23,7 +23,7 @@ def test_record_round_trip() -> None:
 
 
 def test_identifier_is_pinned_and_differs_with_each_field() -> None:
-    """Proves that no part of the contract can change without a new identifier."""
+    """Proves that each part of the contract changes the identifier."""
     chosen = Preprocessing()
     others = [
         replace(chosen, width=127),
@@ -74,7 +74,7 @@ def test_garbage_in_the_record_is_a_bundle_error(change: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("key", Preprocessing().to_dict())
 def test_missing_key_is_refused(key: str) -> None:
-    """Proves that no field of a stored record silently takes its default."""
+    """Proves that no missing key takes its default."""
     values = Preprocessing().to_dict()
     del values[key]
     with pytest.raises(BundleError, match=key):
@@ -83,19 +83,19 @@ def test_missing_key_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize("values", [None, 5, "text", [], [["width", 1]], {}], ids=str)
 def test_record_that_is_no_object_is_refused(values: Any) -> None:
-    """Proves that any other JSON value in the place of the record is a damaged bundle."""
+    """Proves that any other JSON value in place of the record is refused as a damaged bundle."""
     with pytest.raises(BundleError):
         Preprocessing.from_dict(values)
 
 
 def test_unknown_version_is_named_before_unknown_keys() -> None:
-    """Proves that a newer record asks for a newer catdog-edge instead of complaining of its new keys."""
+    """Proves that a newer record asks for a newer catdog-edge, and does not complain about its new keys."""
     with pytest.raises(BundleError, match=r"version 2 is unknown.*newer one"):
         Preprocessing.from_dict({"version": 2, "crop": "centre"})
 
 
 @pytest.mark.parametrize("wrong", [{"resize_filter": "box"}, {"background": [1, 2, 3]}, {"width": 4}], ids=str)
 def test_wrong_argument_is_refused_at_once(wrong: dict[str, Any]) -> None:
-    """Proves that the checks also guard a record built in code."""
+    """Proves that a record built in code is checked too."""
     with pytest.raises(BundleError, match="out of range"):
         replace(Preprocessing(), **wrong)

@@ -1,4 +1,4 @@
-"""10,000 damaged pictures and manifests: each gives pixels, a bundle, or the one error that says what is wrong."""
+"""10,000 damaged pictures and manifests: each gives pixels, a bundle, or one error that says what is wrong."""
 
 import copy
 import io
@@ -34,7 +34,7 @@ SETTINGS = hypothesis.settings(
 
 
 def small_pictures() -> dict[str, bytes]:
-    """Return whole small pictures of each format and many modes, drawn, and small real ones where they are."""
+    """Return whole small pictures of each format and many modes: drawn ones, and real ones if they are there."""
     noise = np.random.default_rng(0).integers(0, 256, (14, 18, 4)).astype(np.uint8)
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
@@ -94,7 +94,7 @@ def damaged(content: bytes, changes: list[tuple[str, float, int]]) -> bytes:
 @hypothesis.settings(SETTINGS, max_examples=PICTURES)
 @hypothesis.given(name=st.sampled_from(sorted(SEEDS)), changes=CHANGES)
 def test_damaged_pictures(name: str, changes: list[tuple[str, float, int]]) -> None:
-    """Proves on 7,000 cases that a damaged picture is pixels or one PictureError of one line."""
+    """Proves on 7,000 cases that a damaged picture gives pixels or one PictureError of one line."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd metadata
         try:
@@ -120,7 +120,7 @@ PLACES = list(places(PETS.to_dict()))
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle's folder beside a file that no manifest may reach."""
+    """The folder of a bundle. Beside it lies a file that no manifest may reach."""
     folder = tmp_path_factory.mktemp("fuzz") / "bundle"
     folder.mkdir()
     (folder / FILE.path).write_bytes(CONTENT)
@@ -136,7 +136,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_damaged_manifests(
     folder: Path, edits: list[tuple[tuple[Any, ...], Any]], changes: list[tuple[str, float, int]]
 ) -> None:
-    """Proves on 3,000 cases that a damaged manifest is a bundle or one BundleError, and leads nowhere else."""
+    """Proves on 3,000 cases that a damaged manifest gives a bundle or one BundleError and reaches no other file."""
     values = copy.deepcopy(PETS.to_dict())
     for path, value in edits:
         replace_at(values, path, value)
@@ -154,7 +154,7 @@ def test_damaged_manifests(
 
 
 def replace_at(values: Any, path: tuple[Any, ...], value: Any) -> None:
-    """Set a value deep inside, where an earlier edit has left the way there."""
+    """Set a value deep inside, if an earlier edit has left the way to it."""
     try:
         for key in path[:-1]:
             values = values[key]

@@ -1,4 +1,4 @@
-"""Files, folders and patterns become picture paths, in an order that one can rely on."""
+"""Files, folders and patterns become picture paths in a fixed order."""
 
 import os
 from pathlib import Path
@@ -23,23 +23,23 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folder_gives_its_own_pictures_sorted(tree: Path) -> None:
-    """Proves that other files and folders below are left alone unless asked for."""
+    """Proves that a folder gives only its own pictures, sorted, and no other files."""
     assert list(list_pictures(["top"])) == ["top/a.PNG", "top/b.jpg"]
 
 
 def test_recursive_goes_down_but_not_round(tree: Path) -> None:
-    """Proves that every folder below is visited once, in order, and a link to a folder is not followed."""
+    """Proves that every sub-folder is visited once, in order, and that a link to a folder is not followed."""
     expected = ["top/a.PNG", "top/b.jpg", "top/deep/c.webp", "top/deep/er/d.gif"]
     assert list(list_pictures(["top"], recursive=True)) == expected
 
 
 def test_patterns_are_expanded_and_sorted(tree: Path) -> None:
-    """Proves that patterns work where no shell expands them, with `**` at any depth."""
+    """Proves that patterns work where no shell expands them, and that `**` works at any depth."""
     assert list(list_pictures(["top/*.jpg", "top/deep/**/*.gif"])) == ["top/b.jpg", "top/deep/er/d.gif"]
 
 
 def test_folders_that_a_pattern_matches_are_looked_into(tree: Path) -> None:
-    """Proves that a quoted pattern gives what the shell's would, and `**` nothing twice."""
+    """Proves that a quoted pattern gives the same as the shell's, and that `**` gives no path twice."""
     assert list(list_pictures(["t*"])) == ["top/a.PNG", "top/b.jpg"]
     found = list(list_pictures(["top/*"], recursive=True))
     assert [path for path in found if not path.startswith("top/loop")] == [
@@ -54,7 +54,7 @@ def test_folders_that_a_pattern_matches_are_looked_into(tree: Path) -> None:
 
 
 def test_folder_that_cannot_be_read_is_passed_on(tree: Path) -> None:
-    """Proves that pictures which cannot be reached are an error in the end, and not silence."""
+    """Proves that a folder that cannot be read becomes an error and is not left out silently."""
     name = "x" * 200
     for _ in range(25):  # longer than a path may be
         os.mkdir(name)
@@ -68,18 +68,18 @@ def test_folder_that_cannot_be_read_is_passed_on(tree: Path) -> None:
 
 
 def test_what_names_nothing_is_passed_on(tree: Path) -> None:
-    """Proves that missing files, empty folders and patterns without a match are left to be reported."""
+    """Proves that missing files, empty folders and patterns without a match are yielded, to be reported later."""
     paths = ["none.jpg", "top/none", "*.bmp", "-"]
     assert list(list_pictures(paths)) == paths
 
 
 def test_file_whose_name_is_a_pattern_is_a_file(tree: Path) -> None:
-    """Proves that a name with brackets, which cameras write, is taken as it is."""
+    """Proves that a file with brackets in its name, as cameras write, is a file and no pattern."""
     Path("photo[1].jpg").touch()
     assert list(list_pictures(["photo[1].jpg"])) == ["photo[1].jpg"]
 
 
 def test_named_file_needs_no_suffix(tree: Path) -> None:
-    """Proves that a file named by the user is passed on whatever it is called, also in bytes that are not UTF-8."""
+    """Proves that a named file is yielded whatever its name is, even if it is not UTF-8."""
     odd = os.fsdecode(b"\xff")
     assert list(list_pictures(["top/notes.txt", odd])) == ["top/notes.txt", odd]

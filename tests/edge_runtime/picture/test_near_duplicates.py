@@ -1,4 +1,4 @@
-"""Pictures that are nearly the same have hashes that are nearly the same."""
+"""Pictures that are nearly the same have nearly the same hashes."""
 
 import io
 
@@ -31,7 +31,7 @@ def distance(first: Image.Image, second: Image.Image) -> int:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_copy_is_near_and_another_picture_far(seed: int) -> None:
-    """Proves that a smaller, coarser copy is within the limit, and that another picture is far beyond it."""
+    """Proves that a smaller, coarser copy is within the limit, and another picture far beyond it."""
     original = drawn(seed)
     assert distance(original, as_jpeg(original.resize((120, 90)), 60)) <= MAX_DISTANCE
     assert distance(original, drawn(seed + 10)) > 5 * MAX_DISTANCE
@@ -46,7 +46,7 @@ def test_a_hash_is_256_bits() -> None:
 
 
 def test_distances_are_numbers_of_bits() -> None:
-    """Proves that every pair of hashes is compared, over all words, as counting by hand does."""
+    """Proves that each pair of hashes is compared over all words. The same bits are counted by hand."""
     first, second = ([GENERATOR.bytes(32).hex() for _ in range(count)] for count in (5, 7))
     expected = [[(int(a, 16) ^ int(b, 16)).bit_count() for b in second] for a in first]
     np.testing.assert_array_equal(distances(hash_words(first), hash_words(second)), expected)
@@ -55,5 +55,5 @@ def test_distances_are_numbers_of_bits() -> None:
 
 
 def test_no_hashes_have_no_distances() -> None:
-    """Proves that an empty side gives an empty table instead of a crash."""
+    """Proves that an empty set of hashes gives an empty table and no crash."""
     assert distances(hash_words([]), hash_words([])).shape == (0, 0)

@@ -1,4 +1,4 @@
-"""The contract of the preprocessing, value by value: training, calibration and inference rest on it."""
+"""The preprocessing contract, value by value. Training, calibration and inference depend on it."""
 
 import hashlib
 import io
@@ -53,7 +53,7 @@ def encoded(picture: Image.Image | np.ndarray, file_format: str = "PNG", **optio
 
 
 def turned(upright: np.ndarray, orientation: int, file_format: str = "PNG", **options: Any) -> bytes:
-    """Return a file that stores the picture turned and says so in its EXIF orientation."""
+    """Return a file that stores the picture turned, with the EXIF orientation that turns it back."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return encoded(STORED[orientation](upright), file_format, exif=exif, **options)
@@ -61,7 +61,7 @@ def turned(upright: np.ndarray, orientation: int, file_format: str = "PNG", **op
 
 @pytest.mark.parametrize("size", [(16, 16), (40, 30), (7, 90)])
 def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path, size: tuple[int, int]) -> None:
-    """Proves that a path, its text, bytes, an open file, a PIL image and an array are one picture."""
+    """Proves that a path, a string, bytes, an open file, a PIL image and an array give the same pixels."""
     pixels = gradient(*size)
     path = tmp_path / "picture.png"
     path.write_bytes(encoded(pixels))
@@ -77,7 +77,7 @@ def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path, size: tuple[
 
 @pytest.mark.parametrize("file_format", ["PNG", "GIF", "TIFF", "WEBP", "JPEG"])
 def test_open_file_stays_open(file_format: str) -> None:
-    """Proves that a file of the caller's is read and left open, also where the picture has to be converted."""
+    """Proves that the caller's file is read and stays open, also when the picture must be converted."""
     file = io.BytesIO(encoded(Image.new("L", (40, 30), 77), file_format))
     assert load_picture(file, SMALL)[8, 8].tolist() == [77, 77, 77]
     assert not file.closed
@@ -97,19 +97,19 @@ def test_source_is_left_as_it_was(tmp_path: Path) -> None:
 
 
 def test_target_is_width_by_height() -> None:
-    """Proves that the tensor is (height, width, 3), whatever the picture's aspect."""
+    """Proves that the result is (height, width, 3) for a picture of any aspect ratio."""
     assert load_picture(gradient(50, 20), Preprocessing(24, 8)).shape == (8, 24, 3)
 
 
 def test_resize_goes_across_first() -> None:
-    """Proves that a tall picture too is resized across and then down, whatever order Pillow would take."""
+    """Proves that a tall picture too is resized across first and then down, whatever order Pillow would choose."""
     noise = np.random.default_rng(1).integers(0, 256, (90, 20, 3)).astype(np.uint8)
     across = Image.fromarray(noise).resize((16, 90), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(load_picture(noise, SMALL), across.resize((16, 16), Image.Resampling.BILINEAR))
 
 
 def test_picture_of_the_target_size_is_untouched() -> None:
-    """Proves that a picture that already fits is passed on bit for bit."""
+    """Proves that a picture of the target size keeps every bit."""
     pixels = gradient(16, 16)
     np.testing.assert_array_equal(load_picture(encoded(pixels), SMALL), pixels)
 
@@ -128,7 +128,7 @@ def test_orientation_of_lossless_files_is_exact(file_format: str, orientation: i
 
 @pytest.mark.parametrize("orientation", STORED)
 def test_orientation_of_a_jpeg_decoded_smaller(orientation: int) -> None:
-    """Proves that a large JPEG comes upright for a target that is not square, near the exact pixels."""
+    """Proves that a large turned JPEG comes upright and close to the exact pixels. The target is not square."""
     upright, target = gradient(800, 400), Preprocessing(90, 40)
     content = turned(upright, orientation, "JPEG", quality=95)
     assert decode_picture(content, target).size == (100, 50)
@@ -140,7 +140,7 @@ def test_orientation_of_a_jpeg_decoded_smaller(orientation: int) -> None:
 
 @pytest.mark.parametrize(("side", "decoded"), [(100, 100), (101, 200), (201, 400), (401, 800), (801, 800)])
 def test_jpeg_is_decoded_at_the_smallest_scale_that_covers_the_target(side: int, decoded: int) -> None:
-    """Proves the steps 1/8, 1/4, 1/2 and 1/1, and that a PNG is always decoded whole."""
+    """Proves the steps 1/8, 1/4, 1/2 and 1/1, and that a PNG is always decoded at full size."""
     target = Preprocessing(side, side)
     pixels = gradient(800, 800)
     assert decode_picture(encoded(pixels, "JPEG"), target).size == (decoded, decoded)
@@ -187,21 +187,21 @@ PALETTE.putpalette([0, 0, 0, 10, 20, 30])
     ],
 )
 def test_known_colour_in_every_mode(image: Image.Image, expected: tuple[int, int, int]) -> None:
-    """Proves what each of Pillow's modes becomes, transparency over white and 16 bits by their high byte."""
+    """Proves the result for each mode of Pillow: transparency lies over white, 16 bits keep their high byte."""
     pixels = load_picture(image, SMALL)
     assert (pixels.shape, pixels.dtype) == ((16, 16, 3), np.uint8)
     assert {tuple(pixel) for pixel in pixels.reshape(-1, 3).tolist()} == {expected}
 
 
 def test_lab_picture_comes_near_its_colour() -> None:
-    """Proves that CIELAB, which LittleCMS converts, comes within one step."""
+    """Proves that a CIELAB picture comes within one step of its colour. LittleCMS converts it."""
     pixels = load_picture(Image.new("LAB", (8, 8), (255, 128, 128)), SMALL)
     assert pixels.min() >= 254
 
 
 @pytest.mark.filterwarnings("error")
 def test_float_picture_with_nan_is_black_there() -> None:
-    """Proves that not-a-number neither warns nor spoils the values around it."""
+    """Proves that a NaN gives black, without a warning and without harm to the values around it."""
     values = np.full((16, 16), 51400, np.float32)
     values[0, 0] = np.nan
     pixels = load_picture(Image.fromarray(values), SMALL)
@@ -214,7 +214,7 @@ def test_float_picture_with_nan_is_black_there() -> None:
     [("1", "PNG"), ("L", "GIF"), ("P", "PNG"), ("RGBA", "WEBP"), ("LA", "PNG"), ("CMYK", "TIFF"), ("CMYK", "JPEG")],
 )
 def test_modes_in_files(mode: str, file_format: str) -> None:
-    """Proves that a grey file reads the same in every mode it can be stored in, within a JPEG's bound."""
+    """Proves that a grey file reads the same in every mode that can store it, within the bound of JPEG."""
     grey = Image.new("L", (16, 16), 255 if mode == "1" else 120)
     image = grey.convert("RGB").convert("CMYK") if mode == "CMYK" else grey.convert(mode)
     options = {"lossless": True} if file_format == "WEBP" else {}
@@ -224,7 +224,7 @@ def test_modes_in_files(mode: str, file_format: str) -> None:
 
 @pytest.mark.parametrize("grey", [200, 40000])
 def test_16_bit_png_keeps_high_byte_and_transparent_grey(grey: int) -> None:
-    """Proves that a 16-bit PNG's transparent grey becomes background and its other values the high byte."""
+    """Proves that the transparent grey of a 16-bit PNG becomes background, and other values keep the high byte."""
     values = np.full((16, 16), grey, np.uint16)
     values[:, 8:] = 0x5678
     pixels = load_picture(encoded(Image.fromarray(values), transparency=grey), SMALL)
@@ -234,7 +234,7 @@ def test_16_bit_png_keeps_high_byte_and_transparent_grey(grey: int) -> None:
 
 @pytest.mark.parametrize(("channels", "colour_type"), [(3, 2), (4, 6)], ids=["RGB", "RGBA"])
 def test_16_bit_colour_png_keeps_high_byte(channels: int, colour_type: int) -> None:
-    """Proves that a colour PNG of 16 bits, which Pillow reads and cannot write, keeps the high byte."""
+    """Proves that a 16-bit colour PNG, which Pillow can read but not write, keeps the high byte."""
     pixel = struct.pack(">4H", 0x12FF, 0x3400, 0x5680, 0xFFFF)[: 2 * channels]
     chunks = [
         (b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, colour_type, 0, 0, 0)),
@@ -249,7 +249,7 @@ def test_16_bit_colour_png_keeps_high_byte(channels: int, colour_type: int) -> N
 
 
 def test_palette_with_transparency_lies_over_the_background() -> None:
-    """Proves that a transparent palette colour of a GIF and a PNG shows the chosen background."""
+    """Proves that a transparent palette colour of a GIF or PNG shows the chosen background."""
     tinted = Preprocessing(16, 16, background=(1, 2, 3))
     for file_format in ("GIF", "PNG"):
         content = encoded(PALETTE, file_format, transparency=1)
@@ -257,7 +257,7 @@ def test_palette_with_transparency_lies_over_the_background() -> None:
 
 
 def test_colour_profile_is_ignored() -> None:
-    """Proves that the stored numbers count, whatever profile comes with them."""
+    """Proves that a colour profile does not change the stored values."""
     from PIL import ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
@@ -267,7 +267,7 @@ def test_colour_profile_is_ignored() -> None:
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_first_frame_of_an_animation(file_format: str) -> None:
-    """Proves that of several frames the first is taken."""
+    """Proves that the first of several frames is taken."""
     frames = [Image.new("RGB", (16, 16), colour) for colour in ((255, 0, 0), (0, 0, 255), (0, 255, 0))]
     options = {"lossless": True} if file_format == "WEBP" else {}
     content = encoded(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
@@ -276,7 +276,7 @@ def test_first_frame_of_an_animation(file_format: str) -> None:
 
 
 def test_many_pictures_come_in_order_with_errors_as_values() -> None:
-    """Proves that parallel loading keeps the order and that one bad picture stops nothing."""
+    """Proves that parallel loading keeps the order, and that one bad picture does not stop the others."""
     sources: list[Any] = [np.full((4, 4, 3), value, np.uint8) for value in range(100)]
     sources[7] = b"damaged"
     results = list(load_pictures(sources, SMALL, workers=4))
@@ -287,7 +287,7 @@ def test_many_pictures_come_in_order_with_errors_as_values() -> None:
 
 
 def test_many_pictures_are_taken_lazily() -> None:
-    """Proves that an endless source is read only a few pictures ahead of the consumer."""
+    """Proves that an endless source works: only a few pictures are taken ahead."""
     taken = itertools.count()
 
     def endless() -> Iterator[np.ndarray]:
@@ -302,12 +302,12 @@ def test_many_pictures_are_taken_lazily() -> None:
 
 
 def test_no_pictures() -> None:
-    """Proves that nothing in gives nothing out."""
+    """Proves that no pictures give no results."""
     assert list(load_pictures([], SMALL)) == []
 
 
 def test_golden_tensors() -> None:
-    """Proves that the pixels of the contract are the ones every trained model has seen.
+    """Proves that the pixels of the contract are still those that every trained model has seen.
 
     A failure means that the contract changed: raise CONTRACT_VERSION, or undo the change.
     """

@@ -1,4 +1,4 @@
-"""The gate's three answers, and how many pictures would give a firm one."""
+"""The three answers of the gate, and how many pictures would decide."""
 
 import json
 
@@ -11,7 +11,7 @@ from edge_runtime.proof.shares import paired_interval
 
 
 def drift(pictures: int, *, lost: int = 0, won: int = 0):
-    """Return the drift of a file with so many flips; pictures that do not flip are right in both."""
+    """Return the drift of a file with these flips. All other pictures are right in both."""
     before, after = np.full(pictures, 0.9), np.full(pictures, 0.9)
     after[:lost] = 0.1
     before[pictures - won :] = 0.1
@@ -32,7 +32,7 @@ def drift(pictures: int, *, lost: int = 0, won: int = 0):
     ],
 )
 def test_the_ends_of_the_interval_decide(found, max_drop, state):
-    """Passed when the bad end is within the drop, failed when the good end is not, inconclusive between."""
+    """Proves that the lower end decides about passed and the upper end about failed; the rest is inconclusive."""
     low, high = found.difference_interval
     assert judge(found, max_drop=max_drop).state is state
     assert (low >= -max_drop) == (state is GateState.PASSED)
@@ -40,14 +40,14 @@ def test_the_ends_of_the_interval_decide(found, max_drop, state):
 
 
 def test_a_better_estimate_does_not_pass_by_itself():
-    """An int8 file that is even better on 24 pictures is inconclusive: 24 pictures show next to nothing."""
+    """Proves that an int8 file that is even better on 24 pictures is inconclusive: 24 pictures show too little."""
     found = drift(24, won=1)
     assert found.difference > 0
     assert judge(found).state is GateState.INCONCLUSIVE
 
 
 def test_pictures_needed_without_flips():
-    """No flips and 1 % allowed: z^2 / (N + z^2) is at most 0.01 from 381 pictures on."""
+    """Proves that without flips 381 pictures decide for 1 %: from there z^2 / (N + z^2) is at most 0.01."""
     assert paired_interval(0, 0, 380)[0] < -0.01 <= paired_interval(0, 0, 381)[0]
     needed = judge(drift(24)).pictures_needed
     assert 381 <= needed <= 385
@@ -57,7 +57,7 @@ def test_pictures_needed_without_flips():
 
 @pytest.mark.parametrize(("lost", "won"), [(1, 1), (2, 0), (5, 4), (0, 1)])
 def test_pictures_needed_would_decide(lost, won):
-    """With flips as frequent, and a gain taken for luck, the number named is decided and 3 % fewer are not."""
+    """Proves that the number decides if flips stay as frequent and a gain was luck, and that 3 % fewer do not."""
     needed = judge(drift(200, lost=lost, won=won), max_drop=0.012).pictures_needed
     assert needed > 200
 
@@ -69,12 +69,12 @@ def test_pictures_needed_would_decide(lost, won):
 
 
 def test_a_drop_on_the_limit_has_no_number():
-    """A drop of exactly what is allowed is never decided, and the verdict does not make a number up."""
+    """Proves that a drop of exactly the limit, which no number of pictures decides, gets no number."""
     assert judge(drift(1000, lost=10), max_drop=0.01) == Verdict(GateState.INCONCLUSIVE, 0.01, 0)
 
 
 def test_the_worst_file_is_the_bundles_state():
-    """One failed file fails the bundle, before any inconclusive one; no file at all is nothing wrong."""
+    """Proves that failed comes before inconclusive, and inconclusive before passed. No file at all is passed."""
     passed, unsure, failed = (Verdict(state, 0.01) for state in GateState)
     assert [verdict.state for verdict in (passed, unsure, failed)] == ["passed", "inconclusive", "failed"]
     assert worst([passed, passed]) is GateState.PASSED
@@ -84,6 +84,6 @@ def test_the_worst_file_is_the_bundles_state():
 
 
 def test_the_json_object():
-    """The manifest says state, limit and number in plain values."""
+    """Proves that the JSON object for the manifest has state, limit and number as plain values."""
     stored = json.loads(json.dumps(Verdict(GateState.INCONCLUSIVE, 0.02, 500).to_dict()))
     assert stored == {"state": "inconclusive", "max_drop": 0.02, "pictures_needed": 500}

@@ -71,3 +71,12 @@ def test_layers_are_listed_in_the_order_given():
     record = replace(record_of(file_of("int8", TURNED)), layer_errors={"model.int8.tflite": errors})
     text = describe_files(record).split("### Layers of the failed `model.int8.tflite`, worst first\n")[1]
     assert rows(text, "`") == [["`last`", "Gemm", "-6.0 dB"], ["`dead`", "Conv", "no error"]]
+
+
+def test_a_layer_of_any_name_is_shown():
+    """Proves that a layer's name with bars or tags keeps its table, and the usual names are code as ever."""
+    errors = (LayerError("a|<b>", "Conv", 3.0), LayerError("a/b;c", "Conv", 4.0))
+    record = replace(record_of(file_of("int8", TURNED)), layer_errors={"model.int8.tflite": errors})
+    text = describe_files(record).split("worst first\n")[1]
+    assert "| <code>a&#124;&#60;b&#62;</code> | Conv | 3.0 dB |" in text
+    assert "| `a/b;c` | Conv | 4.0 dB |" in text

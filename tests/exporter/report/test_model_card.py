@@ -63,8 +63,8 @@ def test_a_label_with_a_bar_stays_in_its_cell():
     """Proves that no label makes a table of more columns."""
     text = card(with_labels(record_of(file_of("int8", KERAS)), ("a|b", "dog")))
     [row] = [line for line in text.splitlines() if line.startswith("| a")]
-    assert row.startswith("| a\\|b | 4 | ")
-    assert row.replace("\\|", "").count("|") == 4
+    assert row.startswith("| a&#124;b | 4 | ")
+    assert row.count("|") == 4
 
 
 def test_the_model_card_has_figures_and_limits(bundle_folder):
