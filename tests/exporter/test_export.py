@@ -173,11 +173,12 @@ def test_an_interrupted_export_leaves_the_old_bundle(source, tmp_path, error):
 
     bundle = tmp_path / "bundles" / "b"
     bundle.mkdir(parents=True)
-    (bundle / "old").write_text("old")
+    (bundle / "manifest.json").write_text("old")
     with pytest.raises(error):
         export(source, bundle, ExportPlan((target("tflite", "float32"),)), observer=Breaks([]))
     assert [path.name for path in bundle.parent.iterdir()] == ["b"]
-    assert [path.name for path in bundle.iterdir()] == ["old"]
+    assert [path.name for path in bundle.iterdir()] == ["manifest.json"]
+    assert (bundle / "manifest.json").read_text() == "old"
 
 
 def test_a_failed_conversion_keeps_its_log(source, tmp_path):
@@ -300,6 +301,7 @@ def repaired(spoiled_source, tmp_path_factory):
     """The same with repair, over the report of an earlier failure."""
     bundle = tmp_path_factory.mktemp("repaired") / "spoiled"
     bundle.with_name("spoiled.failed").mkdir()
+    (bundle.with_name("spoiled.failed") / "conversion.log").write_text("of an earlier failure")
     stages = Stages([])
     return export(spoiled_source, bundle, plan(repair=True), observer=stages), stages
 
