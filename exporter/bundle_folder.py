@@ -141,8 +141,7 @@ def _write_reports(folder: Path, bundle: Manifest, record: ExportRecord) -> None
     plot_reliability(record, folder / "reliability.png")
     text = write_report(bundle, record)
     (folder / "report.md").write_text(text, encoding="utf-8")
-    page = write_html(f"Export of {bundle.name}: {record.state}", text, folder)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    (folder / "report.html").write_text(write_html(text, folder), encoding="utf-8")
 
 
 def failed_folder(target: Path) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from edge_runtime.markdown import code, literal, table
 from exporter.report.record import ExportRecord, FileRecord
 
@@ -71,7 +73,11 @@ def _repair(file: FileRecord) -> str:
 def _layer_errors(record: ExportRecord) -> str:
     parts = []
     for name, errors in record.layer_errors.items():
-        rows = [(code(error.name), error.kind, f"{error.signal_to_noise_db:.1f} dB") for error in errors]
+        rows = [(code(error.name), error.kind, _decibels(error.signal_to_noise_db)) for error in errors]
         title = f"### Layers of the failed {code(name)}, worst first\n\n"
         parts.append(title + table(("layer", "kind", "signal to noise"), rows))
     return "\n".join(parts)
+
+
+def _decibels(ratio: float) -> str:
+    return "no error" if math.isinf(ratio) else f"{ratio:.1f} dB"

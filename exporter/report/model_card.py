@@ -19,7 +19,7 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
         ("class", "pictures", "accuracy"),
         [
             (
-                label,
+                literal(label),
                 f"{found.pictures:,}",
                 f"{found.accuracy:.2%} [{found.interval[0]:.2%}, {found.interval[1]:.2%}]",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from pathlib import Path
 
@@ -19,11 +20,10 @@ blockquote { border-left: 4px solid #b7791f; margin: 0; padding-left: 1rem; }
 """
 
 
-def write_html(title: str, markdown_text: str, folder: Path) -> str:
+def write_html(markdown_text: str, folder: Path) -> str:
     """Return the report as one page that needs nothing beside it.
 
     Args:
-        title: the page's title, as plain text.
         markdown_text: what `write_report` returned.
         folder: where its pictures are.
     """
@@ -36,4 +36,5 @@ def write_html(title: str, markdown_text: str, folder: Path) -> str:
         return f'{found[1]}data:image/png;base64,{content}"'
 
     body = re.sub(r'(<img [^>]*src=")([\w.-]+\.png)"', embedded, body)
+    title = html.unescape(markdown_text.splitlines()[0].removeprefix("# "))
     return html_page(title, _STYLE, body)
