@@ -7,6 +7,7 @@ This module imports neither NumPy nor Pillow.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_runtime.atomic_file import write_whole
+from edge_runtime.bounded_file import reason_of
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.strict_json import read_json, shortened, unprintable
 
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
@@ -65,6 +68,8 @@ class Run:
         """Raise RunFolderError if the version is unknown, or a value is of the wrong type or out of range."""
         _refuse_unknown_version(self.schema_version)
         _require_texts(self, "name", "architecture", "data")
+        _require_printable("name", self.name)
+        _require_printable("architecture", self.architecture)
         _require_labels(self.labels)
         _require("seed", "a whole number from 0 up", self.seed, type(self.seed) is int and self.seed >= 0)
         texts = isinstance(self.versions, dict) and all(isinstance(text, str) for text in self.versions.values())
@@ -181,7 +186,9 @@ class Splits:
         _require_labels(self.labels)
         known = frozenset(self.labels)
         for file in self.files:
-            _require(f"{file.path}: label", f"one of {', '.join(self.labels)}", file.label, file.label in known)
+            if file.label not in known:
+                expected = f"one of {shortened(', '.join(self.labels), 300)}"
+                _require(f"{shortened(file.path)}: label", expected, file.label, False)
         _require("extra", "an object", self.extra, isinstance(self.extra, dict))
 
     def on(self, side: Side) -> tuple[SplitFile, ...]:
@@ -255,8 +262,9 @@ class Epoch:
 
     @classmethod
     def from_dict(cls, values: Any) -> Epoch:
-        """Make the record from its JSON object; raises RunFolderError as `Splits.from_dict` does."""
-        return cls(**_keys(cls, values))
+        """Make the record from its JSON object, where null is no number; raises as `Splits.from_dict` does."""
+        known = _keys(cls, values)
+        return cls(**{key: math.nan if value is None else value for key, value in known.items()})
 
 
 @dataclass(frozen=True)
@@ -288,10 +296,8 @@ def read_run_folder(folder: Path) -> RunFolder:
     run = _read(folder / RUN, Run.from_dict)
     splits = read_splits(folder)
     if splits.labels != run.labels:
-        raise RunFolderError(
-            f"{folder}: {RUN} has the labels {', '.join(run.labels)}, {SPLITS} has {', '.join(splits.labels)}. "
-            "Train again."
-        )
+        its, others = (shortened(", ".join(labels)) for labels in (run.labels, splits.labels))
+        raise RunFolderError(f"{folder}: {RUN} has the labels {its}, {SPLITS} has {others}. Train again.")
     return RunFolder(folder, run, splits)
 
 
@@ -306,7 +312,8 @@ def read_history(found: RunFolder) -> tuple[Epoch, ...]:
         _require("history", "a list", values, isinstance(values, list))
         return tuple(map(Epoch.from_dict, values))
 
-    return _read(found.folder / HISTORY, epochs)
+    # Earlier versions wrote the NaN of a training that diverged.
+    return _read(found.folder / HISTORY, epochs, finite=False)
 
 
 def read_splits(folder: Path) -> Splits:
@@ -321,19 +328,34 @@ def read_splits(folder: Path) -> Splits:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file of a run folder, indented by one space and with a line feed at its end."""
-    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+    """Write a JSON file of a run folder: indented by one space, a line feed at its end.
 
-
-def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:
+    What is no number in JSON, as the loss of a training that diverged, becomes null.
+    """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_infinite(value), indent=1, allow_nan=False)
+    write_whole(path, (text + "\n").encode())
+
+
+def _without_infinite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(path: Path, from_json: Callable[[Any], _Record], *, finite: bool = True) -> _Record:
+    try:
+        values = read_json(path, finite=finite)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(
             f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path}: cannot be read ({error}). Train again.") from error
+        raise RunFolderError(f"{path}: cannot be read ({reason_of(error)}). Train again.") from error
     try:
         return from_json(values)
     except RunFolderError as error:
@@ -348,7 +370,7 @@ def _keys(record: type, values: Any) -> dict[str, Any]:
     missing = [name for name in needed if name not in values]
     unknown = [name for name in values if name not in names]
     if missing or unknown:
-        what = f"key {missing[0]!r} is missing" if missing else f"key {unknown[0]!r} is unknown"
+        what = f"key {missing[0]!r} is missing" if missing else f"key {shortened(unknown[0])} is unknown"
         raise RunFolderError(f"{what}, expected {', '.join(names)}. Train again.")
     return dict(values)
 
@@ -370,6 +392,12 @@ def _require_texts(record: object, *keys: str) -> None:
 def _require_labels(labels: tuple[Any, ...]) -> None:
     texts = all(isinstance(label, str) and label for label in labels)
     _require("labels", "two or more different labels", labels, texts and 2 <= len(set(labels)) == len(labels))
+    for label in labels:
+        _require_printable("labels", label)
+
+
+def _require_printable(key: str, text: str) -> None:
+    _require(key, "no control characters, line breaks or marks of direction", text, not unprintable(text))
 
 
 def _is_hash(value: object) -> bool:
@@ -378,12 +406,12 @@ def _is_hash(value: object) -> bool:
 
 def _require(key: str, expected: str, received: object, holds: bool) -> None:
     if not holds:
-        raise RunFolderError(f"{key}: expected {expected}, received {received!r:.80}. Train again.")
+        raise RunFolderError(f"{key}: expected {expected}, received {shortened(received)}. Train again.")
 
 
 def _refuse_unknown_version(version: object) -> None:
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise RunFolderError(
-            f"schema version {version!r:.20} is unknown, this catdog-edge reads up to version {SCHEMA_VERSION}. "
-            "Install the catdog-edge that trained the run, or a newer one."
+            f"schema version {shortened(version)} is unknown, this catdog-edge reads up to version "
+            f"{SCHEMA_VERSION}. Install the catdog-edge that trained the run, or a newer one."
         )

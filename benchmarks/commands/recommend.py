@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from benchmarks.commands.options import AS_JSON
 from edge_runtime.folders import REPORTS, newest_folder
-from edge_runtime.terminal import ExitCode, next_command, one_line_errors, say
+from edge_runtime.terminal import ExitCode, next_command, one_line_errors, quoted, say, say_exactly
+
+if TYPE_CHECKING:
+    from benchmarks.report.recommendation import Recommendation
 
 
 class RecommendOptions(NamedTuple):
@@ -37,22 +40,22 @@ def recommend(**values: Any) -> None:
 
         found = choose(read_report(options.report or _newest_report()))
     if options.as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        say_exactly(json.dumps(found.to_dict(), indent=1))
         sys.exit(ExitCode.DONE if found.decided else ExitCode.UNDECIDED)
-    warnings = [f"warning: {warning.text}".replace("`", "") for warning in found.warnings]
-    if not found.decided:  # why not comes first
-        _print(warnings, err=True)
-    click.echo(found.reason.replace("`", ""))
     if not found.decided:
+        _warn(found)  # why not comes first
+        say(found.reason)
         sys.exit(ExitCode.UNDECIDED)
-    _print(warnings, err=True)
+    say(found.reason)
+    _warn(found)
     what = found.configuration
-    next_command(f"catdog-edge classify --backend {what.backend} --precision {what.precision} PICTURE")
+    backend, precision = quoted(what.backend), quoted(what.precision)
+    next_command(f"catdog-edge classify --backend {backend} --precision {precision} PICTURE")
 
 
-def _print(lines: list[str], *, err: bool) -> None:
-    for line in lines:
-        say(line, err=err)
+def _warn(found: Recommendation) -> None:
+    for warning in found.warnings:
+        say(f"warning: {warning.text}", err=True)
 
 
 def _newest_report() -> Path:

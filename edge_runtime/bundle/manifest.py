@@ -18,10 +18,12 @@ from typing import Any
 from edge_runtime.bundle.formats import Precision, require_format
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.strict_json import shortened, unprintable
 
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
 SCHEMA_VERSION = 2
+MAX_MODEL_BYTES = 2_000_000_000  # both formats end at 2 GiB, which a parser needs some of
 # For each version the keys that it added, with the value that they take in older manifests.
 ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}
 
@@ -103,15 +105,20 @@ class ModelFile:
     drift: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse a path that leaves the bundle folder.
+        """Refuse a path that leaves the bundle folder, and a size that no device reads.
 
         Raises:
-            BundleError: the path is not a plain file name, or a value is of the wrong type.
+            BundleError: the path is not a plain file name or cannot be printed, the file is too large, or a value
+                is of the wrong type.
         """
         texts = {"path": str, "sha256": str, "oldest_runtime": str}
         _refuse_wrong_types(self, texts | {"size_bytes": int, "drift": dict})
         if not _is_plain_name(self.path):
             raise _unexpected("path of a model file", "a plain file name", self.path)
+        if not 0 <= self.size_bytes <= MAX_MODEL_BYTES:
+            raise _unexpected(f"{self.path}: size_bytes", f"0 to {MAX_MODEL_BYTES:,}", self.size_bytes)
+        _refuse_unprintable("path", self.path)
+        _refuse_unprintable("oldest_runtime", self.oldest_runtime)
 
     def to_dict(self) -> dict[str, Any]:
         """Return its JSON object."""
@@ -157,6 +164,7 @@ class SelfTestPicture:
         folder, _, name = self.path.partition("/")
         if folder != SELFTEST or not _is_plain_name(name):
             raise _unexpected("self-test picture", f"{SELFTEST}/NAME", self.path)
+        _refuse_unprintable("self-test picture", self.path)
         for scores in self.scores.values():
             if not all(_is_share(score) for score in scores):
                 raise _unexpected("self-test scores", "numbers from 0 to 1", scores)
@@ -209,14 +217,20 @@ class Manifest:
         """Check the values that every reader relies on.
 
         Raises:
-            BundleError: there are fewer than two labels, a label repeats, self-test scores do not fit the files and
-                labels, the threshold is not 0-1, or a value is of the wrong type.
+            BundleError: there are fewer than two labels, a label or a path repeats, a label cannot be printed,
+                self-test scores do not fit the files and labels, the threshold is not 0-1, or a value is
+                of the wrong type.
         """
         plain: dict[str, type] = {"name": str, "training": dict, "extra": dict}
         _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
         texts = all(isinstance(label, str) and label for label in self.labels)
         if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise _unexpected("labels", "two or more different labels", self.labels)
+        for label in self.labels:
+            _refuse_unprintable("labels", label)
+        paths = [file.path for file in self.files]
+        if len(set(paths)) != len(paths):
+            raise _unexpected("files", "each path once", paths)
         if not _is_share(self.confidence_threshold):
             raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
         for picture in self.selftest:
@@ -248,16 +262,20 @@ class Manifest:
             known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error!s:.200}"
             raise BundleError(f"{MANIFEST} cannot be read ({reason}). Export the bundle again.") from error
 
     def _refuse_misfit(self, picture: SelfTestPicture) -> None:
         paths = {file.path for file in self.files}
         if picture.scores.keys() != paths:
-            raise _unexpected(f"{picture.path}: scores", f"those of {sorted(paths)}", sorted(picture.scores))
+            raise _unexpected(
+                f"{picture.path}: scores", f"those of {shortened(sorted(paths))}", sorted(picture.scores)
+            )
         for path, scores in picture.scores.items():
             if len(scores) != len(self.labels):
-                raise _unexpected(f"{picture.path}: {path}", f"a score for each of {self.labels}", scores)
+                raise _unexpected(
+                    f"{picture.path}: {path}", f"a score for each of {shortened(self.labels)}", scores
+                )
 
 
 def _every_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -291,9 +309,14 @@ def _refuse_wrong_types(record: object, types: dict[str, type]) -> None:
             raise _unexpected(key, expected.__name__, value)
 
 
+def _refuse_unprintable(key: str, text: str) -> None:
+    if unprintable(text):
+        raise _unexpected(key, "no control characters, line breaks or marks of direction", text)
+
+
 def _unexpected(key: str, expected: str, received: object) -> BundleError:
     return BundleError(
-        f"{MANIFEST}: {key}: expected {expected}, received {received!r:.80}. Export the bundle again."
+        f"{MANIFEST}: {key:.200}: expected {expected}, received {shortened(received)}. Export the bundle again."
     )
 
 
@@ -303,7 +326,7 @@ def _in_this_version(values: dict[str, Any]) -> dict[str, Any]:
     version = values.pop("schema_version")
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise BundleError(
-            f"{MANIFEST}: schema version {version!r} is unknown, this catdog-edge reads the versions 1 to "
+            f"{MANIFEST}: schema version {shortened(version)} is unknown, this catdog-edge reads the versions 1 to "
             f"{SCHEMA_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
         )
     for number, added in ADDED_KEYS.items():

@@ -13,6 +13,8 @@ from edge_runtime.errors import CameraError
 from edge_runtime.picture.source import Pixels
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+# The longest silence of a source that counts as alive. Streams and the Pi's camera give up much sooner.
+SILENCE_S = 30.0
 # A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
 LONGEST_GAP_S = 2.0
 
@@ -72,6 +74,7 @@ class Camera:
         self._ended = self._is_recording = False
         self._error: BaseException | None = None
         self._due_s = self._connected_s = float("-inf")
+        self._alive_until_s = time.monotonic() + SILENCE_S
         self._thread = Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -99,6 +102,11 @@ class Camera:
         if self._ended:
             raise EOFError
         return None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the source is read or tried again. False after `SILENCE_S` seconds in which it hangs."""
+        return time.monotonic() < self._alive_until_s
 
     def close(self) -> None:
         """Stop reading. If a read hangs, give up waiting for it after two seconds."""
@@ -144,6 +152,7 @@ class Camera:
                 wait_s = FIRST_WAIT_S  # the source worked for a while
             if not self._stop.is_set():
                 self._report(f"{reason}; trying again in {wait_s:g} s")
+            self._alive_until_s = time.monotonic() + wait_s + SILENCE_S
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
@@ -170,6 +179,7 @@ class Camera:
 
     def _offer(self, frame: Frame) -> None:
         number, now_s = self.frames, time.monotonic()
+        self._alive_until_s = now_s + SILENCE_S
         self.frames += 1
         if not self._is_wanted(number, now_s):
             return

@@ -12,8 +12,9 @@ import click
 
 from edge_runtime.backends import BACKENDS
 from edge_runtime.camera import devices
+from edge_runtime.child_process import script_command, signal_words
 from edge_runtime.commands.options import JSON
-from edge_runtime.terminal import ExitCode, one_line_errors, say
+from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
 # Processor features that make int8 arithmetic faster, under the names of /proc/cpuinfo.
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
@@ -54,9 +55,12 @@ def doctor(as_json: bool) -> None:
 
         findings = examine()
     for finding in findings:
-        fix = f"\n{'':9}fix: {finding.fix}" if finding.fix else ""
-        line = f"{finding.state:8} {finding.name}: {finding.value}{fix}"
-        say(json.dumps(finding.to_dict()) if as_json else line)
+        if as_json:
+            say_exactly(json.dumps(finding.to_dict()))
+            continue
+        say(f"{finding.state:8} {finding.name}: {finding.value}")
+        if finding.fix:
+            say(f"{'':9}fix: {finding.fix}")
     sys.exit(ExitCode.ERROR if any(finding.state == "bad" for finding in findings) else ExitCode.DONE)
 
 
@@ -184,13 +188,13 @@ def _failure(script: str) -> str:
     import subprocess
 
     try:
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(script_command(script), capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return "no answer in 60 s"
     if done.returncode == 0:
         return ""
     if done.returncode < 0:
-        return f"ended by signal {-done.returncode}, so it was built for another processor"
+        return f"{signal_words(done.returncode)}, so it was built for another processor"
     return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
 
 

@@ -106,6 +106,7 @@ def _watch(source: str, options: WatchOptions) -> WatchSummary:
 
 def _classify_frames(classifier: Classifier, source: str, options: WatchOptions) -> WatchSummary:
     from edge_runtime.camera.camera import Camera, Pace
+    from edge_runtime.camera.service import Service
     from edge_runtime.camera.sighting import Teller
     from edge_runtime.camera.smoothing import Smoother
     from edge_runtime.camera.watch import watch as run
@@ -125,7 +126,8 @@ def _classify_frames(classifier: Classifier, source: str, options: WatchOptions)
 
         camera = Camera(source, pace, report)
         try:
-            return run(classifier, camera, smoother, tell=teller.tell, stop=stop)
+            with Service() as service:
+                return run(classifier, camera, smoother, tell=teller.tell, stop=stop, alive=service.alive)
         finally:
             camera.close()
             teller.clear()
