@@ -17,8 +17,9 @@ from PIL import Image
 
 from edge_runtime.camera import camera as camera_module
 from edge_runtime.camera import video
+from edge_runtime.camera.address import is_file
 from edge_runtime.camera.camera import Camera, Pace, Shot
-from edge_runtime.camera.video import Frame, check_source, is_file, opened_video
+from edge_runtime.camera.video import Frame, check_source, opened_video
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.camera.video_source import on_air, picture, turn_video, wait_until, write_video
 
