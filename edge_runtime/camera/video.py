@@ -39,6 +39,14 @@ FILE_FORMATS = (
     "mpjpeg,mxf,nut,obu,ogg,png_pipe,vvc,webm,webp_pipe,yuv4mpegpipe"
 )
 WEB_FORMATS = f"{FILE_FORMATS},hls"
+# FFmpeg tells these formats by the server's word. It tells all others by their first bytes.
+WEB_FORMAT_OF = {
+    "multipart/x-mixed-replace": "mpjpeg",
+    "application/vnd.apple.mpegurl": "hls",
+    "application/x-mpegurl": "hls",
+    "audio/mpegurl": "hls",
+    "audio/x-mpegurl": "hls",
+}
 # Older ones read rtsps:// without a check, whatever is asked.
 # Source: tried with the wheels of PyAV 13.0, 14.0, 15.1, 16.0, 17.0 and 18.1 for Linux.
 FIRST_TO_CHECK_RTSPS = (62,)  # version of libavformat
@@ -248,8 +256,10 @@ def _web_arguments(source: str, trust: Trust, allowance: Allowance, stack: ExitS
     from edge_runtime.camera.web import Origin
 
     origin = Origin(source, trust, allowance, TIMEOUT_S)
+    file = stack.enter_context(closing(origin.open(origin.address)))
     return {
-        "file": stack.enter_context(closing(origin.open(origin.address))),
+        "file": file,
+        "format": WEB_FORMAT_OF.get(file.kind),
         "io_open": origin.open,
         "timeout": TIMEOUT_S,
         "options": {

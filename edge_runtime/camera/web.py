@@ -136,6 +136,7 @@ class WebFile:
 
     Attributes:
         name: the address after redirections. FFmpeg completes the addresses of a playlist with it.
+        kind: what the server says that it is, such as `multipart/x-mixed-replace`.
     """
 
     def __init__(self, origin: Origin, address: str) -> None:
@@ -143,6 +144,7 @@ class WebFile:
         self._origin = origin
         self._answer = origin.ask(address)
         self.name: str = self._answer.url
+        self.kind: str = self._answer.headers.get_content_type()
         length = self._answer.headers.get("Content-Length", "")
         self._size = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         self._ranges = self._answer.headers.get("Accept-Ranges", "").strip().lower() == "bytes"

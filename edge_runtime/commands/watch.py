@@ -54,7 +54,7 @@ class WatchOptions(NamedTuple):
 @click.argument("source", required=False)
 @click.option("--source", "named", help="The same as the argument.")
 @click.option("--source-file", type=click.Path(path_type=Path),
-              help="Read the source from the first line of this file. Other users see no password then.")  # fmt: skip
+              help="Read the source from the first line of this file. This hides its password.")  # fmt: skip
 @BUNDLE
 @BACKEND
 @PRECISION
@@ -86,7 +86,8 @@ def watch(source: str | None, named: str | None, source_file: Path | None, **val
     """Say what a camera sees.
 
     SOURCE is a camera such as 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2. The newest
-    frame is classified, and older ones are dropped. Ctrl-C ends the command. SIGHUP opens the file of --output again.
+    frame is classified, and older ones are dropped. Ctrl-C ends the command. SIGHUP opens the file of
+    --output again.
     """
     options = WatchOptions(**values)
     if [source, named, source_file].count(None) != 2:
@@ -162,8 +163,8 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
 def _signals(output: Log | None) -> Iterator[Event]:
     """Give an event. Ctrl-C and the SIGTERM of a service manager set it.
 
-    SIGHUP opens the output again, as logrotate wants it. Without an output it means that the terminal was closed, and
-    sets the event, unless `nohup` has switched it off.
+    SIGHUP opens the output again, as logrotate wants it. Without an output it means that the terminal was closed.
+    Then it sets the event too, unless `nohup` has switched it off.
     """
     stop = Event()
     actions: dict[int, Callable[..., object]] = dict.fromkeys(
