@@ -6,6 +6,7 @@ classifier = Classifier.open("bundles/pets")
 print(classifier.classify("img.jpg").label)
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
     from edge_runtime.errors import BackendError, BundleError, CameraError, CatdogError, PictureError
     from edge_runtime.picture.preprocessing import Preprocessing, load_picture
+
+# ONNX Runtime 1.29 and later send usage figures to their maker and keep an identifier of the device in the user's
+# cache, unless this is set before they are imported. Every package of this project imports this module first.
+# Source: docs/Privacy.md of onnxruntime, "Disabling Telemetry".
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "BackendError",

@@ -12,7 +12,7 @@ from operator import index
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from edge_runtime.parallel import default_workers, map_in_order, usable_cores
 from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.picture.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 
+if TYPE_CHECKING:
+    from edge_runtime.picture.sandbox import Sandbox
+
 Predict = Callable[[Pixels], NDArray[np.float32]]
 
 
@@ -38,8 +41,8 @@ class Prediction:
         confidence: the score of `label`, 0-1.
         confident: whether `confidence` is at least the confidence threshold. If not, the answer is unsure.
         scores: the score of each label, 0-1, in the order of the labels. They sum to 1, up to rounding.
-        decode_ms: time to read and decode the picture, milliseconds.
-        preprocess_ms: time to resize the picture, milliseconds.
+        decode_ms: time to read and decode the picture, milliseconds. With `untrusted` this includes the resize.
+        preprocess_ms: time to resize the picture, milliseconds. With `untrusted` it is 0.
         inference_ms: time to run the model, milliseconds.
     """
 
@@ -69,6 +72,7 @@ class Classifier:
         threads: inference threads of `classify`.
         confidence_threshold: a prediction with less confidence is unsure, 0-1.
         max_pixels: a picture with more pixels is refused before it is decoded.
+        untrusted: whether pictures are decoded in a process of their own with hard limits.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Classifier:
         threads: int,
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        untrusted: bool = False,
     ) -> None:
         """Keep a loaded model. Use `Classifier.open` instead.
 
@@ -88,6 +93,7 @@ class Classifier:
             threads: inference threads of the loaded model, 1 or more.
             confidence_threshold: a prediction with less confidence is unsure, 0-1. Default the bundle's threshold.
             max_pixels: a picture with more pixels is refused, 1-178,956,970. Default 80,000,000.
+            untrusted: decode pictures in a process of their own. Default False.
         """
         self.bundle = bundle
         self.file = selection.file
@@ -98,6 +104,8 @@ class Classifier:
             bundle.confidence_threshold if confidence_threshold is None else confidence_threshold
         )
         self.max_pixels = max_pixels
+        self.untrusted = untrusted
+        self._sandbox = _sandbox(max_pixels) if untrusted else None
         self._model = selection.model
         self._lock = Lock()  # the model's buffers serve one call at a time
         self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
@@ -107,7 +115,7 @@ class Classifier:
             self._lend(self.scores)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913  each is a choice that users make
         cls,
         bundle: str | os.PathLike[str] | None = None,
         backend: str = backends.AUTO,
@@ -116,6 +124,7 @@ class Classifier:
         precision: str = backends.AUTO,
         confidence_threshold: float | None = None,
         max_pixels: int = MAX_PIXELS,
+        untrusted: bool = False,
     ) -> Classifier:
         """Open a bundle folder and load its fastest model file.
 
@@ -130,6 +139,9 @@ class Classifier:
             confidence_threshold: a prediction with less confidence is unsure, 0-1. Default the bundle's threshold.
             max_pixels: a picture with more pixels is refused before it is decoded, 1-178,956,970. Default
                 80,000,000.
+            untrusted: decode pictures in a process of their own, with hard limits of memory and time. A picture
+                that breaks a limit is a `PictureError`. The pixels are the same. PIL images and arrays are taken as
+                they are. Default False.
 
         Returns:
             A classifier with the model file that is fastest on this processor, among the allowed ones that load.
@@ -153,6 +165,7 @@ class Classifier:
             threads=threads,
             confidence_threshold=confidence_threshold,
             max_pixels=max_pixels,
+            untrusted=untrusted,
         )
 
     def scores(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -228,6 +241,9 @@ class Classifier:
         start = time.perf_counter()
         if _is_ready(picture, (preprocessing.height, preprocessing.width, 3)):
             pixels, decoded = picture, start
+        elif self._sandbox is not None:  # decodes and resizes
+            pixels = self._sandbox.load(picture, preprocessing, max_pixels=self.max_pixels)
+            decoded = time.perf_counter()
         else:
             image = decode_picture(picture, preprocessing, max_pixels=self.max_pixels)
             decoded = time.perf_counter()
@@ -251,6 +267,12 @@ class Classifier:
             preprocess_ms=(resized - decoded) * 1e3,
             inference_ms=(done - resized) * 1e3,
         )
+
+
+def _sandbox(max_pixels: int) -> Sandbox:
+    from edge_runtime.picture.sandbox import MEMORY_MIB, Sandbox  # few need it, and it starts processes
+
+    return Sandbox(memory_mib=MEMORY_MIB * max(1, math.ceil(max_pixels / MAX_PIXELS)))
 
 
 def _whole(name: str, value: object, high: float = math.inf) -> int:

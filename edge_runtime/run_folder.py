@@ -17,6 +17,7 @@ from edge_runtime.atomic_file import write_whole
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.strict_json import shortened, strict_json
 
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
@@ -181,7 +182,9 @@ class Splits:
         _require_labels(self.labels)
         known = frozenset(self.labels)
         for file in self.files:
-            _require(f"{file.path}: label", f"one of {', '.join(self.labels)}", file.label, file.label in known)
+            if file.label not in known:
+                expected = f"one of {shortened(', '.join(self.labels), 300)}"
+                _require(f"{shortened(file.path)}: label", expected, file.label, False)
         _require("extra", "an object", self.extra, isinstance(self.extra, dict))
 
     def on(self, side: Side) -> tuple[SplitFile, ...]:
@@ -288,10 +291,8 @@ def read_run_folder(folder: Path) -> RunFolder:
     run = _read(folder / RUN, Run.from_dict)
     splits = read_splits(folder)
     if splits.labels != run.labels:
-        raise RunFolderError(
-            f"{folder}: {RUN} has the labels {', '.join(run.labels)}, {SPLITS} has {', '.join(splits.labels)}. "
-            "Train again."
-        )
+        its, others = (shortened(", ".join(labels)) for labels in (run.labels, splits.labels))
+        raise RunFolderError(f"{folder}: {RUN} has the labels {its}, {SPLITS} has {others}. Train again.")
     return RunFolder(folder, run, splits)
 
 
@@ -327,7 +328,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        # A training that diverged has NaN in its history.
+        values = strict_json(path.read_text(encoding="utf-8"), finite=False)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(
             f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
@@ -348,7 +350,7 @@ def _keys(record: type, values: Any) -> dict[str, Any]:
     missing = [name for name in needed if name not in values]
     unknown = [name for name in values if name not in names]
     if missing or unknown:
-        what = f"key {missing[0]!r} is missing" if missing else f"key {unknown[0]!r} is unknown"
+        what = f"key {missing[0]!r} is missing" if missing else f"key {shortened(unknown[0])} is unknown"
         raise RunFolderError(f"{what}, expected {', '.join(names)}. Train again.")
     return dict(values)
 
@@ -378,12 +380,12 @@ def _is_hash(value: object) -> bool:
 
 def _require(key: str, expected: str, received: object, holds: bool) -> None:
     if not holds:
-        raise RunFolderError(f"{key}: expected {expected}, received {received!r:.80}. Train again.")
+        raise RunFolderError(f"{key}: expected {expected}, received {shortened(received)}. Train again.")
 
 
 def _refuse_unknown_version(version: object) -> None:
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise RunFolderError(
-            f"schema version {version!r:.20} is unknown, this catdog-edge reads up to version {SCHEMA_VERSION}. "
-            "Install the catdog-edge that trained the run, or a newer one."
+            f"schema version {shortened(version)} is unknown, this catdog-edge reads up to version "
+            f"{SCHEMA_VERSION}. Install the catdog-edge that trained the run, or a newer one."
         )

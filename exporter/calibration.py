@@ -71,6 +71,8 @@ def calibration_record(source: Source, pictures: tuple[SplitPicture, ...], seed:
 def pictures_below(folder: Path, source: Source) -> tuple[SplitPicture, ...]:
     """Return the pictures below a folder. Those in a sub-folder with the name of a label get that label.
 
+    Of files with the same bytes there is the first, so that two draws share no picture.
+
     Raises:
         SourceError: there is none, or one cannot be read or decoded.
     """
@@ -79,7 +81,9 @@ def pictures_below(folder: Path, source: Source) -> tuple[SplitPicture, ...]:
     if not paths:
         raise SourceError(f"{folder}: no pictures there. Name a folder of pictures with --calibration.")
     files = [(path, labels.get(path.parent.name.lower(), -1)) for path in paths]
-    return read_pictures(files, source.preprocessing, role="calibration")
+    found = read_pictures(files, source.preprocessing, role="calibration")
+    first = {picture.sha256: picture for picture in reversed(found)}
+    return tuple(picture for picture in found if first[picture.sha256] is picture)
 
 
 def _row(by_class: dict[int, list[SplitPicture]], row: int) -> list[SplitPicture]:

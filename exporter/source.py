@@ -119,6 +119,9 @@ def read_keras_source(
     folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
     if len(folders) < 2:
         raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
+    labels = tuple(os.fsencode(folder.name).decode("utf-8", "backslashreplace").lower() for folder in folders)
+    if len(set(labels)) < len(labels):
+        raise SourceError(f"{test}: two sub-folders differ only in upper and lower case. Merge or rename them.")
     files = [
         (path, label)
         for label, folder in enumerate(folders)
@@ -136,7 +139,6 @@ def read_keras_source(
         "versions": {},
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
-    labels = tuple(folder.name.lower() for folder in folders)
     return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -80,16 +81,20 @@ def run_file(
     *,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> NDArray[np.float64]:
-    """Return the scores that a file gives pictures, `float64 (N, labels)`. Each core runs its own classifier."""
+    """Return the scores that a file gives pictures, `float64 (N, labels)`. Each core runs its own classifier.
+
+    `report` is called with pictures done and in all, from one thread at a time and with a rising count.
+    """
     scores = np.empty((len(pixels), len(labels)))
     workers = usable_cores()
-    done = count(1)
+    done, one_reports = count(1), Lock()
 
     def run(start: int) -> None:
         classifier = open_content(labels, file, content)
         for index in range(start, len(pixels), workers):
             scores[index] = classifier.scores(pixels[index])
-            report(next(done), len(pixels))
+            with one_reports:
+                report(next(done), len(pixels))
 
     with ThreadPoolExecutor(workers) as pool:
         for outcome in [pool.submit(run, start) for start in range(workers)]:

@@ -1,4 +1,4 @@
-"""Measure the peak memory of reading a large picture. `DECODER_BYTES` of `picture.decoding` comes from here."""
+"""Measure the peak memory of reading a large picture. `DECODER_BYTES` of `picture.memory` comes from here."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ FORMATS: dict[str, dict[str, Any]] = {
 _SCRIPT = """
 import sys
 from PIL import Image
-from edge_runtime.picture import decoding
+from edge_runtime.picture import memory
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 Image.init()
-decoding.DECODER_BYTES = {}
+memory.DECODER_BYTES.clear()
 def peak():
     return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
 before = peak()

@@ -6,20 +6,47 @@ import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, get_type_hints
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.conditions import Conditions, observe
+from benchmarks.run.declared import refuse_undeclared
 from benchmarks.run.timing import LatencyStats, describe
+from edge_runtime.proof.drift import DriftReport
+from edge_runtime.proof.gate import Verdict
+from edge_runtime.strict_json import shortened, strict_json
 
 SCHEMA_VERSION = 2  # version 1 said `runtime` for `backend`
 REPORT = "report.json"
 STAGES = ("decode", "preprocess", "inference")
 STARTS = ("cold_start", "load", "first_inference")
 _DECIMALS = 4  # of milliseconds in the file
-# What readers of a report rely on.
-_MACHINE = frozenset(("board", "processor", "architecture", "cores", "memory_mib", "system", "python", "packages"))
-_PICTURES = frozenset(("count", "source", "with_keras_scores", "sha256", "timed_sha256", "targets"))
+_SHORTEST_MS = 1e-3  # of a whole picture: the file rounds shorter times to none
+_LONGEST_MS = 1e9  # eleven days: a sum or a square of such times is still a number
+
+
+class Machine(TypedDict):
+    """What `machine` of a report says: `conditions.machine()`."""
+
+    board: str | None
+    processor: str
+    architecture: str
+    cores: int
+    memory_mib: float | None
+    system: str
+    python: str
+    packages: dict[str, str]
+
+
+class MeasuredPictures(TypedDict):
+    """What `pictures` of a report says."""
+
+    count: int
+    source: str
+    with_keras_scores: bool
+    sha256: str
+    timed_sha256: str
+    targets: list[int] | None
 
 
 @dataclass(frozen=True)
@@ -103,13 +130,17 @@ class Measured:
         """Refuse samples from which no figure can be drawn.
 
         Raises:
-            ValueError: a stage or a start has no sample, or the stages have not the same number.
+            ValueError: a stage or a start has no sample, the stages have not the same number, or a time is out of
+                range.
         """
         counts = {len(self.stages_ms[stage]) for stage in STAGES}
         if len(counts) > 1 or 0 in counts | {len(self.starts_ms[start]) for start in STARTS}:
             raise ValueError(
                 f"{self.configuration.name}: expected samples of every start and as many of every stage"
             )
+        times = [ms for samples in (*self.stages_ms.values(), *self.starts_ms.values()) for ms in samples]
+        if not all(0 <= ms <= _LONGEST_MS for ms in times) or min(self.total_ms) < _SHORTEST_MS:
+            raise ValueError(f"{self.configuration.name}: expected times from 0 to {_LONGEST_MS:,.0f} ms")
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON object with the samples, and with the figures computed from them for people who read it."""
@@ -130,6 +161,7 @@ class Measured:
         """Read back `to_dict`. The figures are computed from the samples again."""
         configuration = Configuration(**{item.name: values[item.name] for item in fields(Configuration)})
         known = {item.name: values[item.name] for item in fields(cls) if item.name != "configuration"}
+        refuse_undeclared(known | {"configuration": configuration}, cls, "measured")
         return cls(configuration, **known)
 
 
@@ -164,7 +196,12 @@ class Accuracy:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Read back what `dataclasses.asdict` gave."""
+        """Read back what `dataclasses.asdict` gave; raises ValueError where a key or a type is wrong."""
+        refuse_undeclared(values, cls, "accuracy")
+        drift = dict(values["drift"] or {})
+        refuse_undeclared(drift.pop("by_class", {}), dict[str, DriftReport], "drift: by_class")
+        refuse_undeclared(drift or None, DriftReport | None, "drift")
+        refuse_undeclared(values["gate"], Verdict | None, "gate")
         interval = values["interval"]
         return cls(**values | {"interval": None if interval is None else tuple(interval)})
 
@@ -232,7 +269,8 @@ class BenchmarkReport:
         """
         if not self.measured:
             raise ValueError("no configuration is measured")
-        missing = [*sorted(_MACHINE - self.machine.keys()), *sorted(_PICTURES - self.pictures.keys())]
+        pairs = ((Machine, self.machine), (MeasuredPictures, self.pictures))
+        missing = [key for declared, values in pairs for key in get_type_hints(declared) if key not in values]
         if missing:
             raise ValueError(f"machine or pictures lack {', '.join(missing)}")
 
@@ -253,13 +291,15 @@ class BenchmarkReport:
         version = values.get("schema_version")
         if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
             raise BenchmarkError(
-                f"schema version {version!r} is unknown. This catdog-bench reads versions 1 to {SCHEMA_VERSION}. "
-                "Install a newer one, or measure again."
+                f"schema version {shortened(version)} is unknown. This catdog-bench reads versions 1 to "
+                f"{SCHEMA_VERSION}. Install a newer one, or measure again."
             )
         try:
             if version == 1:
                 values = _from_version_1(values)
             known = {item.name: values[item.name] for item in fields(cls)}
+            for name, declared in (get_type_hints(cls) | _INSIDE).items():
+                refuse_undeclared(known[name], declared, name)
             known |= {name: Conditions.from_dict(known[name]) for name in ("before", "after")}
             known |= {name: tuple(known[name]) for name in ("labels", "invalid")}
             known["measured"] = tuple(map(Measured.from_dict, known["measured"]))
@@ -268,7 +308,7 @@ class BenchmarkReport:
             known["left_out"] = tuple((name, reason) for name, reason in known["left_out"])
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise BenchmarkError(f"damaged ({type(error).__name__}: {error}). Measure again.") from error
+            raise BenchmarkError(f"damaged ({type(error).__name__}: {error!s:.500}). Measure again.") from error
 
     def accuracy_of(self, configuration: Configuration) -> Accuracy | None:
         """Return what is known of a configuration's answers."""
@@ -284,8 +324,8 @@ def read_report(path: Path) -> BenchmarkReport:
     """
     path = path / REPORT if path.is_dir() else path
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values = strict_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise BenchmarkError(f"{path}: cannot be read ({error}). Make one with: catdog-bench run") from error
     try:
         return BenchmarkReport.from_dict(values if isinstance(values, dict) else {})
@@ -298,6 +338,15 @@ def to_json(report: BenchmarkReport) -> str:
     text = json.dumps(report.to_dict(), indent=1, allow_nan=False)
     # Line breaks are between values only, where spaces may be in them.
     return re.sub(r"\[[^\[\]{}]+\]", lambda found: re.sub(r"\n *", " ", found[0]), text) + "\n"
+
+
+# What a file has where the record's own type says less, or is checked as each entry is read.
+_INSIDE: dict[str, Any] = {
+    "machine": Machine,
+    "pictures": MeasuredPictures,
+    "measured": list[Any],
+    "accuracy": list[Any],
+}
 
 
 def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:

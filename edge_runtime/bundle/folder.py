@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_runtime.bundle.manifest import MANIFEST, Manifest, ModelFile, SelfTestPicture
 from edge_runtime.errors import BundleError
 from edge_runtime.folders import BUNDLES, RUN, newest_folder
+from edge_runtime.strict_json import refuse_obeyed_characters, strict_json
 
 if TYPE_CHECKING:
     from edge_runtime.picture.contract import Preprocessing
@@ -123,8 +123,8 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         if _file_size(path) > MAX_MANIFEST_BYTES:
             raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
-        values = json.loads(path.read_text(encoding="utf-8"), parse_int=_whole_number)
-        json.dumps(values, ensure_ascii=False).encode()  # refuses a lone surrogate: it cannot be printed
+        values = strict_json(path.read_text(encoding="utf-8"))
+        refuse_obeyed_characters(values)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {MANIFEST} there. {_what_instead(folder)}") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -142,14 +142,6 @@ def _what_instead(folder: Path) -> str:
         return f"The bundle is {near}"
     run = f" --run {folder}" if (folder / RUN).exists() else ""
     return f"Make a bundle with: catdog-export{run}"
-
-
-def _whole_number(digits: str) -> int:
-    """Return the number if it fits 64 bits. A larger one would fail later, when it becomes a float."""
-    number = int(digits)
-    if not -(2**63) <= number < 2**63:
-        raise ValueError(f"the whole number {digits[:20]}... does not fit 64 bits")
-    return number
 
 
 def _file_size(path: Path) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 from edge_runtime.bundle.formats import Precision, require_format
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.strict_json import shortened
 
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
@@ -248,16 +249,20 @@ class Manifest:
             known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = f"{type(error).__name__}: {error!s:.200}"
             raise BundleError(f"{MANIFEST} cannot be read ({reason}). Export the bundle again.") from error
 
     def _refuse_misfit(self, picture: SelfTestPicture) -> None:
         paths = {file.path for file in self.files}
         if picture.scores.keys() != paths:
-            raise _unexpected(f"{picture.path}: scores", f"those of {sorted(paths)}", sorted(picture.scores))
+            raise _unexpected(
+                f"{picture.path}: scores", f"those of {shortened(sorted(paths))}", sorted(picture.scores)
+            )
         for path, scores in picture.scores.items():
             if len(scores) != len(self.labels):
-                raise _unexpected(f"{picture.path}: {path}", f"a score for each of {self.labels}", scores)
+                raise _unexpected(
+                    f"{picture.path}: {path}", f"a score for each of {shortened(self.labels)}", scores
+                )
 
 
 def _every_field(record: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -293,7 +298,7 @@ def _refuse_wrong_types(record: object, types: dict[str, type]) -> None:
 
 def _unexpected(key: str, expected: str, received: object) -> BundleError:
     return BundleError(
-        f"{MANIFEST}: {key}: expected {expected}, received {received!r:.80}. Export the bundle again."
+        f"{MANIFEST}: {key:.200}: expected {expected}, received {shortened(received)}. Export the bundle again."
     )
 
 
@@ -303,7 +308,7 @@ def _in_this_version(values: dict[str, Any]) -> dict[str, Any]:
     version = values.pop("schema_version")
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise BundleError(
-            f"{MANIFEST}: schema version {version!r} is unknown, this catdog-edge reads the versions 1 to "
+            f"{MANIFEST}: schema version {shortened(version)} is unknown, this catdog-edge reads the versions 1 to "
             f"{SCHEMA_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
         )
     for number, added in ADDED_KEYS.items():

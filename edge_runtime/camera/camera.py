@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from edge_runtime.camera.trust import Trust
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+# The longest silence of a source that counts as alive. Streams and the Pi's camera give up much sooner.
+SILENCE_S = 30.0
 # A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
 LONGEST_GAP_S = 2.0
 # Each frame of a source may be unusable. A line is printed for the first one, and then at most once in this time.
@@ -92,6 +94,7 @@ class Camera:
         self._bad_frame: CameraError | None = None
         self._bad_frames, self._bad_frame_line_s = 0, float("-inf")
         self._due_s = self._connected_s = float("-inf")
+        self._alive_until_s = time.monotonic() + SILENCE_S
         self._thread = Thread(target=self._run, name="camera", daemon=True)
         self._thread.start()
 
@@ -121,6 +124,11 @@ class Camera:
         if self._bad_frame is not None and not self._any_shot:
             raise self._bad_frame
         raise EOFError
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the source is read or tried again. False after `SILENCE_S` seconds in which it hangs."""
+        return time.monotonic() < self._alive_until_s
 
     def close(self) -> None:
         """Stop reading. If a read hangs, give up waiting for it after two seconds."""
@@ -172,6 +180,7 @@ class Camera:
                 wait_s = FIRST_WAIT_S  # the source worked for a while
             if not self._stop.is_set():
                 self._report(f"{reason}; trying again in {wait_s:g} s")
+            self._alive_until_s = time.monotonic() + wait_s + SILENCE_S
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
@@ -196,6 +205,7 @@ class Camera:
 
     def _offer(self, frame: Frame) -> None:
         number, now_s = self.frames, time.monotonic()
+        self._alive_until_s = now_s + SILENCE_S
         self.frames += 1
         if not self._is_wanted(number, now_s):
             return

@@ -53,6 +53,7 @@ def watch(
     *,
     tell: Callable[[Sighting, Shot], None],
     stop: Event,
+    alive: Callable[[], None] = lambda: None,
 ) -> WatchSummary:
     """Classify frames until a recording ends or `stop` is set.
 
@@ -62,6 +63,7 @@ def watch(
         smoother: averages the scores.
         tell: called for every classified frame.
         stop: ends the loop after the current frame.
+        alive: called in every turn, twice a second or more, unless the camera hangs. Default: nothing is called.
 
     Raises:
         CameraError: a recording cannot be read.
@@ -71,6 +73,8 @@ def watch(
     recent: deque[float] = deque()
     classified = 0
     while not stop.is_set():
+        if camera.is_alive:
+            alive()
         try:
             shot = camera.take(PATIENCE_S)
         except EOFError:

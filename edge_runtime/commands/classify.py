@@ -45,6 +45,7 @@ class ClassifyOptions(NamedTuple):
     as_json: bool
     as_csv: bool
     max_pixels: int
+    untrusted: bool
 
 
 class Tally:
@@ -85,6 +86,10 @@ class Tally:
     "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
     help="Refuse pictures with more pixels. A picture of 80 million can need 500 MiB of memory.",
 )  # fmt: skip
+@click.option(
+    "--untrusted", is_flag=True,
+    help="Decode pictures in a process of their own, with hard limits of 600 MiB and 10 seconds.",
+)  # fmt: skip
 def classify(**values: Any) -> None:
     """Say what is on pictures.
 
@@ -124,6 +129,7 @@ def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Ta
         threads=threads,
         confidence_threshold=options.confidence_threshold,
         max_pixels=options.max_pixels,
+        untrusted=options.untrusted,
     )
     return run_batch(classifier, pictures, _output(classifier, pictures, options), workers=workers)
 

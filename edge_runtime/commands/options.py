@@ -53,7 +53,7 @@ CONFIDENCE_THRESHOLD = click.option(
 )  # fmt: skip
 
 
-def open_classifier(
+def open_classifier(  # noqa: PLR0913  each is an option of a command line
     bundle: Path,
     backend: str,
     precision: str,
@@ -61,6 +61,7 @@ def open_classifier(
     threads: int,
     confidence_threshold: float | None,
     max_pixels: int | None = None,
+    untrusted: bool = False,
 ) -> Classifier:
     """Open a bundle with `Classifier.open`, and print which file and backend are in use.
 
@@ -73,6 +74,7 @@ def open_classifier(
         threads: inference threads, 1 or more.
         confidence_threshold: a prediction with less confidence is unsure, 0-1; None for the bundle's threshold.
         max_pixels: a picture with more pixels is refused; None for 80,000,000.
+        untrusted: decode pictures in a process of their own with hard limits.
     """
     # NumPy's OpenBLAS keeps every core busy while it starts, and nothing here multiplies matrices with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -87,6 +89,7 @@ def open_classifier(
             precision=precision,
             confidence_threshold=confidence_threshold,
             max_pixels=max_pixels or MAX_PIXELS,
+            untrusted=untrusted,
         )
     say(f"{classifier.bundle.path_of(classifier.file)} with {classifier.backend}", err=True)
     return classifier

@@ -134,6 +134,7 @@ def _watch(source: str, options: WatchOptions) -> WatchSummary:
 
 def _classify_frames(classifier: Classifier, source: str, trust: Trust, options: WatchOptions) -> WatchSummary:
     from edge_runtime.camera.camera import Camera, Pace
+    from edge_runtime.camera.service import Service
     from edge_runtime.camera.sighting import Teller
     from edge_runtime.camera.smoothing import Smoother
     from edge_runtime.camera.watch import watch as run
@@ -153,7 +154,8 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
 
         camera = Camera(source, pace, report, trust=trust, once=options.once)
         try:
-            return run(classifier, camera, smoother, tell=teller.tell, stop=stop)
+            with Service() as service:
+                return run(classifier, camera, smoother, tell=teller.tell, stop=stop, alive=service.alive)
         finally:
             camera.close()
             teller.clear()

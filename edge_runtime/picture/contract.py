@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from edge_runtime.errors import BundleError
+from edge_runtime.strict_json import shortened
 
 CONTRACT_VERSION = 1
 
@@ -60,7 +61,9 @@ class Preprocessing:
             and all(type(value) is int and 0 <= value <= 255 for value in self.background)
         )
         if not (sizes_valid and colour_valid and isinstance(self.resize_filter, ResizeFilter)):
-            raise BundleError(f"preprocessing out of range: {asdict(self)}. Export the bundle again.")
+            raise BundleError(
+                f"preprocessing out of range: {shortened(asdict(self), 300)}. Export the bundle again."
+            )
 
     @property
     def identifier(self) -> str:
@@ -85,12 +88,14 @@ class Preprocessing:
             known["background"] = tuple(known["background"])
             return cls(**known)
         except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"preprocessing cannot be read ({error}): {values}") from error
+            raise BundleError(
+                f"preprocessing cannot be read ({shortened(str(error))}): {shortened(values, 300)}"
+            ) from error
 
 
 def _refuse_unknown_version(version: object) -> None:
     if type(version) is not int or version != CONTRACT_VERSION:
         raise BundleError(
-            f"preprocessing contract version {version!r} is unknown: this catdog-edge knows version "
+            f"preprocessing contract version {shortened(version)} is unknown: this catdog-edge knows version "
             f"{CONTRACT_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
         )

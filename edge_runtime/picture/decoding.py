@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.jpeg import has_many_scans
-from edge_runtime.picture.memory import LARGE_BYTES, one_at_a_time
-from edge_runtime.picture.source import JPEGS, PictureSource, name_of, opened
+from edge_runtime.picture.memory import DECODER_BYTES, LARGE_BYTES, PLAIN_BYTES, one_at_a_time
+from edge_runtime.picture.signatures import JPEGS
+from edge_runtime.picture.source import PictureSource, name_of, opened
 
 if TYPE_CHECKING:
     from edge_runtime.picture.contract import Preprocessing
@@ -24,10 +25,6 @@ MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
 STRIP_PIXELS = 1_000_000
 
-# Bytes a pixel at the decoder's peak; 4 for a format that is not named here.
-# Measured in docs/measurements/edge-performance.md.
-PLAIN_BYTES = 4
-DECODER_BYTES = {"TIFF": 12, "WEBP": 16, "AVIF": 16, "JPEG2000": 24}
 # Of a JPEG of several scans, as progressive ones are: its coefficients, two bytes each, are kept at any scale.
 SCANS_BYTES = {"L": 6, "RGB": 6, "CMYK": 8}
 
@@ -66,7 +63,7 @@ def decode_picture(
     """
     name = name_of(source)
     try:
-        with opened(source, name) as image:
+        with opened(source, name, max_pixels) as image:
             cost = _pixel_bytes(image)
             _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
             if image is source:
@@ -86,8 +83,6 @@ def decode_picture(
         raise
     except FileNotFoundError as error:
         raise PictureError(name, "no such file") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(name, "not a picture in a format that Pillow can read") from error
     except Image.DecompressionBombError as error:
         raise PictureError(name, f"too large: more than {max_pixels:,} pixels") from error
     # Pillow's decoders raise almost anything on damaged files (SyntaxError, struct.error, TypeError, ...).

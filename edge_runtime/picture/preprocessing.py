@@ -3,7 +3,7 @@
 These are the steps of the contract, version 1:
 
 1. A picture of more than `MAX_PIXELS` pixels is refused before it is decoded. The limit is lower for formats whose
-   decoders need more memory.
+   decoders need more memory. A file that would cost its decoder far more than its pixels is refused too.
 2. A JPEG is decoded at 1/2, 1/4 or 1/8 scale when the result still covers the target size. A PIL image is already
    decoded at full size. So pass the path of a large JPEG: its PIL image gives other pixels, up to 46 of 255 at
    edges.

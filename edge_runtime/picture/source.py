@@ -1,4 +1,7 @@
-"""Open what a caller names as a picture, without decoding it, and refuse what is none or too large a file."""
+"""Open what a caller names as a picture, without decoding it, and refuse what is none or too large a file.
+
+The format is told from the first bytes, its container is checked, and only then its own decoder is opened.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import IO
 
 import numpy as np
@@ -14,11 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edge_runtime.errors import PictureError
+from edge_runtime.picture.limits import refuse_harmful
+from edge_runtime.picture.limits.limit import LimitError
+from edge_runtime.picture.memory import DECODER_BYTES, PLAIN_BYTES
+from edge_runtime.picture.signatures import FORMATS, foreign_format_of, format_of
 
 MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
-# Those that photographs come in; Pillow's others (EPS runs a program) are refused.
-JPEGS = ("JPEG", "MPO")
-FORMATS = (*JPEGS, "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+# Pillow's module of each format where its name is not the format's.
+_PLUGINS = {"JPEG": "Jpeg", "WEBP": "WebP", "DIB": "Bmp", "JPEG2000": "Jpeg2K"}
+_NEWER = "Install a newer one: pip install --upgrade pillow"
+_EXPECTED = f"expected one of {', '.join(FORMATS)}"
 
 Pixels = NDArray[np.uint8]
 PictureSource = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | Pixels
@@ -32,57 +41,86 @@ def name_of(source: PictureSource) -> str:
 
 
 @contextmanager
-def opened(source: PictureSource, name: str) -> Iterator[Image.Image]:
+def opened(source: PictureSource, name: str, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture of a known format without decoding it; one that the caller opened stays open.
+
+    Args:
+        source: what `load_picture` takes.
+        name: what to call it in a message.
+        max_pixels: larger pictures are refused before their decoder is opened, where it would take memory then.
 
     Raises:
         PictureError: a format, a kind of array or file, or a size in bytes that is refused.
-        OSError: the file cannot be read, or is no picture.
+        OSError: the file cannot be read.
     """
     if isinstance(source, Image.Image):  # stays the caller's to close
         yield source
-        return
-    with _open(source, name) as image:
-        if image.format not in (None, *FORMATS):
-            raise PictureError(name, f"is a {image.format} file: expected one of {', '.join(FORMATS)}")
-        yield image
+    elif isinstance(source, np.ndarray):
+        yield _from_array(source)
+    else:
+        with opened_file(source, name) as (file, size_bytes), _decoder(file, size_bytes, name, max_pixels) as image:
+            yield image
 
 
-def _open(source: str | os.PathLike[str] | bytes | IO[bytes] | Pixels, name: str) -> Image.Image:
-    if isinstance(source, np.ndarray):
-        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
-            received = f"{source.dtype} {source.shape}"
-            raise PictureError("array", f"expected uint8 (H, W, 3) RGB 0-255, received {received}")
-        return Image.fromarray(source)
+def _from_array(array: Pixels) -> Image.Image:
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+        raise PictureError("array", f"expected uint8 (H, W, 3) RGB 0-255, received {array.dtype} {array.shape}")
+    return Image.fromarray(array)
+
+
+@contextmanager
+def opened_file(source: str | os.PathLike[str] | bytes | IO[bytes], name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file that is not too large, at its start; one that the caller opened stays open.
+
+    Yields:
+        The file, which can be read and moved in, and its size in bytes.
+
+    Raises:
+        PictureError: it is empty, too large, a folder, a pipe or a device.
+        OSError: it cannot be read.
+    """
     if isinstance(source, bytes):
         _refuse_bytes(len(source), name)
-        return Image.open(io.BytesIO(source))
-    if isinstance(source, str | os.PathLike):
-        status = os.stat(source)
-        if not stat.S_ISREG(status.st_mode):  # a pipe or a device can block for ever
-            if stat.S_ISDIR(status.st_mode):
-                with os.scandir(source):  # or say why it cannot be read
-                    pass
-                raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
-            raise PictureError(name, "is a pipe or device, not a picture")
-        _refuse_bytes(status.st_size, name)
-        return Image.open(source)
-    return Image.open(_seekable(source, name))
+        yield io.BytesIO(source), len(source)
+    elif isinstance(source, str | os.PathLike):
+        _refuse_other_kinds(os.stat(source), source, name)
+        with open(source, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            _refuse_other_kinds(status, source, name)  # another may have taken its place
+            _refuse_bytes(status.st_size, name)
+            yield file, status.st_size
+    else:
+        content, size_bytes = _seekable(source)
+        _refuse_bytes(size_bytes, name)
+        content.seek(0)
+        yield content, size_bytes
 
 
-def _seekable(file: IO[bytes], name: str) -> IO[bytes]:
-    """Return a file that is not too large and can be read from its start, as Pillow does."""
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe without a writer too, instead of waiting for one."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_other_kinds(status: os.stat_result, source: str | os.PathLike[str], name: str) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        with os.scandir(source):  # or say why it cannot be read
+            pass
+        raise PictureError(name, "is a folder, not a picture; --recursive looks in the folders inside it")
+    raise PictureError(name, "is a pipe or device, not a picture")  # either can block for ever
+
+
+def _seekable(file: IO[bytes]) -> tuple[IO[bytes], int]:
+    """Return a file that can be read from its start, as Pillow does, and its size in bytes."""
     try:
         file.seek(0, os.SEEK_END)
-        size = file.tell()
+        return file, file.tell()
     except (AttributeError, OSError, TypeError):  # a pipe, or what is not quite a file
         content = bytearray()
         while len(content) <= MAX_FILE_BYTES and (chunk := file.read(MAX_FILE_BYTES + 1 - len(content))):
             content += chunk
-        _refuse_bytes(len(content), name)
-        return io.BytesIO(content)
-    _refuse_bytes(size, name)
-    return file
+        return io.BytesIO(content), len(content)
 
 
 def _refuse_bytes(size: int, name: str) -> None:
@@ -90,3 +128,36 @@ def _refuse_bytes(size: int, name: str) -> None:
         raise PictureError(name, "is empty")
     if size > MAX_FILE_BYTES:
         raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_FILE_BYTES:,}")
+
+
+def _decoder(file: IO[bytes], size_bytes: int, name: str, max_pixels: int) -> Image.Image:
+    """Open the one decoder of a picture's format, after its container was checked."""
+    kind = format_of(file, size_bytes)
+    if kind is None:
+        foreign = foreign_format_of(file)
+        what = f"is a {foreign} file" if foreign else "not a picture that can be read"
+        raise PictureError(name, f"{what}: {_EXPECTED}")
+    try:
+        refuse_harmful(file, kind, size_bytes, max_pixels * PLAIN_BYTES // DECODER_BYTES.get(kind, PLAIN_BYTES))
+    except LimitError as error:
+        raise PictureError(name, str(error)) from error
+    return _plugin_image(file, kind, name)
+
+
+def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
+    """Open a file with one of Pillow's plugins and no other.
+
+    `Image.open(file, formats=[kind])` does the same, and imports five plugins first, or all of them.
+    """
+    try:
+        import_module(f"PIL.{_PLUGINS.get(kind, kind.capitalize())}ImagePlugin")
+    except ImportError as error:
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}") from error
+    open_image, accepts = Image.OPEN[kind]
+    answer = accepts is None or accepts(file.read(16))
+    file.seek(0)
+    if isinstance(answer, str):  # built without the library
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}")
+    if not answer:
+        raise PictureError(name, f"is a {kind} file of a kind that Pillow does not read")
+    return open_image(file, "")

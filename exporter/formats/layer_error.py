@@ -24,8 +24,9 @@ class LayerError:
     signal_to_noise_db: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON object stored with the report."""
-        return asdict(self)
+        """Return the JSON object stored with the report; a layer without error has null decibels."""
+        found = self.signal_to_noise_db
+        return asdict(self) | {"signal_to_noise_db": found if np.isfinite(found) else None}
 
 
 def powers(exact: NDArray[Any], rough: NDArray[Any]) -> tuple[float, float]:

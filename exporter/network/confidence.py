@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from exporter.network.folding import activation_name
+
 if TYPE_CHECKING:
     import keras
 
@@ -70,7 +72,9 @@ def choose_threshold(scores: NDArray[np.float64], targets: NDArray[np.intp]) -> 
     right = scores.argmax(axis=1) == targets
     if not right.any():
         return 0.0
-    return float(np.floor(np.quantile(scores.max(axis=1)[right], 1 - KEPT) * 1000) / 1000)
+    confidence = np.sort(scores.max(axis=1)[right])
+    below = int((1 - KEPT) * len(confidence))  # so many may fall below it; between two of them, one more would
+    return float(np.floor(confidence[below] * 1000) / 1000)
 
 
 def temper(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
@@ -117,7 +121,7 @@ def last_layer(model: keras.Model) -> Any | None:
     dense = last if last.get_weights() else before
     if type(dense).__name__ != "Dense" or len(dense._inbound_nodes) != 1:
         return None
-    if dense is before and (dense.activation.__name__ != "linear" or last.input is not dense.output):
+    if dense is before and (activation_name(dense) != "linear" or last.input is not dense.output):
         return None
     return dense if (name == "sigmoid") == (dense.units == 1) else None
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.network.folding import Graph
+from exporter.network.folding import Graph, activation_name
 
 if TYPE_CHECKING:
     import keras
@@ -52,7 +52,7 @@ def equalize(model: keras.Model, calibration: Pixels) -> keras.Model:
 
 def _is_rectified(layer: Any) -> bool:
     """Say whether the layer has weights and ends in a plain ReLU of its own."""
-    return type(layer).__name__ in ("Conv2D", "Dense") and layer.activation.__name__ == "relu"
+    return type(layer).__name__ in ("Conv2D", "Dense") and activation_name(layer) == "relu"
 
 
 def _largest_outputs(model: keras.Model, layers: list[Any], calibration: Pixels) -> list[NDArray[np.float64]]:

@@ -83,6 +83,9 @@ def _move_normalization(graph: Graph, layer: Any) -> str | None:
 
 
 def _move_batch_normalization(graph: Graph, layer: Any) -> str | None:
+    rank = len(layer.input.shape)
+    if np.ravel(layer.axis)[0] % rank != rank - 1:
+        return "it normalises along another axis than the channels"
     scale, shift = _affine(layer)
     before = graph.weighted_before(layer)
     if before is None:
@@ -189,11 +192,12 @@ class Graph:
         """Return the layer whose output this one normalises, and the activation between them."""
         before, activation = self._before(layer), "linear"
         if type(before).__name__ in ("ReLU", "Activation"):
-            before, activation = self._before(before), _activation_name(before)
+            before, activation = self._before(before), activation_name(before)
         if before is None or before.name not in self._weights:
             return None
-        own = before.activation.__name__
-        return before, activation if own == "linear" else own
+        own = activation_name(before)
+        both = [name for name in dict.fromkeys((own, activation)) if name != "linear"]
+        return before, " and ".join(both) or "linear"
 
     def weighted_after(self, layer: Any) -> Any | None:
         """Return the next convolution or dense layer, if all layers between pass a shift on."""
@@ -284,8 +288,9 @@ def _can_be_told_apart(model: keras.Model) -> bool:
     return not any(isinstance(layer, keras.Model) or len(layer._inbound_nodes) != 1 for layer in model.layers)
 
 
-def _activation_name(layer: Any) -> str:
+def activation_name(layer: Any) -> str:
+    """Return the name of what a layer does to its sums last, such as `relu`; of a layer as activation, its kind."""
     if type(layer).__name__ == "ReLU":
         plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
         return "relu" if plain else "a clipped or leaky ReLU"
-    return str(layer.activation.__name__)
+    return str(getattr(layer.activation, "__name__", type(layer.activation).__name__))

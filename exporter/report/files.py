@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edge_runtime.markdown import table
+import math
+
+from edge_runtime.markdown import code, table
 from exporter.report.record import ExportRecord, FileRecord
 
 
@@ -41,7 +43,7 @@ def _counts(counts: dict[str, int]) -> str:
 def _float_operators(file: FileRecord) -> str:
     """Return which operators of an int8 or mixed file compute in float."""
     operators = file.converted.graph.float_operators()
-    named = ", ".join(f"{operator.kind} (`{operator.name}`)" for operator in operators)
+    named = ", ".join(f"{operator.kind} ({code(operator.name)})" for operator in operators)
     return f"- In float in `{file.name}`: {named or 'nothing'}.\n"
 
 
@@ -57,7 +59,7 @@ def _repair(file: FileRecord) -> str:
     before = file.repaired_from
     if before is None:
         return "\n"
-    kept = "".join(f"- `{name}`\n" for name in file.kept_float)
+    kept = "".join(f"- {code(name)}\n" for name in file.kept_float)
     return (
         f"\nThe gate failed `{before.name}` at a difference of {before.check.drift.difference:+.2%}. The repair "
         f"keeps these operators in float:\n\n{kept}\n"
@@ -69,7 +71,11 @@ def _repair(file: FileRecord) -> str:
 def _layer_errors(record: ExportRecord) -> str:
     parts = []
     for name, errors in record.layer_errors.items():
-        rows = [(f"`{error.name}`", error.kind, f"{error.signal_to_noise_db:.1f} dB") for error in errors]
+        rows = [(code(error.name), error.kind, _decibels(error.signal_to_noise_db)) for error in errors]
         title = f"### Layers of the failed `{name}`, worst first\n\n"
         parts.append(title + table(("layer", "kind", "signal to noise"), rows))
     return "\n".join(parts)
+
+
+def _decibels(ratio: float) -> str:
+    return "no error" if math.isinf(ratio) else f"{ratio:.1f} dB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.bundle import Manifest, Precision
 from edge_runtime.bundle.labels import NEITHER
-from edge_runtime.markdown import SAMPLE_WARNING, table
+from edge_runtime.markdown import SAMPLE_WARNING, literal, table
 from exporter.report.record import ExportRecord
 
 
@@ -19,7 +19,7 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
         ("class", "pictures", "accuracy"),
         [
             (
-                label,
+                literal(label),
                 f"{found.pictures:,}",
                 f"{found.accuracy:.2%} [{found.interval[0]:.2%}, {found.interval[1]:.2%}]",
             )
@@ -27,10 +27,10 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
         ],
     )
     parts = [
-        f"# Model card: {bundle.name}\n",
+        f"# Model card: {literal(bundle.name)}\n",
         SAMPLE_WARNING if record.source.is_sample else "",
         "## What it does\n",
-        f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(bundle.labels)}. "
+        f"Says which of {len(bundle.labels)} labels a picture shows: {', '.join(map(literal, bundle.labels))}. "
         f"{_anything_else(bundle)}\n",
         "## Data\n",
         f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures. No "

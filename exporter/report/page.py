@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def write_html(markdown_text: str, folder: Path) -> str:
         return f'src="data:image/png;base64,{content}"'
 
     body = re.sub(r'src="([\w.-]+\.png)"', embedded, body)
-    title = markdown_text.splitlines()[0].removeprefix("# ")
+    title = html.escape(html.unescape(markdown_text.splitlines()[0].removeprefix("# ")))
     return (
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
-from edge_runtime.markdown import SAMPLE_WARNING, table
+from edge_runtime.markdown import SAMPLE_WARNING, literal, table
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.formats.table import format_named
@@ -23,7 +23,7 @@ _UNITS = "Expected calibration error is 0-1, Brier score is 0-2. Less is better 
 def write_report(bundle: Manifest, record: ExportRecord) -> str:
     """Return the report as Markdown; it shows the plots beside it."""
     parts = [
-        f"# Export of {bundle.name}: {record.state}\n",
+        f"# Export of {literal(bundle.name)}: {record.state}\n",
         SAMPLE_WARNING if record.source.is_sample else "",
         _verdicts(record),
         "## Drift from Keras\n",
@@ -108,7 +108,7 @@ def _class_table(record: ExportRecord) -> str:
     rows = [
         (
             f"`{file.name}`",
-            label,
+            literal(label),
             f"{drift.pictures:,}",
             _share(drift.accuracy, drift.interval),
             f"{drift.keras_accuracy:.2%}",
@@ -194,14 +194,15 @@ def _calibration(record: ExportRecord) -> str:
 
 
 def _origin(record: ExportRecord) -> str:
-    return str(record.plan.calibration or "the training split")
+    return literal(str(record.plan.calibration or "the training split"))
 
 
 def _folding(record: ExportRecord) -> str:
     proof = record.folding
-    left = "".join(f"- Not folded: {name}, {reason}.\n" for name, reason in proof.left)
+    folded = ", ".join(map(literal, proof.folded)) or "nothing"
+    left = "".join(f"- Not folded: {literal(name)}, {reason}.\n" for name, reason in proof.left)
     return (
-        f"Folded into the weights before conversion: {', '.join(proof.folded) or 'nothing'}. The channels were "
+        f"Folded into the weights before conversion: {folded}. The channels were "
         f"evened out too. Together this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
         f"more than {proof.difference:.2g}.\n" + (f"\n{left}" if left else "")
     )
@@ -209,9 +210,10 @@ def _folding(record: ExportRecord) -> str:
 
 def _provenance(bundle: Manifest, origin: Origin) -> str:
     training = bundle.training
-    versions = ", ".join(f"{name} {number}" for name, number in training["export_versions"].items())
-    run = f"Run {training['name']}, architecture {training['architecture']}, seed {training['seed']}"
-    model = {Origin.RUN: run, Origin.KERAS: f"Keras model {training['name']}"}[origin]
+    versions = ", ".join(f"{package} {number}" for package, number in training["export_versions"].items())
+    name = literal(training["name"])
+    run = f"Run {name}, architecture {training['architecture']}, seed {training['seed']}"
+    model = {Origin.RUN: run, Origin.KERAS: f"Keras model {name}"}[origin]
     files = table(
         ("file", "SHA-256", "input", "output"),
         [

@@ -30,7 +30,7 @@ from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.decoding import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
 from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
-from edge_runtime.picture.source import FORMATS as PICTURE_FORMATS
+from edge_runtime.picture.signatures import FORMATS as PICTURE_FORMATS
 from edge_runtime.picture.source import MAX_FILE_BYTES
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import GateState, Verdict

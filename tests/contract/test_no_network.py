@@ -1,5 +1,6 @@
 """Nothing on the device uses the network, unless the user names a stream."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,3 +54,26 @@ def test_command_uses_no_network(
     done = listened(COMMAND, *arguments)
     assert done.stdout, done.stderr
     assert "NETWORK" not in done.stderr
+
+
+@pytest.mark.parametrize("switch", ["as it is", "on again"])
+def test_onnx_runtime_reports_nothing(
+    tmp_path: Path, write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], switch: str
+) -> None:
+    """Proves that ONNX Runtime makes no identifier of the device and no figures to send, unless the user wants it.
+
+    It would send them without Python, so that no audit event tells of it. Its files in the user's cache do.
+    """
+    folder, home = write_bundle({"float32.onnx": onnx_file("sigmoid")}), tmp_path / "home"
+    home.mkdir()
+    cleared = ("CI", "GITHUB_ACTIONS", "XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY")
+    environment = {key: value for key, value in os.environ.items() if key not in cleared} | {"HOME": str(home)}
+    if switch == "on again":
+        environment["ORT_DISABLE_TELEMETRY"] = "0"
+    command = [sys.executable, "-c", f"import sys; {COMMAND}", "info", "--bundle", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert "onnxruntime" in done.stdout, done.stderr
+    written = [path.name for path in home.rglob("*") if path.is_file()]
+    if switch == "on again" and not written:
+        pytest.skip("this ONNX Runtime reports nothing by itself")
+    assert bool(written) == (switch == "on again"), written

@@ -17,6 +17,7 @@ from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import MANIFEST, Precision
 from edge_runtime.cli import COMMANDS, main
 from edge_runtime.commands import classify as command
+from edge_runtime.picture.signatures import FORMATS
 from edge_runtime.terminal import ExitCode, one_line_errors
 
 MAIN = "from edge_runtime.cli import run; run()"
@@ -68,7 +69,7 @@ def test_bad_picture_stops_nothing(onnx_bundle: Path, pictures: dict[str, Path],
     assert result.exit_code == 1
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["red", "blue"]
     assert result.stderr.splitlines()[1:] == [
-        f"error: {text}: not a picture in a format that Pillow can read",
+        f"error: {text}: not a picture that can be read: expected one of {', '.join(FORMATS)}",
         f"error: {empty}: is a folder, not a picture; --recursive looks in the folders inside it",
         "2 of 4 pictures could not be classified",
     ]

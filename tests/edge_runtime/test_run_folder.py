@@ -241,7 +241,7 @@ def test_a_folder_in_the_place_of_a_file(folder: Path) -> None:
 def test_labels_of_both_files_must_agree(folder: Path) -> None:
     """Proves that a run.json beside the splits.json of another run is refused."""
     change(folder / RUN, ("labels",), ["dog", "cat"])
-    with pytest.raises(RunFolderError, match=r"run\.json has the labels dog, cat, splits\.json has cat, dog"):
+    with pytest.raises(RunFolderError, match=r"run\.json has the labels 'dog, cat', splits\.json has 'cat, dog'"):
         read_run_folder(folder)
 
 
@@ -258,7 +258,7 @@ def test_records_are_checked_where_they_are_made() -> None:
         a_run(labels=("cat",))
     with pytest.raises(RunFolderError, match="schema version 2 is unknown"):
         a_run(schema_version=2)
-    with pytest.raises(RunFolderError, match="label: expected one of cat, dog"):
+    with pytest.raises(RunFolderError, match="label: expected one of 'cat, dog'"):
         some_splits(files=(SplitFile("a", Side.TEST, "cow", HASH, HASH),))
 
 

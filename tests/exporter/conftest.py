@@ -11,19 +11,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime import read_bundle
 from edge_runtime.bundle import Precision, TensorInfo
 from edge_runtime.bundle.manifest import ModelFile
 from exporter.formats.conversion import Converted, Converter, ExportTarget, plan_targets
 from exporter.formats.table import FORMATS
-from exporter.network.confidence import divide_logits
+from exporter.network.confidence import divide_logits, temper
 from exporter.network.equalization import equalize
 from exporter.network.folding import fold
-from exporter.network.model import keras_scores, load_keras_model
-from exporter.source import Source, load_split_pictures, read_source
+from exporter.network.model import input_size, keras_scores, load_keras_model
+from exporter.source import Source, load_split_pictures, read_keras_source, read_source
 from exporter.verification import run_file
 
 ROOT = Path(__file__).parents[2]
 CALIBRATION_COUNT = 24
+FILES = [
+    "model.float32.tflite",
+    "model.float16.tflite",
+    "model.dynamic.tflite",
+    "model.int8.tflite",
+    "model.float32.onnx",
+    "model.float16.onnx",
+    "model.int8.onnx",
+]
 
 
 class Silent:
@@ -196,3 +206,65 @@ def format_(request) -> str:
 def target(format_: str, precision: str) -> ExportTarget:
     """Return a kind of file."""
     return ExportTarget(format_, Precision(precision))
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path) -> Path:
+    """A run folder that a test may change."""
+    return shutil.copytree(run_folder, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory, source):
+    """Keras models as a user might have them, and folders of test and calibration pictures, without a run."""
+    import keras
+    from keras import layers
+
+    root = tmp_path_factory.mktemp("own")
+    for side in ("test", "train"):
+        for label, name in enumerate(("Katze", "Hund")):
+            folder = root / side / name
+            folder.mkdir(parents=True)
+            for picture in [picture for picture in source.sides[side] if picture.label == label][:8]:
+                shutil.copy(picture.path, folder)
+    keras.utils.set_random_seed(0)
+
+    def save(name, size, channels, *body):
+        keras.Sequential([keras.Input((size, size, channels)), *body]).save(root / f"{name}.keras")
+
+    def tail(outputs, activation):
+        return (
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(outputs, activation=activation),
+        )
+
+    save("rescaling", 32, 3, layers.Rescaling(1 / 127.5, -1), *tail(1, "sigmoid"))
+    normal = layers.Normalization()
+    normal.adapt(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.float32))
+    save("adapted", 32, 3, normal, *tail(1, "sigmoid"))
+    save("bare", 32, 3, *tail(2, "softmax"))
+    save("one", 32, 3, *tail(1, "sigmoid"))
+    save("three", 32, 3, layers.Rescaling(1 / 255), *tail(3, "softmax"))
+    save("grey", 32, 1, layers.Rescaling(1 / 255), *tail(1, "sigmoid"))
+    image = keras.Input((32, 32, 3))
+    branch = layers.Conv2D(3, 3, padding="same")(image)
+    body = keras.Sequential(tail(1, "sigmoid"))(layers.Add()([image, branch]))
+    keras.Model(image, body).save(root / "branching.keras")
+    keras.Sequential([keras.Input((None, None, 3)), layers.Rescaling(1 / 255), *tail(1, "sigmoid")]).save(
+        root / "open.keras"
+    )
+    return root
+
+
+def own_source(own, name, **options):
+    model = own / f"{name}.keras"
+    return read_keras_source(model, own / "test", size=input_size(model), **options)
+
+
+@pytest.fixture(scope="session")
+def tempered(source, bundle_folder):
+    """The Keras model's scores of the test pictures with the temperature of the manifest, worked out apart."""
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    value = read_bundle(bundle_folder).training["temperature"]["value"]
+    return temper(keras_scores(load_keras_model(source), pixels), value)

@@ -6,17 +6,21 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from exporter.calibration import calibration_record, draw_calibration, pictures_below
 from exporter.errors import SourceError
 from exporter.source import SplitPicture, read_keras_source, read_pictures
+from tests.exporter.records import picture_of, record_of
 from trainer.data.cache import cache_pictures
 
 
 def test_draw_is_balanced_seeded_and_from_training(source):
-    """Half of each class, the same for the same seed, all on the training side."""
+    """Proves that half is of each class, the same for the same seed, and all from the training side."""
     drawn, _ = draw_calibration(source, count=20, seed=3)
     assert Counter(picture.label for picture in drawn) == {0: 10, 1: 10}
     assert set(drawn) <= set(source.sides["train"])
@@ -26,7 +30,7 @@ def test_draw_is_balanced_seeded_and_from_training(source):
 
 
 def test_two_draws_share_no_picture(source):
-    """The second draw, which shows how much the first matters, is as large and balanced, and disjoint."""
+    """Proves that the second draw is as large and balanced as the first, and has none of its pictures."""
     first, second = draw_calibration(source, count=20, seed=3)
     assert len(second) == 20
     assert Counter(picture.label for picture in second) == {0: 10, 1: 10}
@@ -34,26 +38,26 @@ def test_two_draws_share_no_picture(source):
 
 
 def test_no_second_draw_from_a_small_split(source):
-    """Where too few pictures are left, there is no second draw rather than a smaller one."""
+    """Proves that there is no second draw, rather than a smaller one, where too few pictures are left."""
     half = len(source.sides["train"]) // 2
     assert len(draw_calibration(source, count=half)[1]) == half
     assert draw_calibration(source, count=half + 1)[1] == ()
 
 
 def test_order_mixes_the_classes(source):
-    """Quantisers that average as they go need shuffled classes, so labels come neither in blocks nor in turns."""
+    """Proves that labels come neither in blocks nor in turns, as some quantisers average as they go."""
     labels = [picture.label for picture in draw_calibration(source, count=40)[0]]
     assert labels != sorted(labels)
     assert labels[::2] != [labels[0]] * 20
 
 
 def test_fewer_pictures_than_asked_for_are_all_taken(source):
-    """A small training split gives what it has."""
+    """Proves that a small training split gives what it has."""
     assert set(draw_calibration(source, count=10_000)[0]) == set(source.sides["train"])
 
 
 def test_a_rare_class_gives_what_it_has(source):
-    """With three pictures of one class, a draw of ten has those and seven of the other."""
+    """Proves that with three pictures of one class, a draw of ten has those and seven of the other."""
     train = source.sides["train"]
     rare = [picture for picture in train if picture.label == 0][:3]
     few = (*rare, *(picture for picture in train if picture.label == 1))
@@ -62,7 +66,7 @@ def test_a_rare_class_gives_what_it_has(source):
 
 
 def test_a_test_picture_is_refused(source):
-    """A training picture that is in the test split too, by content, stops the export and is named."""
+    """Proves that a training picture that is a test picture too, by content, stops the export and is named."""
     leaked = source.sides | {"test": source.sides["train"][:1]}
     with pytest.raises(SourceError, match="is a test picture too") as refused:
         draw_calibration(replace(source, sides=leaked), count=10_000)
@@ -70,7 +74,7 @@ def test_a_test_picture_is_refused(source):
 
 
 def test_a_class_without_training_pictures_is_an_error(source):
-    """A class that cannot be drawn from is named."""
+    """Proves that a class that cannot be drawn from is named."""
     cats = tuple(picture for picture in source.sides["train"] if picture.label == 0)
     with pytest.raises(SourceError, match="no picture of class dog"):
         draw_calibration(replace(source, sides=source.sides | {"train": cats}))
@@ -89,7 +93,7 @@ def folder(source, tmp_path):
 
 
 def test_a_folder_of_ones_own(source, folder):
-    """All pictures below it, at any depth; a sub-folder's name that is a label counts, hidden files do not."""
+    """Proves that pictures at any depth count, a folder named like a label gives it, and hidden files do not."""
     drawn, second = draw_calibration(source, count=18, folder=folder)
     assert Counter(picture.label for picture in drawn) == {1: 6, -1: 12}
     assert second == ()
@@ -98,7 +102,7 @@ def test_a_folder_of_ones_own(source, folder):
 
 
 def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
-    """A copy of a test picture under another name is found by its content."""
+    """Proves that a copy of a test picture under another name is found by its content."""
     shutil.copy(source.sides["test"][0].path, folder / "harmless.jpg")
     with pytest.raises(SourceError, match=r"harmless\.jpg: is a test picture too"):
         draw_calibration(source, folder=folder)
@@ -106,7 +110,7 @@ def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
 
 @pytest.mark.parametrize("change", ["another quality", "half the size", "another format"])
 def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, change):
-    """Encoded anew, shrunk or in another format, a test picture is found by the hash that training stored."""
+    """Proves that a test picture encoded anew, shrunk or in another format is found by the hash of training."""
     original = tmp_path / "test" / "original.jpg"
     original.parent.mkdir()
     texture = Image.effect_noise((24, 18), 120).convert("RGB").resize((320, 240))
@@ -124,14 +128,14 @@ def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, chan
 
 
 def test_hashes_are_those_of_training(source):
-    """Of the same files, training and export make the same hashes, bit for bit."""
+    """Proves that training and export make the same hashes of the same files, bit for bit."""
     test = source.sides["test"]
     found = read_pictures([(picture.path, picture.label) for picture in test], source.preprocessing, role="test")
     assert found == test
 
 
 def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
-    """A Keras model that comes without a run has hashes of its test pictures too."""
+    """Proves that a Keras model that comes without a run has hashes of its test pictures too."""
     for number, name in enumerate(("cat", "dog")):
         (tmp_path / "test" / name).mkdir(parents=True)
         texture = Image.effect_noise((24, 18), 120 + number).convert("RGB").resize((320, 240))
@@ -144,14 +148,14 @@ def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
 
 
 def test_a_file_that_is_no_picture_is_named(source, folder):
-    """An undecodable file in one's own folder ends the export with its name and the remedy."""
+    """Proves that an undecodable file in one's own folder ends the export with its name and the remedy."""
     (folder / "notes.txt").write_text("no picture")
     with pytest.raises(SourceError, match=r"notes\.txt: .*Take it out of the calibration folder"):
         draw_calibration(source, folder=folder)
 
 
 def test_a_truncated_picture_is_named(source, folder):
-    """So does a picture that breaks off in the middle."""
+    """Proves that a picture that breaks off in the middle ends the export with its name too."""
     content = source.sides["train"][0].path.read_bytes()
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceError, match=r"half\.jpg: "):
@@ -159,14 +163,14 @@ def test_a_truncated_picture_is_named(source, folder):
 
 
 def test_a_file_that_cannot_be_read_is_named(source, folder):
-    """A disk or permission error in one's own folder is told as one of reading, with the file."""
+    """Proves that a disk or permission error in one's own folder is told as one of reading, with the file."""
     (folder / "locked.jpg").symlink_to("/proc/self/mem")  # cannot be read even by root
     with pytest.raises(SourceError, match=r"locked\.jpg: cannot be read \(.*take it out of the calibration folder"):
         draw_calibration(source, folder=folder)
 
 
 def test_a_handful_of_pictures_is_refused(source, folder):
-    """Too few to set ranges, in the folder or by the option: both are named with the least number."""
+    """Proves that too few to set ranges, in the folder or by the option, are refused with the least number."""
     for number in range(11):
         next(folder.rglob(f"{number}.jpg")).unlink()
     with pytest.raises(SourceError, match=r"mine: expected 8 calibration pictures or more, received 7\..*--calibr"):
@@ -176,13 +180,13 @@ def test_a_handful_of_pictures_is_refused(source, folder):
 
 
 def test_an_empty_folder_is_named(source, tmp_path):
-    """A folder without a picture ends the export with the option to change."""
+    """Proves that a folder without a picture ends the export with the option to change."""
     with pytest.raises(SourceError, match=r"no pictures there.*--calibration"):
         draw_calibration(source, folder=tmp_path)
 
 
 def test_the_record_names_pictures_by_content(source, folder):
-    """calibration.json has the seed, and hash and label of each picture, null where there is none."""
+    """Proves that calibration.json has the seed, and hash and label of each picture, null where there is none."""
     drawn, _ = draw_calibration(source, count=18, seed=5, folder=folder)
     record = json.loads(json.dumps(calibration_record(source, drawn, 5)))
     assert record["seed"] == 5
@@ -191,14 +195,85 @@ def test_the_record_names_pictures_by_content(source, folder):
 
 
 def test_different_pictures_are_not_taken_for_copies(source):
-    """The drawings of one class look alike, yet none of the training split is refused."""
+    """Proves that none of the training split is refused, though the drawings of one class look alike."""
     first, second = draw_calibration(source, count=len(source.sides["train"]) // 2)
     assert len(first) + len(second) == len(source.sides["train"]) // 2 * 2
 
 
 def test_bytes_decide_not_names(source, folder):
-    """A file with a test picture's name and another content is taken."""
+    """Proves that a file with a test picture's name and another content is taken."""
     buffer = io.BytesIO()
     Image.effect_noise((80, 60), 90).convert("RGB").save(buffer, "PNG")
     (folder / source.sides["test"][0].path.name).write_bytes(buffer.getvalue())
     assert draw_calibration(source, folder=folder)[0]
+
+
+def by_number(classes: dict[int, int]) -> tuple[SplitPicture, ...]:
+    """Return so many pictures of each label, no two alike."""
+    return tuple(
+        picture_of(1000 * (label + 2) + number, label)
+        for label, count in classes.items()
+        for number in range(count)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    classes=st.dictionaries(st.integers(0, 3), st.integers(1, 30), min_size=2, max_size=4),
+    count=st.integers(8, 60),
+    seed=st.integers(0, 2**31),
+)
+def test_any_draw_is_balanced_and_disjoint(classes, count, seed):
+    """Proves of classes of any size that as many are drawn as can be, as evenly as can be, and none twice."""
+    assume(sum(classes.values()) >= 8)
+    labels = tuple("abcd")
+    pictures = by_number(classes)
+    source = replace(record_of().source, labels=labels[: len(classes)], sides={"train": pictures, "test": ()})
+    first, second = draw_calibration(source, count=count, seed=seed)
+    assert len(first) == min(count, len(pictures))
+    assert len(second) in (0, len(first))
+    assert (len(second) > 0) == (2 * count <= len(pictures))
+    assert len({picture.sha256 for picture in first + second}) == len(first + second)
+    drawn = Counter(picture.label for picture in first)
+    fewest = min(drawn.values(), default=0)
+    assert all(found <= fewest + 1 or drawn[other] == classes[other] for found in drawn.values() for other in drawn
+               if drawn[other] == fewest)  # fmt: skip
+
+
+def test_the_draw_is_worked_out_by_hand():
+    """Proves that NumPy's generator of the seed shuffles each class, deals them in turns and shuffles the set."""
+    pictures = by_number({0: 6, 1: 6})
+    source = replace(record_of().source, sides={"train": pictures, "test": ()})
+    generator = np.random.default_rng(7)
+    cats, dogs = list(pictures[:6]), list(pictures[6:])
+    generator.shuffle(cats)
+    generator.shuffle(dogs)
+    dealt = [picture for pair in zip(cats, dogs, strict=True) for picture in pair]
+    expected = tuple(dealt[:8][index] for index in generator.permutation(8))
+    assert draw_calibration(source, count=8, seed=7) == (expected, ())
+
+
+@pytest.mark.parametrize(("bits", "refused"), [(0, True), (10, True), (11, False)])
+def test_ten_bits_of_difference_are_a_near_copy(bits, refused):
+    """Proves that the limit is that of training, to the bit."""
+    pictures = by_number({0: 6, 1: 6})
+    hashed = [replace(picture, difference_hash=f"{(2**40 - 1) << (8 * n + 40):064x}") for n, picture in
+              enumerate(pictures)]  # fmt: skip
+    test = replace(picture_of(1, 0), difference_hash=f"{int(hashed[3].difference_hash, 16) ^ (2**bits - 1):064x}")
+    source = replace(record_of().source, sides={"train": tuple(hashed), "test": (test,)})
+    if refused:
+        with pytest.raises(SourceError, match=r"is nearly the same as the test picture 1\.jpg"):
+            draw_calibration(source, count=12)
+    else:
+        assert len(draw_calibration(source, count=12)[0]) == 12
+
+
+def test_a_copy_in_ones_own_folder_counts_once(source, folder):
+    """Proves that the same bytes under two names are one picture, so that two draws stay apart."""
+    for number in range(8):
+        shutil.copy(next(folder.rglob(f"{number}.jpg")), folder / f"copy of {number}.jpg")
+    found = pictures_below(folder, source)
+    assert len(found) == 18
+    assert len({picture.sha256 for picture in found}) == 18
+    first, second = draw_calibration(source, count=9, folder=folder)
+    assert not {picture.sha256 for picture in first} & {picture.sha256 for picture in second}

@@ -1,8 +1,6 @@
 """An export killed or stopped leaves the old bundle or the new one, whole, and the next export clears up."""
 
-import contextlib
 import hashlib
-import io
 import signal
 import subprocess
 import time
@@ -12,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import read_bundle
-from exporter.cli import Progress
 from exporter.export import ExportPlan, export
 from tests.exporter.conftest import Stages, environment, export_command, target
 
@@ -80,7 +77,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("moment", [name for name in MOMENTS if name != "bundle in its place"])
 def test_before_the_end_the_old_bundle_stays(killed, moment):
-    """Every byte of the old bundle is there and nothing else; what was unfinished is hidden beside it."""
+    """Proves that every byte of the old bundle is there, and what was unfinished is hidden beside it."""
     folder, status = killed[moment]
     assert status == -signal.SIGKILL
     assert content(folder) == OLD
@@ -88,7 +85,7 @@ def test_before_the_end_the_old_bundle_stays(killed, moment):
 
 
 def test_at_the_end_the_new_bundle_is_whole(killed):
-    """Killed as soon as the new bundle is in place, it has every file, with the hashes of its manifest."""
+    """Proves that a new bundle, killed as soon as it is in place, has every file with its manifest's hashes."""
     folder, status = killed["bundle in its place"]
     assert status in (-signal.SIGKILL, 4)  # 4: it was done first
     bundle = read_bundle(folder)
@@ -101,14 +98,14 @@ def test_at_the_end_the_new_bundle_is_whole(killed):
 
 
 def test_the_kill_left_something_to_clear(killed):
-    """The kill while the bundle was written left a folder behind, or the next test would prove nothing."""
+    """Proves that the kill while the bundle was written left a folder behind, for the next test to find."""
     folder, _ = killed["writing the bundle"]
     assert any(path.name.endswith(".partial") for path in folder.parent.iterdir())
 
 
 @pytest.mark.parametrize("moment", ["converting", "writing the bundle", "bundle in its place"])
 def test_the_next_export_clears_up(killed, source, moment):
-    """After it, the bundle of that name is alone, whole and new."""
+    """Proves that after the next export the bundle of that name is alone, whole and new."""
     folder, _ = killed[moment]
     wanted = ExportPlan((target("tflite", "float32"),))
     export(source, folder, wanted, observer=Stages([]))
@@ -117,23 +114,10 @@ def test_the_next_export_clears_up(killed, source, moment):
 
 
 def test_ctrl_c_is_exit_code_130_and_no_bundle(run_folder, tmp_path):
-    """Stopped with Ctrl-C while it converts, an export says so in its last line and leaves nothing behind."""
+    """Proves that an export stopped while it converts says so in its last line and leaves nothing behind."""
     folder = tmp_path / "bundles" / "b"
     assert end_at(MOMENTS["converting"], run_folder, folder, signal.SIGINT) == 130
     lines = (tmp_path / "stderr.txt").read_text().splitlines()
     assert lines[-1] == "stopped; no bundle was written"
     assert not any("Traceback" in line for line in lines)
     assert list(folder.parent.iterdir()) == []
-
-
-def test_a_swallowed_ctrl_c_ends_the_export_later():
-    """What a library swallows is raised again at the next report, and Ctrl-C is Python's own again afterwards."""
-    with Progress(io.StringIO()) as progress:
-        progress.on_stage("importing")
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            progress.on_progress(1, 2)
-        with pytest.raises(KeyboardInterrupt):
-            progress.on_stage("converting")
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

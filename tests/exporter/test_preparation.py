@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle.scores import label_scores
+from exporter.errors import SourceError
+from exporter.export import export
 from exporter.network.confidence import Temperature, choose_threshold, temper
 from exporter.network.model import KerasScorer, keras_scores, load_keras_model
 from exporter.plan import ExportPlan
@@ -79,3 +81,21 @@ def test_a_scorer_traces_its_model_once(trained, pictures):
     assert fresh._body.predict_function is function
     outputs = trained.model.predict_on_batch(pictures.test).astype(np.float64)
     np.testing.assert_allclose(first, label_scores(outputs), atol=1e-6)
+
+
+def test_few_validation_pictures_fit_no_temperature(source, tmp_path):
+    """Proves that below 30 validation pictures scores stay as trained, and manifest and report say why."""
+    few = {"validation": source.sides["validation"][:29]}
+    source = type(source)(**vars(source) | {"sides": source.sides | few})
+    outcome = export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
+    reason = "only 29 validation pictures, 30 are needed"
+    assert outcome.bundle.training["temperature"] == {"value": 1.0, "validation_pictures": 0, "reason": reason}
+    assert f"No temperature was fitted: {reason}." in (outcome.folder / "report.md").read_text()
+
+
+def test_an_empty_test_split_is_an_error(source, tmp_path):
+    """Proves that nothing is exported without test pictures, as nothing can be proven."""
+    source = type(source)(**vars(source) | {"sides": source.sides | {"test": ()}})
+    with pytest.raises(SourceError, match="test split is empty"):
+        export(source, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
+    assert list(tmp_path.iterdir()) == []

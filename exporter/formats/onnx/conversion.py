@@ -29,6 +29,8 @@ def convert_float32(model: keras.Model) -> bytes:
     # report network, a peak of 4.1 GiB and 13 s became 1.6 GiB and 1.3 s, and the graph is the same.
     large = [variable for variable in model.variables if len(variable.shape) == 2 and _size(variable) > _LARGE]
     function, signature = _traced_without(model, large)
+    # It numbers the names that it makes up through the whole process: a second export would write other bytes.
+    tf2onnx.utils.INTERNAL_NAME = 1
     try:
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     # tf2onnx raises whatever its many passes raise.

@@ -86,6 +86,8 @@ def _made_type(node: Any, types: dict[str, str], weights: dict[str, Any]) -> str
         from onnx import helper
 
         return str(helper.tensor_dtype_to_np_dtype(node.attribute[0].i))
+    if node.op_type == "QuantizeLinear" and len(node.input) == 2:
+        return "uint8"  # what it makes without a zero point
     if node.op_type == "QuantizeLinear" or node.op_type.startswith(("QLinear", "QGemm")):
         points = [name for name in node.input if types.get(name) in ("int8", "uint8")]
         scalars = [name for name in points if name in weights and not weights[name].dims]

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.report.folder import write_folder
+from benchmarks.report.folder import try_folder, write_folder
 from benchmarks.report.plots import PLOTS
 from benchmarks.report.report import write_csv, write_report
 from benchmarks.run.record import read_report, to_json
+from edge_runtime.errors import CatdogError
 from edge_runtime.picture.preprocessing import Preprocessing
 from tests.benchmarks.records import HOSTILE, a_report, full_report, measured, odd
 
@@ -100,3 +101,18 @@ def test_pictures_of_any_name_and_photographs(written, tmp_path):
     for folder, counts in ((tmp_path / "report", (1, 0, 0)), (written[0], (0, 0, 0))):
         texts = [(folder / name).read_text() for name in ("report.html", "report.md", "report.json")]
         assert tuple(text.count("data:image/jpeg") for text in texts) == counts
+
+
+def test_a_place_is_tried_before_the_measurement(older, tmp_path):
+    """Proves that an older report and a new name pass and stay as they are, and that another folder is refused."""
+    before = sorted(older.iterdir())
+    try_folder(older)
+    try_folder(tmp_path / "new")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("dear")
+    for refused in (try_folder, lambda target: write(target, full_report())):
+        with pytest.raises(CatdogError, match="mine"):
+            refused(tmp_path / "mine")
+    assert sorted(older.iterdir()) == before
+    assert sorted(os.listdir(tmp_path)) == ["mine", "report"]
+    assert (tmp_path / "mine" / "letter.txt").read_text() == "dear"

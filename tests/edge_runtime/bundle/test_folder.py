@@ -327,7 +327,7 @@ def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> No
     ("path", "value", "words"),
     [
         (("confidence_threshold",), 1.01, "a number from 0 to 1, received 1.01"),
-        (("confidence_threshold",), float("nan"), "a number from 0 to 1, received nan"),
+        (("confidence_threshold",), float("nan"), "NaN is no finite number"),
         (("selftest", 0, "scores"), {"other.tflite": [0.5, 0.5]}, "expected those of"),
         (("selftest", 0, "scores", FILE.path), [0.5], "a score for each of"),
         (("selftest", 0, "scores", FILE.path), [0.5, 1.5], "numbers from 0 to 1"),
@@ -335,7 +335,7 @@ def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> No
         (("files", 0, "input", "shape"), [], "one or more sizes"),
         (("files", 0, "input", "dtype"), "text", "a NumPy type such as uint8, received 'text'"),
         (("files", 0, "output", "scale"), -1.0, "a number from 0 up"),
-        (("files", 0, "output", "scale"), float("inf"), "a number from 0 up"),
+        (("files", 0, "output", "scale"), float("inf"), "Infinity is no finite number"),
         (("files", 0, "precision"), "int4", "'int4' is not a valid Precision"),
     ],
     ids=str,

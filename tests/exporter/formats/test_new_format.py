@@ -14,7 +14,7 @@ from edge_runtime.bundle import ModelFormat, Precision, TensorInfo, read_bundle
 from exporter.cli import wanted_targets
 from exporter.errors import ConversionError
 from exporter.export import explain, export
-from exporter.formats.conversion import ExportTarget, plan_targets
+from exporter.formats.conversion import plan_targets
 from exporter.formats.format import ExportFormat
 from exporter.formats.layer_error import LayerError, decibel, powers
 from exporter.formats.operators import Graph, Operator
@@ -164,18 +164,3 @@ def test_it_is_repaired_and_written(new_format, weighing_run, tmp_path):
     text = (outcome.folder / "report.md").read_text()
     assert "The gate failed `model.int8.weights` at a difference of -100.00%." in text
     assert "image uint8 [1, 64, 64, 3], scale inside the file" in text
-
-
-@pytest.mark.parametrize("use", [format_named, lambda name: ExportTarget(name, Precision.INT8)])
-def test_an_unknown_format_is_refused(use):
-    """Proves that no format is ever taken for another, and that the error names the known ones."""
-    with pytest.raises(ConversionError, match="format 'weights' is unknown: expected tflite, onnx"):
-        use("weights")
-
-
-def test_the_tables_of_exporter_and_runtime_agree():
-    """Proves that the formats that are written are those that are run, each judged by a backend that loads it."""
-    assert list(FORMATS) == list(RUNTIME_FORMATS)
-    assert {name: BACKENDS[made.backend].format for name, made in FORMATS.items()} == {
-        name: name for name in FORMATS
-    }

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from exporter.errors import ConversionError
 from exporter.formats.conversion import Converter
 from exporter.formats.onnx.operators import read_graph
+from exporter.formats.operators import Graph, Operator
 from exporter.formats.table import format_named
 from exporter.network.model import keras_scores
 from tests.exporter.conftest import file_scores, target
@@ -37,12 +38,12 @@ TFLITE_FLOAT = {"CONV_2D": 3, "MAX_POOL_2D": 3, "RESHAPE": 1, "FULLY_CONNECTED":
     ],
 )
 def test_operators_of_tflite_files(files, name, expected):
-    """The report network is ten operators; float16 widens five weights, int8 shifts both ends, nothing else."""
+    """Proves that the network is ten operators; float16 widens five weights, int8 shifts both ends, no more."""
     assert kinds(files[name].graph) == expected
 
 
 def test_operators_of_float_onnx_files(files):
-    """ONNX Runtime runs three convolutions, three poolings and two dense layers, one transposition, no cast."""
+    """Proves that ONNX Runtime runs eight layers and one transposition, and no cast."""
     for name in ("model.float32.onnx", "model.float16.onnx"):
         found = kinds(files[name].graph)
         assert (found["Conv"], found["MaxPool"], found["FusedGemm"], found["Transpose"]) == (3, 3, 2, 1)
@@ -50,7 +51,7 @@ def test_operators_of_float_onnx_files(files):
 
 
 def test_operators_of_the_int8_onnx_file(files):
-    """All arithmetic is in integer operators, without a transposition; only the score leaves as float32."""
+    """Proves that all arithmetic is in integer operators, and only the score leaves as float32."""
     graph = files["model.int8.onnx"].graph
     expected = {"QLinearConv": 3, "Reshape": 1, "QGemm": 2, "QLinearSigmoid": 1, "DequantizeLinear": 1}
     found = kinds(graph)
@@ -61,7 +62,7 @@ def test_operators_of_the_int8_onnx_file(files):
 
 
 def test_the_int8_tflite_file_has_no_float_tensor(files):
-    """No float operator, no float tensor, no float weight."""
+    """Proves that there is no float operator, no float tensor and no float weight."""
     graph = files["model.int8.tflite"].graph
     assert graph.float_operators() == ()
     assert graph.tensors.keys() == {"int8", "int32", "uint8"}
@@ -70,20 +71,20 @@ def test_the_int8_tflite_file_has_no_float_tensor(files):
 
 @pytest.mark.parametrize("name", ["model.int8.tflite", "model.int8.onnx"])
 def test_nothing_is_left_in_float(files, name):
-    """The function that the export asks agrees."""
+    """Proves that the function that the export asks agrees."""
     assert files[name].graph.left_in_float() == ()
 
 
 @pytest.mark.parametrize("name", ["model.float32.tflite", "model.dynamic.tflite", "model.float32.onnx"])
 def test_float_files_are_seen_to_be_float(files, name):
-    """Every operator of a float32 or dynamic file counts as float, so a dynamic file cannot pass for int8."""
+    """Proves that every operator of a float32 or dynamic file counts as float, so none can pass for int8."""
     graph = files[name].graph
     assert len(graph.float_operators()) == len(graph.operators)
     assert graph.left_in_float()
 
 
 def test_weights_by_data_type(files):
-    """The 2.45 million weights are 4, 2 and 1 bytes each in TFLite's float32, float16 and int8 files."""
+    """Proves that the 2.45 million weights are 4, 2 and 1 bytes each in float32, float16 and int8 files."""
     weights = {name: converted.graph.weight_bytes for name, converted in files.items()}
     kernel = weights["model.int8.tflite"]["int8"]
     assert weights["model.float16.tflite"]["float16"] == 2 * kernel
@@ -94,7 +95,7 @@ def test_weights_by_data_type(files):
 
 
 def test_the_json_object_counts_every_operator(files):
-    """The table of operators.json adds up to the graph."""
+    """Proves that the table of operators.json adds up to the graph."""
     for converted in files.values():
         stored = json.loads(json.dumps(converted.graph.to_dict()))
         assert sum(row["count"] for row in stored["operators"]) == len(converted.graph.operators)
@@ -102,7 +103,7 @@ def test_the_json_object_counts_every_operator(files):
 
 
 def test_the_count_is_of_the_bytes(converter, files, format_):
-    """Reading a finished file again, as a stranger would, gives the same graph."""
+    """Proves that a finished file that is read again, as a stranger would, gives the same graph."""
     name = f"model.int8.{format_}"
     assert format_named(format_).read_graph(files[name].content) == files[name].graph
 
@@ -125,7 +126,7 @@ def network(activation: str, side: int = 32) -> keras.Model:
     [("tflite", "elu", "ELU"), ("onnx", "elu", "Elu"), ("onnx", "tanh", "Tanh")],
 )
 def test_an_int8_file_with_a_float_island_is_refused(precision_of, activation, operator):
-    """An activation without an integer operator in the format ends the export, naming operator and remedy."""
+    """Proves that an activation without an integer operator ends the export, with its name and the remedy."""
     pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
     converter = Converter(network(activation), pictures)
     wanted = target(precision_of, "int8")
@@ -135,7 +136,7 @@ def test_an_int8_file_with_a_float_island_is_refused(precision_of, activation, o
 
 
 def test_an_integer_activation_is_not_refused():
-    """TFLite computes tanh in int8, so the same network passes there."""
+    """Proves that the same network passes in TFLite, which computes tanh in int8."""
     pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
     converted = Converter(network("tanh"), pictures).convert(target("tflite", "int8"))
     assert "TANH" in kinds(converted.graph)
@@ -155,7 +156,7 @@ def widening(nodes) -> bytes:
 
 @pytest.mark.parametrize("activation", ["Sigmoid", "Softmax"])
 def test_a_last_activation_in_float_is_seen(activation):
-    """Only the operator that turns the finished scores into float32 may be in float."""
+    """Proves that only the operator that turns the finished scores into float32 may be in float."""
     widened = helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["scores"])
     assert read_graph(widening([widened])).left_in_float() == ()
     widened = helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["logits"])
@@ -166,7 +167,7 @@ def test_a_last_activation_in_float_is_seen(activation):
 
 @pytest.mark.parametrize("labels", [2, 3])
 def test_softmax_is_integer_too(format_, labels):
-    """A network with an output for each label is int8 throughout, its softmax too, and gives near its scores."""
+    """Proves that a network with an output for each label is int8 throughout, and gives near its scores."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [
@@ -184,3 +185,42 @@ def test_softmax_is_integer_too(format_, labels):
     assert {"tflite": "SOFTMAX", "onnx": "QLinearSoftmax"}[format_] in kinds(converted.graph)
     scores = file_scores(converted, pictures, tuple("abc"[:labels]))
     assert np.abs(scores - keras_scores(model, pictures)).max() < 0.05
+
+
+INTEGER = Operator("CONV", "conv", ("int8",), ("int8",))
+SCORES = Operator("DequantizeLinear", "scores", ("uint8",), ("float32",), hands_out_scores=True)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "in_float"),
+    [
+        (("int8",), ("int8",), False),
+        (("int8", "float16"), ("int8",), True),
+        (("int8",), ("int8", "float64"), True),
+        (("uint8",), ("int32",), False),
+        ((), ("float32",), True),
+        (("bool",), (), False),
+    ],
+)
+def test_any_float_tensor_makes_a_float_operator(inputs, outputs, in_float):
+    """Proves that one float tensor among several is enough, of any width, going in or out."""
+    assert Operator("X", "x", inputs, outputs).computes_in_float is in_float
+
+
+def test_handing_out_scores_is_counted_and_forgiven():
+    """Proves that it is shown among the float operators, and is not what refuses an int8 file."""
+    graph = Graph((INTEGER, SCORES), {}, {})
+    assert graph.float_operators() == (SCORES,)
+    assert graph.left_in_float() == ()
+
+
+def test_equal_operators_share_a_row():
+    """Proves that rows are counted by kind and types together, in the order in which they first come."""
+    wide = Operator("CONV", "wide", ("float32", "int8"), ("float32",))
+    rows = Graph((INTEGER, wide, INTEGER, SCORES), {"int8": 3}, {"int8": 9}).to_dict()
+    assert [(row["operator"], row["inputs"], row["count"]) for row in rows["operators"]] == [
+        ("CONV", "int8", 2),
+        ("CONV", "float32, int8", 1),
+        ("DequantizeLinear", "uint8", 1),
+    ]
+    assert (rows["tensors"], rows["weight_bytes"]) == ({"int8": 3}, {"int8": 9})

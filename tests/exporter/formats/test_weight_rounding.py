@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from exporter.formats.weight_rounding import Window, input_powers, round_together
+from exporter.formats.weight_rounding import Window, _debts, input_powers, round_kernel, round_together
 
 GENERATOR = np.random.default_rng(0)
 
@@ -47,3 +49,68 @@ def test_powers_are_of_every_window_at_first() -> None:
 
 def _error(difference: np.ndarray, powers: np.ndarray) -> float:
     return float(np.einsum("oi,ij,oj->", difference, powers, difference))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    sides=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    kernel=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+)
+def test_same_padding_is_that_of_tensorflow(sides, kernel, strides) -> None:
+    """Proves of any size, filter and stride that the zeros lie where TensorFlow's convolution has them."""
+    import tensorflow as tf
+
+    tensor = np.random.default_rng(0).normal(size=(*sides, 2)).astype(np.float32)
+    weights = np.random.default_rng(1).normal(size=(*kernel, 2, 3)).astype(np.float32)
+    windows = Window(kernel, strides, None).over(tensor)
+    found = np.einsum("yxcij,ijco->yxo", windows, weights)
+    expected = tf.nn.conv2d(tensor[None], weights, strides, "SAME")[0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@given(st.lists(st.integers(-64, 64), min_size=4, max_size=12), st.floats(0.001, 10))
+def test_weights_on_a_step_stay_there(steps, scale) -> None:
+    """Proves that nothing moves where nothing is lost, whatever the inputs have in common."""
+    weights = np.array([steps]) * scale
+    seen = np.random.default_rng(0).normal(size=(50, len(steps))).cumsum(axis=1) + 2
+    found = round_together(weights, np.array([scale]), seen.T @ seen / 50, 64)
+    assert found.tolist() == [steps]
+
+
+@given(st.integers(1, 127))
+def test_no_step_is_beyond_the_limit(limit) -> None:
+    """Proves that weights far too large, and all that is owed to the others, end at the limit."""
+    generator = np.random.default_rng(limit)
+    seen = generator.normal(size=(40, 20)) + 5
+    found = round_together(generator.normal(size=(3, 20)) * 10, np.full(3, 0.01), seen.T @ seen / 40, limit)
+    assert found.dtype == np.int8
+    assert np.abs(found.astype(int)).max() == limit
+
+
+def test_a_second_weight_repays_the_first() -> None:
+    """Proves the method on two inputs that are always equal: 0.4 and 0.4 become 0 and 1, and not 0 and 0."""
+    found = round_together(np.array([[0.4, 0.4]]), np.ones(1), np.ones((2, 2)), 127)
+    assert sorted(found[0].tolist()) == [0, 1]
+    apart = round_together(np.array([[0.4, 0.4]]), np.ones(1), np.eye(2), 127)
+    assert apart[0].tolist() == [0, 0]
+
+
+def test_a_kernel_keeps_the_limit_of_its_file() -> None:
+    """Proves that the largest step of the quantiser's own weights is the largest here, and the shape stays."""
+    weights = GENERATOR.normal(size=(4, 2, 3, 3)).astype(np.float32)
+    scales = np.abs(weights).reshape(4, -1).max(axis=1) / 40
+    nearest = np.round(weights / scales[:, None, None, None]).astype(np.int8)
+    found = round_kernel(weights, nearest, scales, np.eye(18))
+    np.testing.assert_array_equal(found, nearest)
+    found = round_kernel(weights, np.clip(nearest, -20, 20), scales, np.eye(18))
+    assert np.abs(found.astype(int)).max() == 20
+
+
+def test_debts_are_a_root_of_the_inverse() -> None:
+    """Proves that the factor is upper triangular and that its square is the inverse of the powers."""
+    seen = GENERATOR.normal(size=(30, 6))
+    powers = seen.T @ seen
+    debts = _debts(powers)
+    np.testing.assert_allclose(debts.T @ debts @ powers, np.eye(6), atol=1e-9)
+    np.testing.assert_array_equal(debts, np.triu(debts))

@@ -3,12 +3,17 @@
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keras import layers
+from scipy.optimize import minimize
 from scipy.special import softmax
 
 from edge_runtime.proof.drift import calibration_error
 from exporter.network.confidence import (
+    KEPT,
     Temperature,
+    choose_threshold,
     divide_logits,
     fit_temperature,
     last_layer,
@@ -44,7 +49,7 @@ def network(*tail) -> keras.Model:
 @pytest.mark.parametrize("known", [0.5, 1.0, 2.5, 12.0])
 @pytest.mark.parametrize("labels", [2, 4])
 def test_a_known_temperature_is_found_again(known, labels):
-    """Labels drawn from softmax(z), scores shown as softmax(known z): the temperature found is `known`."""
+    """Proves that labels drawn from softmax(z), with scores shown as softmax(known z), give `known` back."""
     generator = np.random.default_rng(labels)
     logits = generator.normal(0, 2, (20_000, labels))
     truth = temper(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), 1.0)
@@ -57,7 +62,7 @@ def test_a_known_temperature_is_found_again(known, labels):
 
 
 def test_fitting_survives_certainty():
-    """Scores of exactly 0 and 1, some of them wrong, give a finite temperature above 1."""
+    """Proves that scores of exactly 0 and 1, some of them wrong, give a finite temperature above 1."""
     found = fit_temperature(two([1.0] * 9 + [0.0]), np.array([1] * 8 + [0, 0]))
     assert 1 < found.value < 20.1
     assert np.isfinite(temper(two([1.0, 0.0]), found.value)).all()
@@ -74,7 +79,7 @@ TAILS = {
 @pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
 @pytest.mark.parametrize("value", [0.4, 3.0])
 def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
-    """Dividing the last layer's weights gives what `temper` says of the scores, and no label changes."""
+    """Proves that dividing the last layer's weights gives what `temper` says, and that no label changes."""
     model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
     before = keras_scores(model, PICTURES)
     after = keras_scores(divide_logits(model, value), PICTURES)
@@ -86,7 +91,7 @@ def test_tempered_scores_are_those_of_the_divided_layer(tail, value):
 
 @pytest.mark.parametrize("tail", TAILS.values(), ids=TAILS.keys())
 def test_a_very_sure_network_is_tempered_exactly(tail):
-    """Logits up to +-60, whose scores no float32 and no 1 - x tells from 0 and 1, are divided by 4 like others."""
+    """Proves that logits up to +-60, which no float32 score tells apart, are divided by 4 like others."""
     model = network(*(type(layer).from_config(layer.get_config()) for layer in tail))
     layer = last_layer(model)
     kernel, bias = layer.get_weights()
@@ -116,12 +121,12 @@ def test_a_very_sure_network_is_tempered_exactly(tail):
     ],
 )
 def test_other_endings_take_no_temperature(tail):
-    """Where anything but sigmoid or softmax makes the scores of the logits, no layer is offered to divide."""
+    """Proves that no layer is offered to divide where anything but sigmoid or softmax makes the scores."""
     assert last_layer(network(*tail)) is None
 
 
 def test_an_operation_at_the_end_takes_no_temperature():
-    """A model's layers leave out bare operations: a score turned round after its sigmoid is not that sigmoid's."""
+    """Proves that a score turned round after its sigmoid, by no layer, is not taken for that sigmoid's."""
     image = keras.Input((8, 8, 3))
     score = layers.Dense(1, activation="sigmoid")(layers.Flatten()(image))
     assert last_layer(keras.Model(image, score)) is not None
@@ -132,7 +137,7 @@ def test_an_operation_at_the_end_takes_no_temperature():
 
 
 def test_no_temperature_is_one():
-    """An export without a fitted temperature divides by 1 and says why."""
+    """Proves that an export without a fitted temperature divides by 1 and says why."""
     stored = Temperature(reason="only 8 validation pictures, 30 are needed").to_dict()
     assert stored == {
         "value": 1.0,
@@ -141,3 +146,83 @@ def test_no_temperature_is_one():
     }
     scores = two([0.2, 0.9])
     np.testing.assert_allclose(temper(scores, 1.0), scores, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_temperature_is_the_one_that_scipy_finds(seed):
+    """Proves that the cross-entropy of logits drawn at random is lowest at this temperature, by another search."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0, 4, (300, 3))
+    targets = generator.integers(0, 3, 300)
+    targets[:200] = logits[:200].argmax(axis=1)
+
+    def loss(temperature: np.ndarray) -> float:
+        return -np.log(softmax(logits / temperature[0], axis=1)[np.arange(300), targets]).mean()
+
+    expected = minimize(loss, [1.0], method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12}).x[0]
+    assert fit_temperature(softmax(logits, axis=1), targets).value == pytest.approx(expected, rel=1e-3)
+
+
+@given(
+    st.lists(st.lists(st.floats(-30, 30), min_size=3, max_size=3), min_size=1, max_size=5),
+    st.floats(0.05, 20),
+)
+def test_tempering_divides_the_logits(logits, temperature):
+    """Proves that any scores are those of their logits divided, sum to 1, and come back by the inverse."""
+    scores = softmax(np.array(logits), axis=1)
+    found = temper(scores, temperature)
+    np.testing.assert_allclose(found, softmax(np.array(logits) / temperature, axis=1), atol=1e-9)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
+    if temperature >= 1:  # below, scores become 0, and 0 has no way back
+        np.testing.assert_allclose(temper(found, 1 / temperature), scores, atol=1e-9)
+
+
+def test_the_threshold_keeps_99_of_100_right_answers():
+    """Proves that of a hundred right answers one falls below it, and that wrong answers do not move it."""
+    confidence = np.linspace(0.5, 0.995, 100)
+    scores = np.stack([confidence, 1 - confidence], axis=1)
+    targets = np.zeros(100, int)
+    threshold = choose_threshold(scores, targets)
+    assert threshold == 0.505
+    assert (confidence >= threshold).sum() == 99
+    with_wrong = np.vstack([scores, np.tile([0.501, 0.499], (50, 1))])
+    assert choose_threshold(with_wrong, np.append(targets, np.ones(50, int))) == threshold
+
+
+@pytest.mark.parametrize(
+    ("sure", "expected"),
+    [
+        ([0.7], 0.7),
+        ([0.61, 0.9], 0.61),
+        ([0.6] * 5 + [0.9] * 95, 0.6),
+        ([0.6] + [0.8] * 99, 0.8),
+        ([0.6, 0.7] + [0.8] * 98, 0.7),
+        ([0.6] + [0.8] * 49, 0.6),
+        ([0.9876543] * 10, 0.987),
+    ],
+)
+def test_the_threshold_of_few_or_equal_answers(sure, expected):
+    """Proves that the threshold lies at an answer and not between two, and at ties keeps all of them."""
+    assert choose_threshold(np.array([[1 - value, value] for value in sure]), np.ones(len(sure), int)) == expected
+
+
+@given(st.lists(st.integers(501, 1000), min_size=1, max_size=300))
+def test_no_threshold_loses_more_than_a_hundredth(thousandths):
+    """Proves that at least 99 % of the right answers reach the threshold, however many there are."""
+    confidence = np.array(thousandths) / 1000
+    scores = np.stack([confidence, 1 - confidence], axis=1)
+    threshold = choose_threshold(scores, np.zeros(len(scores), int))
+    assert (confidence >= threshold).mean() >= KEPT
+    assert np.sort(confidence)[int(0.01 * len(confidence))] - threshold < 0.0011
+
+
+def test_no_right_answer_sets_no_threshold():
+    """Proves that a network that is never right gets no threshold instead of a crash."""
+    assert choose_threshold(np.array([[0.9, 0.1]]), np.array([1])) == 0.0
+
+
+@pytest.mark.parametrize("activation", [layers.LeakyReLU(), layers.Softmax()])
+def test_a_layer_as_last_activation_takes_no_temperature(activation):
+    """Proves that an activation that is a layer ends in no error: it is not offered for division."""
+    assert last_layer(network(layers.Dense(3, activation=activation))) is None
+    assert last_layer(network(layers.Dense(3, activation=activation), layers.Softmax())) is None

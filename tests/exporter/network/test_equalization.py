@@ -54,7 +54,7 @@ def lopsided() -> keras.Model:
 
 @pytest.mark.parametrize("build", [network, lopsided])
 def test_the_function_is_the_same(build):
-    """Scores of 48 pictures stay within 1e-5, on a network of even channels and on a lopsided one."""
+    """Proves that scores stay within 1e-5, on a network of even channels and on a lopsided one."""
     model = build()
     even = equalize(model, PICTURES)
     assert even is not model
@@ -62,7 +62,7 @@ def test_the_function_is_the_same(build):
 
 
 def test_the_given_model_is_not_changed():
-    """Evening out works on copies of the weights."""
+    """Proves that evening out works on copies of the weights."""
     model = lopsided()
     before = [np.array(weights) for weights in model.get_weights()]
     equalize(model, PICTURES)
@@ -71,7 +71,7 @@ def test_the_given_model_is_not_changed():
 
 
 def test_channels_come_out_even():
-    """The largest output of a channel was over a hundred times that of the median channel, and then is below 20."""
+    """Proves that a channel over a hundred times as large as the median one is below 20 times afterwards."""
 
     def spread(model, name):
         outputs = keras.Model(model.inputs, model.get_layer(name).output).predict_on_batch(PICTURES)
@@ -86,7 +86,7 @@ def test_channels_come_out_even():
 
 
 def test_int8_is_far_better_with_it(format_):
-    """On the lopsided network int8 answers at random without it; with it scores are five times nearer or more."""
+    """Proves that int8 scores of a lopsided network are five times nearer or more with it, and random without."""
     model = lopsided()
     expected = keras_scores(model, PICTURES)
 
@@ -100,7 +100,7 @@ def test_int8_is_far_better_with_it(format_):
 
 
 def test_a_dead_channel_does_no_harm():
-    """A channel that is 0 on every picture, and one that nothing reads, leave factors and scores finite."""
+    """Proves that a channel that is always 0, and one that nothing reads, leave factors and scores finite."""
     model = network()
     kernel, bias = model.get_layer("first").get_weights()
     kernel[..., 0], bias[0] = 0, -1
@@ -114,7 +114,7 @@ def test_a_dead_channel_does_no_harm():
 
 @pytest.mark.parametrize("activation", ["linear", "tanh", "relu6", "leaky_relu"])
 def test_other_activations_are_left_alone(activation):
-    """Only a plain ReLU lets a factor through; the weights around any other stay as they are."""
+    """Proves that only a plain ReLU lets a factor through: weights around any other stay as they are."""
     model = keras.Sequential(
         [
             keras.Input((24, 24, 3), name="image"),
@@ -127,7 +127,7 @@ def test_other_activations_are_left_alone(activation):
 
 
 def test_a_branching_model_is_returned_as_it_is():
-    """A residual model is no chain, so nothing is moved."""
+    """Proves that nothing is moved in a residual model, which is no chain."""
     image = keras.Input((24, 24, 3))
     branch = layers.Conv2D(3, 3, padding="same", activation="relu")(image)
     scores = layers.Dense(1, activation="sigmoid")(layers.Flatten()(layers.Add()([branch, image])))

@@ -20,7 +20,7 @@ PLAN = ExportPlan((target("tflite", "float32"),), calibration_count=8)
 
 @pytest.mark.parametrize("shift", [1e-3, np.nan])
 def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
-    """A fold that moves the logits by a thousandth, or loses them, is found out, and no bundle is written."""
+    """Proves that a fold that moves the logits by a thousandth, or loses them, is found and nothing is written."""
 
     def broken(model):
         folding = fold(model)
@@ -36,7 +36,7 @@ def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
 
 
 def test_the_proof_has_256_pictures_of_few_to_calibrate_with(source):
-    """However few pictures set the ranges, the proof is on 256 of training, or on all there are."""
+    """Proves that the proof is on 256 pictures of training, or all there are, however few set the ranges."""
     pictures = read_pictures(source, PLAN, Stages([]))
     assert len(pictures.calibration_pixels) == 8
     assert pictures.proof_pixels.shape == (len(source.sides["train"]), 64, 64, 3)
@@ -47,7 +47,7 @@ def test_the_proof_has_256_pictures_of_few_to_calibrate_with(source):
 
 
 def test_a_network_without_finite_scores_is_refused(source, tmp_path):
-    """A training that ended in nan is told as one, with the model's file, and not as a fault of the export."""
+    """Proves that a training that ended in nan is told as one, with the model's file."""
     model = load_keras_model(source)
     layer = last_layer(model)
     layer.set_weights([np.full_like(weights, np.nan) for weights in layer.get_weights()])

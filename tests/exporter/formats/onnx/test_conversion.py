@@ -8,9 +8,11 @@ from onnx import TensorProto
 
 from edge_runtime.backends import open_model
 from exporter.formats.conversion import Converter
-from exporter.formats.onnx.conversion import OPSET
+from exporter.formats.onnx.conversion import OPSET, convert_float32
 from exporter.formats.table import format_named
 from tests.exporter.conftest import file_scores, target
+from tests.exporter.formats.tflite.test_conversion import PICTURES as LARGE
+from tests.exporter.formats.tflite.test_conversion import network
 from tests.exporter.smooth import smooth_pictures
 
 
@@ -18,7 +20,7 @@ from tests.exporter.smooth import smooth_pictures
     ("precision", "dtype"), [("float32", "float32"), ("float16", "float32"), ("int8", "uint8")]
 )
 def test_every_file_takes_image_and_gives_scores(files, precision, dtype):
-    """The names of the TFLite files; the int8 file takes uint8 with no cast, and all give float32 scores."""
+    """Proves that names are those of TFLite files, int8 takes uint8 without a cast, and all give float32."""
     model = open_model("onnxruntime", files[f"model.{precision}.onnx"].content, 1)
     assert (model.input.name, model.input.dtype, model.input.shape) == ("image", dtype, (1, 64, 64, 3))
     assert (model.output.name, model.output.dtype, model.output.shape) == ("scores", "float32", (1, 1))
@@ -26,7 +28,7 @@ def test_every_file_takes_image_and_gives_scores(files, precision, dtype):
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_files_are_valid_and_of_the_documented_opset(files, precision):
-    """ONNX's own checker passes every file, with its shapes, at the operator set that old runtimes read."""
+    """Proves that ONNX's own checker passes every file, at the operator set that old backends read."""
     proto = onnx.load_from_string(files[f"model.{precision}.onnx"].content)
     onnx.checker.check_model(proto, full_check=True)
     assert {entry.domain: entry.version for entry in proto.opset_import}[""] == OPSET
@@ -34,13 +36,13 @@ def test_files_are_valid_and_of_the_documented_opset(files, precision):
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 2e-3)])
 def test_scores_are_near_keras(files, baseline, test_pixels, precision, tolerance):
-    """No score of a test picture is off by more than its number format explains."""
+    """Proves that no score of a test picture is off by more than its number format explains."""
     scores = file_scores(files[f"model.{precision}.onnx"], test_pixels)
     np.testing.assert_allclose(scores, baseline, atol=tolerance)
 
 
 def test_int8_scores_are_near_keras(files, baseline, test_pixels):
-    """Mean difference below 0.08 on the test pictures."""
+    """Proves that the mean difference on the test pictures is below 0.08."""
     assert np.abs(file_scores(files["model.int8.onnx"], test_pixels) - baseline).mean() < 0.08
 
 
@@ -99,14 +101,14 @@ def test_no_number_of_the_process_is_in_the_file(files, precision):
 
 
 def test_sizes(files):
-    """float16 is half of float32 and int8 a quarter, within 2 %."""
+    """Proves that float16 is half of float32 and int8 a quarter, within 2 %."""
     whole = len(files["model.float32.onnx"].content)
     assert len(files["model.float16.onnx"].content) / whole == pytest.approx(1 / 2, rel=0.02)
     assert len(files["model.int8.onnx"].content) / whole == pytest.approx(1 / 4, rel=0.02)
 
 
 def test_float16_stores_no_float32_weight(files):
-    """All weights lie in the file in half precision, each widened by one cast of its own."""
+    """Proves that all weights lie in the file in half precision, each widened by one cast of its own."""
     graph = onnx.load_from_string(files["model.float16.onnx"].content).graph
     stored = {weights.data_type for weights in graph.initializer}
     assert TensorProto.FLOAT16 in stored
@@ -117,7 +119,7 @@ def test_float16_stores_no_float32_weight(files):
 
 
 def test_int8_reads_dequantised_bytes_everywhere(files):
-    """Every convolution and matrix product of the QDQ file reads dequantised 8-bit tensors."""
+    """Proves that every convolution and matrix product of the QDQ file reads 8-bit tensors."""
     graph = onnx.load_from_string(files["model.int8.onnx"].content).graph
     made_by = {output: node for node in graph.node for output in node.output}
     weighted = [node for node in graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
@@ -127,7 +129,7 @@ def test_int8_reads_dequantised_bytes_everywhere(files):
 
 
 def test_convolution_weights_are_per_channel_and_of_seven_bits(files):
-    """A scale for each output channel, and no weight beyond +-64, so that no processor's sums saturate."""
+    """Proves that each output channel has a scale and no weight is beyond +-64, so no sum saturates."""
     graph = onnx.load_from_string(files["model.int8.onnx"].content).graph
     made_by = {output: node for node in graph.node for output in node.output}
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -148,7 +150,7 @@ def layer_errors(converter, files, train_pixels):
 
 @pytest.mark.parametrize(("kind", "position"), [("Conv", 0), ("Conv", 1), ("Conv", -1), ("Gemm", 0), ("Gemm", -1)])
 def test_a_kept_layer_is_in_float(converter, layer_errors, baseline, test_pixels, kind, position):
-    """The named layer runs in float in ONNX Runtime's optimised graph too, and no other does; scores stay right.
+    """Proves that the named layer runs in float in ONNX Runtime's optimised graph too, and no other does.
 
     A float layer between quantised neighbours would be quantised after all, were it not fenced off.
     """
@@ -167,10 +169,23 @@ def test_a_kept_layer_is_in_float(converter, layer_errors, baseline, test_pixels
 
 
 def test_all_layers_kept_give_the_float_scores(converter, files, train_pixels, baseline, test_pixels, format_):
-    """With every layer in float, what is left of int8 is the rounding of scores to 256ths and between layers."""
+    """Proves that with every layer in float only the rounding of scores and between layers is left."""
     int8 = files[f"model.int8.{format_}"]
     measure = format_named(format_).measure_layer_errors
     errors = measure(converter.float32(format_), int8.content, train_pixels[:8])
     mixed = converter.convert(target(format_, "mixed"), keep_float=tuple(error.name for error in errors))
     assert not any(operator.kind in ("QLinearConv", "QGemm") for operator in mixed.graph.operators)
     assert np.abs(file_scores(mixed, test_pixels) - baseline).max() < 0.05
+
+
+def test_large_weights_are_put_back():
+    """Proves that a dense layer of more than 100,000 weights, which tf2onnx does not see, is whole in the file."""
+    model = network(1, width=900)
+    content = convert_float32(model)
+    graph = onnx.load_from_string(content).graph
+    kernel = np.asarray(model.layers[-2].kernel)
+    assert kernel.size > 100_000
+    assert any(np.array_equal(onnx.numpy_helper.to_array(stored), kernel) for stored in graph.initializer)
+    assert [value.name for value in graph.input] == ["image"]
+    expected = model.predict_on_batch(LARGE)[0]
+    np.testing.assert_allclose(open_model("onnxruntime", content, 1).predict(LARGE[0]), expected, atol=1e-5)

@@ -14,14 +14,14 @@ DTYPES = {"float32": "float32", "float16": "float32", "dynamic": "float32", "int
 
 @pytest.mark.parametrize(("precision", "dtype"), DTYPES.items())
 def test_every_file_takes_image_and_gives_scores(files, precision, dtype):
-    """One name for the picture and one for the scores; integer files take and give uint8."""
+    """Proves that picture and scores have one name each, and that integer files take and give uint8."""
     model = open_model("litert", files[f"model.{precision}.tflite"].content, 1)
     assert (model.input.name, model.input.dtype, model.input.shape) == ("image", dtype, (1, 64, 64, 3))
     assert (model.output.name, model.output.dtype, model.output.shape) == ("scores", dtype, (1, 1))
 
 
 def test_int8_steps_are_levels_and_256ths(files):
-    """One step of the input is one level of a pixel, one step of the output a 256th: nothing to be looked up."""
+    """Proves that one step of the input is one level of a pixel, and one of the output a 256th."""
     model = open_model("litert", files["model.int8.tflite"].content, 1)
     assert (model.input.scale, model.input.zero_point) == (1.0, 0)
     assert (model.output.scale, model.output.zero_point) == (1 / 256, 0)
@@ -29,18 +29,18 @@ def test_int8_steps_are_levels_and_256ths(files):
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 2e-3), ("dynamic", 0.04)])
 def test_scores_are_near_keras(files, baseline, test_pixels, precision, tolerance):
-    """No score of a test picture is off by more than its number format explains."""
+    """Proves that no score of a test picture is off by more than its number format explains."""
     scores = file_scores(files[f"model.{precision}.tflite"], test_pixels)
     np.testing.assert_allclose(scores, baseline, atol=tolerance)
 
 
 def test_int8_scores_are_near_keras(files, baseline, test_pixels):
-    """Mean difference below 0.08 on the test pictures."""
+    """Proves that the mean difference on the test pictures is below 0.08."""
     assert np.abs(file_scores(files["model.int8.tflite"], test_pixels) - baseline).mean() < 0.08
 
 
 def test_sizes(files):
-    """float16 is half of float32, dynamic and int8 a quarter, each within 2 %."""
+    """Proves that float16 is half of float32, dynamic and int8 a quarter, each within 2 %."""
     whole = len(files["model.float32.tflite"].content)
     for precision, share in (("float16", 1 / 2), ("dynamic", 1 / 4), ("int8", 1 / 4)):
         size = len(files[f"model.{precision}.tflite"].content)
@@ -48,13 +48,13 @@ def test_sizes(files):
 
 
 def test_the_dynamic_file_demands_the_version_that_computes_it(files):
-    """Per-channel weights need FULLY_CONNECTED version 12; a runtime without it must refuse, not miscalculate."""
+    """Proves that a backend without per-channel weights refuses the file instead of computing nonsense."""
     assert versions(files["model.dynamic.tflite"].content)["FULLY_CONNECTED"] == 12
     assert versions(files["model.float32.tflite"].content)["FULLY_CONNECTED"] < 12
 
 
 def test_ranges_are_those_of_the_pictures(converter, train_pixels):
-    """Input 0-255 whatever the pictures hold, logits at most +-6.3, score within 0-1, and no range is empty."""
+    """Proves that input, logits and scores have their limits, whatever the pictures hold, and no range is empty."""
     ranges = measure_ranges(converter.float32("tflite"), train_pixels)
     assert ranges["image"] == (0.0, 255.0)
     assert 0 <= ranges["scores"][0] < ranges["scores"][1] <= 1
@@ -66,14 +66,14 @@ def test_ranges_are_those_of_the_pictures(converter, train_pixels):
 
 
 def test_the_same_pictures_give_the_same_bytes(converter, files, train_pixels):
-    """Quantising twice in one process writes the same file twice."""
+    """Proves that quantising twice in one process writes the same file twice."""
     again = quantize_int8(converter.float32("tflite"), train_pixels)
     assert again == files["model.int8.tflite"].content
 
 
 @pytest.mark.parametrize("which", ["CONV_2D", "FULLY_CONNECTED"])
 def test_a_kept_layer_is_in_float(converter, files, train_pixels, baseline, test_pixels, which):
-    """The named layer, here the last of its kind, and no other, computes in float; scores stay right."""
+    """Proves that the named layer, here the last of its kind, and no other computes in float."""
     int8 = files["model.int8.tflite"]
     measure = format_named("tflite").measure_layer_errors
     errors = measure(converter.float32("tflite"), int8.content, train_pixels[:8])
@@ -91,7 +91,7 @@ def test_a_kept_layer_is_in_float(converter, files, train_pixels, baseline, test
 
 
 def test_tensorflows_own_quantiser_agrees(keras_model, files, train_pixels, test_pixels):
-    """A cross-check: TFLiteConverter's int8 file, made from the same network and pictures, gives near the same.
+    """Proves that TFLiteConverter's int8 file of the same network and pictures gives nearly the same.
 
     Labels agree on 90 % of the test pictures or more, though this network of 64 training pictures is unsure of
     most, and the mean difference of the scores is below 0.02.
