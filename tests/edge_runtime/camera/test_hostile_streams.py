@@ -1,5 +1,6 @@
 """A hostile file, playlist or server cannot fill the memory, end the watch, or make it read anything else."""
 
+import os
 import resource
 import socket
 import time
@@ -94,6 +95,13 @@ def test_part_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, length: b
         camera.close()
     assert "more than 64 MiB came without a frame" in said[0]
     assert len(sent) < 100
+
+
+def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """Proves that a FIFO that was put in place of a file is an error at once, and that nobody waits for it."""
+    os.mkfifo(tmp_path / "video.mp4")
+    with pytest.raises(CameraError, match=r"video\.mp4: cannot be opened \(not a file\)"):
+        take_all(Camera(str(tmp_path / "video.mp4"), Pace(), silent))
 
 
 def test_sparse_file_is_given_up(tmp_path: Path) -> None:
