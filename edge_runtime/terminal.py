@@ -13,14 +13,43 @@ from typing import NoReturn
 import click
 
 from edge_runtime.errors import CatdogError
+from edge_runtime.visible_text import exact_bytes, visible
 
 
-def say(line: str, *, err: bool = False, newline: bool = True) -> None:
-    """Print a line.
+def say(line: str, *, err: bool = False) -> None:
+    """Print one line for people. Nothing in it can move the cursor, turn the letters around or begin a new line."""
+    click.echo(_encoded(visible(line)), err=err)
 
-    The line is written as bytes, because a file name may be invalid in the terminal's encoding.
-    """
-    click.echo(os.fsencode(line), err=err, nl=newline)
+
+def say_exactly(line: str, *, err: bool = False) -> None:
+    """Print JSON or CSV for scripts. A file name comes out as the bytes that it is on disk."""
+    click.echo(_encoded(line), err=err)
+
+
+def show_status(text: str) -> None:
+    """Show one line for people on standard error, in place of the last status; an empty one takes it away."""
+    import shutil  # here, because `classify` must come fast
+
+    fitting = visible(text)[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be taken away
+    click.echo(b"\r" + _encoded(fitting) + b"\x1b[K", err=True, nl=False)
+
+
+def quoted(argument: str | os.PathLike[str]) -> str:
+    """Return an argument as people can type it into a shell, whatever is in it."""
+    text = os.fspath(argument)
+    if visible(text) == text:
+        import shlex  # here, because `classify` must come fast
+
+        return shlex.quote(text)
+    escaped = (
+        f"\\x{byte:02x}" if byte < 32 or byte > 126 or byte in b"'\\" else chr(byte) for byte in _encoded(text)
+    )
+    return f"$'{''.join(escaped)}'"
+
+
+def _encoded(line: str) -> bytes:
+    """Return bytes: a file name need not be valid in the terminal's encoding."""
+    return exact_bytes(line, sys.getfilesystemencoding())
 
 
 class ExitCode(IntEnum):
@@ -64,6 +93,26 @@ def next_command(command: str) -> None:
 
 
 @contextmanager
+def wrong_use_visible() -> Iterator[None]:
+    """Escape what people typed, such as the names that `*` stands for, in Click's errors of wrong use."""
+    try:
+        yield
+    except click.UsageError as error:
+        if visible(error.message) == error.message:
+            raise
+        raise click.UsageError(visible(error.format_message()), error.ctx) from error
+
+
+class Command(click.Command):
+    """A Click command whose errors of wrong use are `wrong_use_visible`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command line."""
+        with wrong_use_visible():
+            return super().parse_args(ctx, args)
+
+
+@contextmanager
 def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     """End the process with one line and the exit code `ERROR` or `STOPPED` when the block fails.
 
@@ -73,6 +122,8 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     """
     # Pillow warns about odd metadata in pictures that it reads well. Real damage raises an error.
     warnings.filterwarnings("ignore", module="PIL")
+    # Matplotlib warns of each letter that its font lacks, as of an emoji; the plot has a box there.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from")
     try:
         yield
     except CatdogError as error:
@@ -90,5 +141,6 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     except MemoryError as error:
         fail(f"not enough memory ({error or 'none left'}). Close other programs, or take a larger machine.")
     except KeyboardInterrupt:
-        say(f"\n{stopped}", err=True)
+        click.echo(err=True)  # below the ^C
+        say(stopped, err=True)
         sys.exit(ExitCode.STOPPED)

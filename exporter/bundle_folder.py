@@ -17,6 +17,7 @@ from edge_runtime.backends import open_model
 from edge_runtime.bundle import MANIFEST, Manifest, ModelFile
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
+from edge_runtime.visible_text import visible
 from exporter.calibration import calibration_record
 from exporter.errors import ConversionError
 from exporter.formats.conversion import Converted
@@ -71,7 +72,7 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
     return {
         "name": run["name"],
         "architecture": run["architecture"],
-        "data": _printable(Path(run["data"]).name),  # the name alone: a bundle travels
+        "data": visible(Path(run["data"]).name),  # the name alone: a bundle travels
         "seed": run["seed"],
         "versions": run["versions"],
         "data_sha256": _data_hash(record.source),
@@ -79,7 +80,7 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "calibration": {
             "pictures": len(record.pictures.calibration),
             "seed": record.plan.seed,
-            "folder": _printable(folder.name) if folder else None,
+            "folder": visible(folder.name) if folder else None,
         },
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
         "temperature": record.confidence.temperature.to_dict(),
@@ -87,11 +88,6 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "kept_float": {file.name: list(file.kept_float) for file in record.files if file.is_repaired},
         "gate": record.state,
     }
-
-
-def _printable(name: str) -> str:
-    """Return a file name as text for the manifest, whatever its bytes are."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import ExitCode, next_command, one_line_errors, say
+from edge_runtime.terminal import Command, ExitCode, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
 from exporter.progress import Progress
 
@@ -53,6 +52,7 @@ class ExportOptions:
 
 
 @click.command(
+    cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed, "
     "4 too few test pictures to decide, 130 stopped by Ctrl-C.",
@@ -176,12 +176,12 @@ def _finish(outcome: Outcome) -> None:
     from exporter.export import explain
 
     for line in explain(outcome):
-        click.echo(line)
-    click.echo(f"{outcome.folder}/report.md")
+        say(line)
+    say(f"{outcome.folder}/report.md")
     if outcome.state is GateState.FAILED:
         say("the drift gate failed: no bundle was written, only the report", err=True)
     else:
-        next_command(f"catdog-edge classify --bundle {shlex.quote(str(outcome.folder))} PICTURE")
+        next_command(f"catdog-edge classify --bundle {quoted(outcome.folder)} PICTURE")
     codes = {
         GateState.PASSED: ExitCode.DONE,
         GateState.FAILED: ExitCode.FAILED,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime.folders import RUNS
-from edge_runtime.terminal import next_command, one_line_errors
+from edge_runtime.terminal import Command, next_command, one_line_errors, quoted, say
 from trainer.network.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class Options:
 _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data",
     help="Pictures: a folder with a sub-folder per class, or sample (drawn), or microsoft (downloaded).  "
@@ -119,9 +118,9 @@ def _run(options: Options) -> None:
         folder, evaluation = _train(config, name, options)
     low, high = evaluation.accuracy_interval
     what = " (drawings, not photographs)" if config.is_sample else ""
-    click.echo(f"test accuracy {evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}] on {evaluation.pictures:,}{what}")
-    click.echo(f"{folder}/report.md")
-    next_command(f"catdog-export --run {shlex.quote(str(folder))} --quantize int8")
+    say(f"test accuracy {evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}] on {evaluation.pictures:,}{what}")
+    say(f"{folder}/report.md")
+    next_command(f"catdog-export --run {quoted(folder)} --quantize int8")
 
 
 def _settle(options: Options) -> tuple[str, TrainConfig]:
@@ -158,8 +157,9 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
             forget_unbegun(runs, name)
         raise
     except KeyboardInterrupt:
-        where = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
-        click.echo(f"\nstopped; go on with: catdog-train --resume --name {shlex.quote(name)}{where}", err=True)
+        where = "" if runs == RUNS else f" --runs {quoted(runs)}"
+        click.echo(err=True)  # below the ^C
+        say(f"stopped; go on with: catdog-train --resume --name {quoted(name)}{where}", err=True)
         sys.exit(130)
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_runtime.plot_text import plot_text
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
 
-_TITLE_LETTERS = 30  # as many fit above a picture of the sheet
+_WRONG_LETTERS = 22  # of a label, beside its score
 _TRAINING, _VALIDATION, _BEST = "#3b6fb6", "#d1603d", "#888888"
 
 
@@ -46,9 +47,10 @@ def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) 
         text = f"{counts[row, column]:,}\n{shares[row, column]:.1%}"
         axes.text(column, row, text, ha="center", va="center", color=colour)
     ticks = range(len(labels))
-    crowded = max(map(len, labels)) > 12
-    axes.set_xticks(ticks, labels, parse_math=False, rotation=90 if crowded else 0)
-    axes.set_yticks(ticks, labels, parse_math=False)
+    shown = list(map(plot_text, labels))
+    crowded = max(map(len, shown)) > 12
+    axes.set_xticks(ticks, shown, rotation=90 if crowded else 0)
+    axes.set_yticks(ticks, shown)
     axes.set(xlabel="predicted", ylabel="true", title=f"Test split, {evaluation.pictures:,} pictures")
     figure.savefig(path, dpi=120)
 
@@ -70,8 +72,7 @@ def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path
     for axes, (index, wrong, score) in zip(grid.flat, mistakes, strict=False):
         picture = dataset.sides[Side.TEST][index]
         axes.imshow(dataset.pixels[picture.row])
-        shown = picture.path.encode("utf-8", "backslashreplace").decode()  # a file name need not be Unicode
-        shown = shown if len(shown) <= _TITLE_LETTERS else "…" + shown[1 - _TITLE_LETTERS :]
-        axes.set_title(f"{shown}\n{dataset.labels[wrong]} {score:.1%}", fontsize=8, parse_math=False)
+        shown = plot_text(picture.path, end=True)
+        axes.set_title(f"{shown}\n{plot_text(dataset.labels[wrong], _WRONG_LETTERS)} {score:.1%}", fontsize=8)
     figure.suptitle("The surest mistakes" if mistakes else "No mistakes on the test split")
     figure.savefig(path, dpi=120)

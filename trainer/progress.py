@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.terminal import say
+
 if TYPE_CHECKING:
     from edge_runtime.run_folder import Epoch
     from trainer.data.dataset import Dataset
@@ -45,11 +47,11 @@ class Progress:
         self._close()
         faulty = dataset.faulty
         for file in faulty[:_LISTED]:
-            click.echo(f"left out: {file.path}: {file.reason}", err=True)
+            say(f"left out: {file.path}: {file.reason}", err=True)
         if len(faulty) > _LISTED:
-            click.echo(f"left out: {len(faulty) - _LISTED:,} more, see splits.json", err=True)
+            say(f"left out: {len(faulty) - _LISTED:,} more, see splits.json", err=True)
         counts = ", ".join(f"{len(pictures):,} {side}" for side, pictures in dataset.sides.items())
-        click.echo(f"{' / '.join(dataset.labels)}: {counts}", err=True)
+        say(f"{' / '.join(dataset.labels)}: {counts}", err=True)
 
     def on_step(self, number: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the epoch's bar."""
@@ -60,7 +62,7 @@ class Progress:
         """Print the figures of an epoch and the time left for the whole run."""
         self._close()
         left_min = (self._epochs - number - 1) * epoch.seconds / 60
-        click.echo(
+        say(
             f"epoch {number + 1}/{self._epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.1%}  "
             f"validation {epoch.validation_accuracy:.1%}  {epoch.seconds:.1f} s, {epoch.waiting_share:.1%} waiting"
             f"{f', about {left_min:.0f} min left' if left_min >= 1 else ''}",

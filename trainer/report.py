@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from edge_runtime.markdown import SAMPLE_WARNING, table
+from edge_runtime.markdown import SAMPLE_WARNING, code, literal, table
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
@@ -19,7 +19,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
     """Return the report as Markdown. It shows the plots that lie beside it."""
     low, high = evaluation.accuracy_interval
     parts = [
-        f"# Run {name}\n",
+        f"# Run {literal(name)}\n",
         SAMPLE_WARNING if config.is_sample else "",
         f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}), measured on "
         f"{evaluation.pictures:,} pictures that training never used.\n",
@@ -41,7 +41,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         _suspect_list(dataset, state),
         _kinds(dataset),
         "## Options\n",
-        "\n".join(f"- {key}: {value}" for key, value in config.to_dict().items()) + "\n",
+        "\n".join(f"- {key}: {literal(str(value))}" for key, value in config.to_dict().items()) + "\n",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -88,7 +88,7 @@ def _data_table(dataset: Dataset) -> str:
         pictures = dataset.sides[side]
         counts = [sum(picture.label == index for picture in pictures) for index in range(len(dataset.labels))]
         rows.append((side.value, *(f"{count:,}" for count in (*counts, len(pictures)))))
-    return f"`{dataset.folder}`\n\n" + table(("side", *dataset.labels, "all"), rows)
+    return f"{code(str(dataset.folder))}\n\n" + table(("side", *dataset.labels, "all"), rows)
 
 
 def _left_out_list(dataset: Dataset) -> str:
@@ -96,7 +96,7 @@ def _left_out_list(dataset: Dataset) -> str:
     named = dataset.faulty
     surplus = len(dataset.left_out) - len(named)
     lines = [f"Left out: {len(named):,} files, and {surplus:,} more over the number of pictures per class.\n"]
-    lines += [f"- `{file.path}`: {file.reason}" for file in named[:_LISTED]]
+    lines += [f"- {code(file.path)}: {literal(file.reason)}" for file in named[:_LISTED]]
     if len(named) > _LISTED:
         lines.append(f"- and {len(named) - _LISTED:,} more, see splits.json")
     return "\n".join(lines) + "\n"
@@ -110,7 +110,7 @@ def _suspect_list(dataset: Dataset, state: FitState) -> str:
     lines = [
         f"Left out during the training, because the network doubted their label: {len(suspects):,} pictures.\n"
     ]
-    lines += [f"- `{picture.path}`, labelled {dataset.labels[picture.label]}" for picture in suspects]
+    lines += [f"- {code(picture.path)}, labelled {literal(dataset.labels[picture.label])}" for picture in suspects]
     return "\n".join(lines) + "\n"
 
 
@@ -120,7 +120,12 @@ def _kinds(dataset: Dataset) -> str:
     if neither is None:
         return ""
     return "".join(
-        f"Kinds of `{dataset.labels[neither]}` that are only in {side}: "
-        f"{', '.join(sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == neither}))}.\n\n"
+        f"Kinds of {code(dataset.labels[neither])} that are only in {side}: "
+        f"{', '.join(map(literal, _kinds_on(dataset, side)))}.\n\n"
         for side in (Side.VALIDATION, Side.TEST)
     )
+
+
+def _kinds_on(dataset: Dataset, side: Side) -> list[str]:
+    """Return the kinds of negatives on a side: the names of their folders."""
+    return sorted({Path(p.path).parent.name for p in dataset.sides[side] if p.label == dataset.neither})

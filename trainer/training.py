@@ -98,7 +98,7 @@ def train(
     plot_confusion(evaluation, dataset.labels, folder / "confusion.png")
     plot_mistakes(dataset, worst_mistakes(scores, targets, _WORST), folder / "mistakes.png")
     text = write_report(name, config, dataset, state, evaluation)
-    (folder / "report.md").write_text(text, "utf-8", "backslashreplace")  # a file name need not be Unicode
+    (folder / "report.md").write_text(text, encoding="utf-8")
     write_run_json(folder, name, config, dataset, preprocessing)
     return finish_run(folder, runs, name), evaluation
 

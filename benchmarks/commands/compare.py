@@ -11,7 +11,7 @@ import click
 
 from benchmarks.commands.options import AS_JSON
 from edge_runtime.commands.options import NumberRange
-from edge_runtime.terminal import ExitCode, one_line_errors, say
+from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
 if TYPE_CHECKING:
     from benchmarks.report.comparison import Change
@@ -47,12 +47,12 @@ def compare(**values: Any) -> None:
     for warning in found.warnings:
         say(f"warning: {warning}", err=True)
     if options.as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        say_exactly(json.dumps(found.to_dict(), indent=1))
     else:
         for change in found.changes:
-            click.echo(_change_line(change))
+            say(_change_line(change))
         count = len(found.regressions)
-        click.echo(f"{count} regression{'s' * (count != 1)} beyond {options.tolerance:.0%}")
+        say(f"{count} regression{'s' * (count != 1)} beyond {options.tolerance:.0%}")
     if found.regressions:
         sys.exit(ExitCode.FAILED)
 

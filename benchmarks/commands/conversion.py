@@ -10,7 +10,7 @@ import click
 
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BUNDLE
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import one_line_errors, say_exactly
 
 
 class ConversionOptions(NamedTuple):
@@ -39,4 +39,4 @@ def conversion(**values: Any) -> None:
 
         bundle = options.bundle or default_bundle()
         found = compare_conversions(options.run, bundle, rounds=options.rounds, threads=options.threads)
-    click.echo(json.dumps(found, indent=1))
+    say_exactly(json.dumps(found, indent=1))

@@ -14,7 +14,7 @@ import click
 
 from edge_runtime.commands.options import BACKEND
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import one_line_errors, say_exactly
 
 Report = Callable[[int, int], None]
 _BUNDLE = click.option(
@@ -235,4 +235,4 @@ def _quiet() -> Iterator[None]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    click.echo(json.dumps(found, indent=1))
+    say_exactly(json.dumps(found, indent=1))

@@ -13,7 +13,7 @@ import click
 from benchmarks.commands.options import AS_JSON
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BUNDLE
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import one_line_errors, say, say_exactly
 
 
 class PeersOptions(NamedTuple):
@@ -47,4 +47,8 @@ def peers(**values: Any) -> None:
         with Progress(sys.stderr, (PHASE,)) as progress:
             report = partial(progress.step, PHASE)
             found = compare_peers(bundle, options.data, run=options.run, rounds=options.rounds, report=report)
-    click.echo(json.dumps(found, indent=1) if options.as_json else describe_peers(found))
+    if options.as_json:
+        say_exactly(json.dumps(found, indent=1))
+        return
+    for line in describe_peers(found).splitlines():
+        say(line)

@@ -11,7 +11,7 @@ import click
 
 from benchmarks.commands.options import AS_JSON
 from edge_runtime.folders import REPORTS, newest_folder
-from edge_runtime.terminal import ExitCode, next_command, one_line_errors, say
+from edge_runtime.terminal import ExitCode, next_command, one_line_errors, quoted, say, say_exactly
 
 
 class RecommendOptions(NamedTuple):
@@ -37,15 +37,16 @@ def recommend(**values: Any) -> None:
 
         found = choose(read_report(options.report or _newest_report()))
     if options.as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1))
+        say_exactly(json.dumps(found.to_dict(), indent=1))
         sys.exit(ExitCode.DONE if found.decided else ExitCode.UNDECIDED)
-    click.echo(found.reason.replace("`", ""))
+    say(found.reason)
     for warning in found.warnings:
-        say(f"warning: {warning.text}".replace("`", ""), err=True)
+        say(f"warning: {warning.text}", err=True)
     if not found.decided:
         sys.exit(ExitCode.UNDECIDED)
     what = found.configuration
-    next_command(f"catdog-edge classify --backend {what.backend} --precision {what.precision} PICTURE")
+    backend, precision = quoted(what.backend), quoted(what.precision)
+    next_command(f"catdog-edge classify --backend {backend} --precision {precision} PICTURE")
 
 
 def _newest_report() -> Path:

@@ -13,7 +13,7 @@ import click
 from benchmarks.commands.options import AS_JSON, TEST_DATA
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BACKEND, BUNDLE
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import one_line_errors, say, say_exactly
 
 
 class RobustnessOptions(NamedTuple):
@@ -51,4 +51,8 @@ def robustness(**values: Any) -> None:
                 report=partial(progress.step, PHASE),
             )
     shown = [answer.to_dict() for answer in answers]
-    click.echo(json.dumps(shown) if options.as_json else describe_answers(answers))
+    if options.as_json:
+        say_exactly(json.dumps(shown))
+        return
+    for line in describe_answers(answers).splitlines():
+        say(line)

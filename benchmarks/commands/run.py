@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,7 @@ from benchmarks.commands.options import TEST_DATA
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BUNDLE
 from edge_runtime.folders import REPORTS
-from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, say
+from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, quoted, say
 
 if TYPE_CHECKING:
     from benchmarks.run.record import BenchmarkReport
@@ -84,7 +83,7 @@ def _print_run(report: BenchmarkReport, target: Path) -> None:
         accuracy = report.accuracy_of(what)
         right = None if accuracy is None else accuracy.accuracy
         share = "" if right is None else f"  accuracy {right:.2%}"
-        click.echo(
+        say(
             f"{what.file:22} {what.backend:15}{what.threads:2}  {total.median_ms:8.2f} ms [{low:.2f}, {high:.2f}]  "
             f"p95 {total.p95_ms:.2f} ms{share}"
         )
@@ -95,4 +94,4 @@ def _print_run(report: BenchmarkReport, target: Path) -> None:
         say(f"invalid: {reason}", err=True)
     if not report.complete:
         say("incomplete: stopped before everything was measured", err=True)
-    next_command(f"catdog-bench recommend {shlex.quote(str(target))}")
+    next_command(f"catdog-bench recommend {quoted(target)}")

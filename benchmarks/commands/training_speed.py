@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import one_line_errors, say_exactly
 
 
 class TrainingSpeedOptions(NamedTuple):
@@ -34,4 +34,4 @@ def training_speed(**values: Any) -> None:
         from benchmarks.figures.training_speed import compare
 
         found = compare(options.data, limit_per_class=options.limit_per_class, rounds=options.rounds)
-    click.echo(json.dumps(found, indent=1))
+    say_exactly(json.dumps(found, indent=1))

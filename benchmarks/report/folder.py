@@ -10,6 +10,7 @@ from benchmarks.report.report import write_csv, write_report
 from benchmarks.run.record import REPORT, BenchmarkReport, to_json
 from edge_runtime.atomic_folder import partial_folder, whole_folder
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.visible_text import exact_bytes
 
 
 def try_folder(target: Path) -> None:
@@ -40,7 +41,7 @@ def write_folder(
     with whole_folder(target, marker=REPORT) as partial:
         (partial / REPORT).write_text(to_json(report), encoding="utf-8")
         (partial / "report.md").write_text(write_report(report), encoding="utf-8")
-        (partial / "report.csv").write_text(write_csv(report), encoding="utf-8")
+        (partial / "report.csv").write_bytes(exact_bytes(write_csv(report)))
         write_png(report, partial)
         page = write_page(report, data=photographs, preprocessing=preprocessing)
         (partial / "report.html").write_text(page, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from benchmarks.run.record import BenchmarkReport
 from edge_runtime.backends import BACKENDS
 from edge_runtime.bundle import FORMATS, Precision
+from edge_runtime.plot_text import plot_text
 
 # A colour stands for a precision, a marker for a backend, and a line for a format.
 COLOURS: dict[str, str] = {
@@ -45,7 +46,9 @@ def list_looks(report: BenchmarkReport) -> dict[tuple[str, str], Look]:
     backends = Counter(file for file, _ in whats)
     return {
         key: Look(
-            f"{what.precision} {what.format}" + (f" ({what.backend})" if backends[what.file] > 1 else ""),
+            plot_text(
+                f"{what.precision} {what.format}" + (f" ({what.backend})" if backends[what.file] > 1 else "")
+            ),
             COLOURS.get(what.precision, _UNKNOWN_COLOUR),
             markers[what.backend],
             lines[what.format],

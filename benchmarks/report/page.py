@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ from benchmarks.report.plots import PLOTS, svg_plots
 from benchmarks.report.report import SHOWN_DISAGREEMENTS, title_of, write_report
 from benchmarks.run.record import BenchmarkReport
 from edge_runtime.errors import PictureError
+from edge_runtime.html_page import html_page, html_text
 from edge_runtime.markdown import code
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 
@@ -20,7 +20,7 @@ _STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e6e6; --back: #16181c; --line: #43474f; --soft: #20242a; --best: #6fcf97; } }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 1.5rem auto; padding: 0 1rem;
-  color: var(--ink); background: var(--back); }
+  color: var(--ink); background: var(--back); overflow-wrap: anywhere; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2.5rem; }
 .table { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
@@ -54,12 +54,7 @@ def write_page(report: BenchmarkReport, *, data: Path | None, preprocessing: Pre
     body = body.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     if data is not None:
         body = _with_photographs(body, report, data, preprocessing)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{title_of(report)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return html_page(title_of(report), _STYLE, body)
 
 
 def _with_plots(body: str, plots: dict[str, str]) -> str:
@@ -86,7 +81,7 @@ def _with_photographs(body: str, report: BenchmarkReport, data: Path, preprocess
         name = markdown.markdown(code(item.picture)).removeprefix("<p>").removesuffix("</p>")
         cell = re.search(f"<td[^>]*>(?={re.escape(name)})", body)
         if source and cell:
-            alt = html.escape(item.picture.encode("utf-8", "replace").decode("utf-8"))
+            alt = html_text(item.picture)
             body = f'{body[: cell.end()]}<img src="{source}" alt="{alt}">{body[cell.end() :]}'
     return body
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.report.looks import list_looks
 from benchmarks.run.record import STAGES, Accuracy, BenchmarkReport, Measured
+from edge_runtime.plot_text import plot_text
 
 # The title of each plot, by name.
 PLOTS = {
@@ -42,7 +43,6 @@ _STYLE = {
     "font.size": 11,
     "legend.frameon": False,
     "svg.fonttype": "none",
-    "text.parse_math": False,
 }
 
 
@@ -230,7 +230,7 @@ def _footprint(report: BenchmarkReport) -> Any:
 
 
 def _confusion(report: BenchmarkReport) -> Any:
-    labels = [_short(label) for label in report.labels]
+    labels = [plot_text(label, _MOST_LETTERS) for label in report.labels]
     longest = max(_LEAST_LETTERS, *map(len, labels))
     fitting = int(_WIDTH / (_LETTER * longest * (len(labels) + 1)))  # matrices, with labels on two sides
     columns = min(3, max(2, len(report.accuracy)), max(1, fitting))
@@ -260,12 +260,6 @@ def _draw_matrix(axes: Any, counts: NDArray[np.int_]) -> None:
     axes.set_aspect("equal")
     axes.grid(visible=False)
     axes.tick_params(length=0)
-
-
-def _short(label: str) -> str:
-    """Return a label on one line, cut where it would leave no room for the plot."""
-    line = " ".join(label.split())
-    return line if len(line) <= _MOST_LETTERS else line[: _MOST_LETTERS - 1] + "…"
 
 
 def _blues() -> Any:

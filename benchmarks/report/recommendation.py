@@ -107,7 +107,7 @@ def slow_int8(report: BenchmarkReport) -> tuple[Caveat, ...]:
             low, high = ratio.interval
             text = (
                 f"int8 is slower than float32 here: {what.phrase()} takes {ratio.value:.2f} times "
-                f"[{low:.2f}, {high:.2f}] as long as `{other.configuration.file}`."
+                f"[{low:.2f}, {high:.2f}] as long as {other.configuration.file}."
             )
             found.append(Caveat(Concern.SLOW_INT8, text))
     return tuple(found)
@@ -142,7 +142,7 @@ def _reason(report: BenchmarkReport, best: Measured, slower: list[Measured], ver
     )
     other = next((item for item in slower if item.configuration.file != best.configuration.file), None)
     if other is not None:
-        text += f" (`{other.configuration.file}`, the next file: {other.total.p95_ms:.2f} ms)"
+        text += f" ({other.configuration.file}, the next file: {other.total.p95_ms:.2f} ms)"
     accuracy = report.accuracy_of(best.configuration)
     if accuracy is None or accuracy.accuracy is None:
         return text + ". Its accuracy was not measured here."

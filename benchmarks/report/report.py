@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +11,8 @@ from benchmarks.report.recommendation import Concern, gate_of, recommend
 from benchmarks.run.conditions import Conditions
 from benchmarks.run.record import STAGES, STARTS, Accuracy, BenchmarkReport, Measured
 from benchmarks.run.timing import LatencyStats, describe
-from edge_runtime.markdown import code, literal, table
+from edge_runtime.csv_row import csv_row
+from edge_runtime.markdown import bold, code, literal, table
 
 SHOWN_DISAGREEMENTS = 24
 _SAID_ABOVE = (Concern.INVALID_RUN, Concern.INCOMPLETE_RUN)  # by the notes under the title
@@ -33,8 +32,8 @@ _METHOD = """- Each configuration runs in its own process, which imports only wh
 def write_report(report: BenchmarkReport) -> str:
     """Return the report as Markdown. It shows the plots, which lie beside it."""
     parts = [
-        f"# {title_of(report)}\n",
-        *(f"> **Invalid:** {reason}.\n" for reason in report.invalid),
+        f"# {literal(title_of(report))}\n",
+        *(f"> **Invalid:** {literal(reason)}.\n" for reason in report.invalid),
         "" if report.complete else "> **Incomplete:** the run was stopped before everything was measured.\n",
         _answer(report),
         _machine_line(report),
@@ -60,18 +59,14 @@ def write_report(report: BenchmarkReport) -> str:
 
 
 def title_of(report: BenchmarkReport) -> str:
-    """Return the title of the report as Markdown."""
-    return f"Benchmark of {literal(report.bundle)}"
+    """Return the title of the report as plain text."""
+    return f"Benchmark of {report.bundle}"
 
 
 def write_csv(report: BenchmarkReport) -> str:
     """Return one line of figures for each configuration, after a header."""
-    text = io.StringIO()
     rows = [_flat(report, item) for item in report.measured]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return "".join(f"{csv_row(line)}\n" for line in (rows[0], *(row.values() for row in rows)))
 
 
 def _flat(report: BenchmarkReport, item: Measured) -> dict[str, Any]:
@@ -96,17 +91,18 @@ def _answer(report: BenchmarkReport) -> str:
     try:
         found = recommend(report)
     except BenchmarkError as error:
-        return f"**{literal(str(error))}**\n"
-    notes = "".join(f"\n- {item.text}" for item in found.warnings if item.concern not in _SAID_ABOVE)
-    return f"**{found.reason}**\n{notes}\n"
+        return f"{bold(str(error))}\n"
+    notes = "".join(f"\n- {literal(item.text)}" for item in found.warnings if item.concern not in _SAID_ABOVE)
+    return f"{bold(found.reason)}\n{notes}\n"
 
 
 def _machine_line(report: BenchmarkReport) -> str:
     machine = report.machine
     board = machine["board"] or machine["processor"]
     return (
-        f"{literal(board)}, {machine['cores']} cores, {machine['architecture']}. {report.measured[0].rounds:,} of "
-        f"{report.rounds:,} rounds; {report.pictures['count']:,} {report.pictures['source']}.\n"
+        f"{literal(board)}, {machine['cores']} cores, {literal(machine['architecture'])}. "
+        f"{report.measured[0].rounds:,} of {report.rounds:,} rounds; "
+        f"{report.pictures['count']:,} {literal(report.pictures['source'])}.\n"
     )
 
 
@@ -191,12 +187,10 @@ def _drift_cells(item: Accuracy) -> tuple[str, ...]:
 def _disagreements(report: BenchmarkReport) -> str:
     if not report.disagreements:
         return "None.\n" if report.accuracy else "Not measured.\n"
-    kinds = [literal(name.removeprefix("model.")) for name in report.disagreements[0].scores]
+    kinds = [name.removeprefix("model.") for name in report.disagreements[0].scores]
     header = ("picture", "label", *kinds)
     shown = report.disagreements[:SHOWN_DISAGREEMENTS]
-    rows = [
-        (code(item.picture), literal(item.label or "unknown"), *_labelled(report, item.scores)) for item in shown
-    ]
+    rows = [(code(item.picture), item.label or "unknown", *_labelled(report, item.scores)) for item in shown]
     return (
         f"{len(shown)} of {len(report.disagreements)} pictures. The widest spread of scores comes first.\n\n"
         + table(header, rows)
@@ -205,18 +199,18 @@ def _disagreements(report: BenchmarkReport) -> str:
 
 def _labelled(report: BenchmarkReport, scores: dict[str, list[float]]) -> list[str]:
     """Return for each file the label that it gives, with its score."""
-    return [f"{literal(report.labels[row.index(max(row))])} {max(row):.3f}" for row in scores.values()]
+    return [f"{report.labels[row.index(max(row))]} {max(row):.3f}" for row in scores.values()]
 
 
 def _conditions(report: BenchmarkReport) -> str:
     before, after = _state(report.before), _state(report.after)
     rows = [(name, before[name], after[name]) for name in before]
     machine = report.machine
-    facts = [f"{key} {value}" for key, value in machine["packages"].items()]
+    packages = "".join(f", {literal(f'{key} {value}')}" for key, value in machine["packages"].items())
     memory = f", {machine['memory_mib']:,.0f} MiB of memory" if machine["memory_mib"] else ""
     text = (
-        f"{literal(machine['processor'])}{memory}, {machine['system']}, Python {machine['python']}, "
-        f"{', '.join(facts)}.\n\n"
+        f"{literal(machine['processor'])}{memory}, {literal(machine['system'])}, "
+        f"Python {literal(machine['python'])}{packages}.\n\n"
     )
     left_out = "".join(f"- Not measured: {literal(name)}: {literal(reason)}\n" for name, reason in report.left_out)
     return text + table(("", "before", "after"), rows) + (f"\n{left_out}" if left_out else "")
@@ -251,7 +245,7 @@ def _best(values: Sequence[float | None], form: str, *, most: bool = False) -> l
     if not known:
         return texts
     best = form.format(max(known) if most else min(known))
-    return [f"**{text}**" if text == best else text for text in texts]
+    return [bold(text) if text == best else text for text in texts]
 
 
 def _interval(ends: Sequence[float] | None, sign: str = "") -> str:

@@ -79,7 +79,7 @@ class Configuration:
 
     def phrase(self) -> str:
         """Return the configuration as part of a sentence."""
-        return f"`{self.file}` with {self.backend} on {self.threads} thread{'s' * (self.threads > 1)}"
+        return f"{self.file} with {self.backend} on {self.threads} thread{'s' * (self.threads > 1)}"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.csv_row import csv_row
 from edge_runtime.errors import BundleError
 
 KERAS_SCORES = "keras_scores.csv"
@@ -45,10 +46,9 @@ def write_keras_scores(
         scores: `float64 (N, labels)`, 0-1, from the Keras model of the export.
     """
     with (folder / KERAS_SCORES).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["sha256", "label", *labels])
+        file.write(csv_row(["sha256", "label", *labels]) + "\n")
         for (sha256, label), row in zip(pictures, scores, strict=True):
-            writer.writerow([sha256, labels[label], *(f"{score:.{_DECIMALS}f}" for score in row)])
+            file.write(csv_row([sha256, labels[label], *(f"{score:.{_DECIMALS}f}" for score in row)]) + "\n")
 
 
 def read_keras_scores(folder: Path, labels: tuple[str, ...]) -> dict[str, ScoredPicture]:

@@ -14,9 +14,10 @@ from edge_runtime.atomic_file import write_whole
 from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
 from edge_runtime.camera.log import Log
-from edge_runtime.terminal import say
+from edge_runtime.terminal import say, say_exactly, show_status
 
 STATUS_EVERY_S = 0.5
+_NAME_LETTERS = 40  # of a label in a file name; they take at most 160 of its 255 bytes
 
 
 @dataclass(frozen=True)
@@ -86,17 +87,20 @@ class Teller:
         if sighting.changed or self._each_frame:
             self.clear()
             line = json.dumps(sighting.to_dict())
-            say(line if self._as_json else _text(sighting))
+            if self._as_json:
+                say_exactly(line)
+            else:
+                say(_text(sighting))
             if self._output is not None:
                 self._output.append(line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
-            say(f"\r{_state(sighting)}\x1b[K", err=True, newline=False)
+            show_status(_state(sighting))
 
     def clear(self) -> None:
         """Erase the status line. Call it before another line is written."""
         if self._status:
-            say("\r\x1b[K", err=True, newline=False)
+            show_status("")
 
 
 def _text(sighting: Sighting) -> str:
@@ -127,7 +131,7 @@ def _save(folder: Path, sighting: Sighting, shot: Shot) -> str:
     content = io.BytesIO()
     Image.fromarray(shot.pixels).save(content, "JPEG", quality=90)
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown)
+    name = "".join(letter if letter.isalnum() else "_" for letter in sighting.shown[:_NAME_LETTERS])
     moment = sighting.time[:23].replace(":", "-")
     path = folder / f"{moment}_{shot.number}_{name}.jpg"
     write_whole(path, content.getvalue())

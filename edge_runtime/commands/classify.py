@@ -23,7 +23,7 @@ from edge_runtime.commands.results import CsvFormat, JsonFormat, ResultFormat, T
 from edge_runtime.errors import PictureError
 from edge_runtime.native_output import native_errors_hidden
 from edge_runtime.picture.listing import STANDARD_INPUT, list_pictures
-from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, say
+from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, quoted, say, say_exactly
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
@@ -135,14 +135,13 @@ def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Ta
 
 
 def _say_next(folder: Path, picture: str) -> None:
-    import shlex
     from importlib.util import find_spec
 
     if not all(map(find_spec, MEASURING)):
-        next_command(f"catdog-edge selftest --bundle {shlex.quote(str(folder))}")
+        next_command(f"catdog-edge selftest --bundle {quoted(folder)}")
         return
-    data = "PICTURES" if picture == STANDARD_INPUT else shlex.quote(os.path.dirname(picture) or ".")
-    next_command(f"catdog-bench run --bundle {shlex.quote(str(folder))} --data {data}")
+    data = "PICTURES" if picture == STANDARD_INPUT else quoted(os.path.dirname(picture) or ".")
+    next_command(f"catdog-bench run --bundle {quoted(folder)} --data {data}")
 
 
 def _output(classifier: Classifier, pictures: list[str], options: ClassifyOptions) -> ResultFormat:
@@ -151,7 +150,7 @@ def _output(classifier: Classifier, pictures: list[str], options: ClassifyOption
         return JsonFormat(top_k)
     if options.as_csv:
         return CsvFormat(labels, top_k)
-    return TableFormat(min(60, max(map(len, pictures))), labels, top_k or 1)
+    return TableFormat(pictures, labels, top_k or 1)
 
 
 def run_batch(classifier: Classifier, paths: list[str], output: ResultFormat, *, workers: int) -> Tally:
@@ -167,13 +166,15 @@ def run_batch(classifier: Classifier, paths: list[str], output: ResultFormat, *,
         The progress. It is not complete when the user pressed Ctrl-C.
     """
     tally = Tally(len(paths))
+    for_people = isinstance(output, TableFormat)
+    tell = say if for_people else say_exactly
     if output.header():
-        say(output.header())
+        tell(output.header())
     with native_errors_hidden(), _progress(tally.total) as bar:
         try:
             for path, result in _results(classifier, paths, workers):
                 failed = isinstance(result, PictureError)
-                say(output.line(path, result), err=failed and isinstance(output, TableFormat))
+                tell(output.line(path, result), err=failed and for_people)
                 tally.done += 1
                 tally.failed += failed
                 bar.update(1)

@@ -13,7 +13,7 @@ import click
 from edge_runtime.backends import BACKENDS
 from edge_runtime.camera import devices
 from edge_runtime.commands.options import JSON
-from edge_runtime.terminal import ExitCode, one_line_errors, say
+from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
 # Processor features that make int8 arithmetic faster, under the names of /proc/cpuinfo.
 CPU_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8", "neon", "asimd", "asimddp", "i8mm", "sve")
@@ -54,9 +54,12 @@ def doctor(as_json: bool) -> None:
 
         findings = examine()
     for finding in findings:
-        fix = f"\n{'':8}fix: {finding.fix}" if finding.fix else ""
-        line = f"{finding.state:7} {finding.name}: {finding.value}{fix}"
-        say(json.dumps(finding.to_dict()) if as_json else line)
+        if as_json:
+            say_exactly(json.dumps(finding.to_dict()))
+            continue
+        say(f"{finding.state:7} {finding.name}: {finding.value}")
+        if finding.fix:
+            say(f"{'':8}fix: {finding.fix}")
     sys.exit(ExitCode.ERROR if any(finding.state == "bad" for finding in findings) else ExitCode.DONE)
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
+from edge_runtime.terminal import wrong_use_visible
+
 
 class Listed(NamedTuple):
     """A command of a group.
@@ -22,7 +24,10 @@ class Listed(NamedTuple):
 
 
 class CommandGroup(click.Group):
-    """A Click group that imports only the command that runs, and no command for its own help."""
+    """A Click group that imports only the command that runs, and no command for its own help.
+
+    The errors of wrong use of its commands are `wrong_use_visible`.
+    """
 
     def __init__(self, *args: Any, listed: Mapping[str, Listed], **options: Any) -> None:
         """Make the group.
@@ -34,6 +39,11 @@ class CommandGroup(click.Group):
         """
         super().__init__(*args, **options)
         self._listed = listed
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the command line of a command, and run it."""
+        with wrong_use_visible():
+            return super().invoke(ctx)
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names of the commands, sorted."""

@@ -12,7 +12,7 @@ from edge_runtime import backends
 from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import one_line_errors, say
+from edge_runtime.terminal import one_line_errors, say, say_exactly
 
 if TYPE_CHECKING:
     from edge_runtime.backends.selection import Selection
@@ -36,7 +36,11 @@ def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> No
 
         with native_output_to(Path(os.devnull)):
             values = describe_bundle(bundle or default_bundle(), backend, precision)
-    say(json.dumps(values, indent=1) if as_json else "\n".join(bundle_lines(values)))
+    if as_json:
+        say_exactly(json.dumps(values, indent=1))
+        return
+    for line in bundle_lines(values):
+        say(line)
 
 
 def describe_bundle(folder: Path, backend: str = backends.AUTO, precision: str = backends.AUTO) -> dict[str, Any]:

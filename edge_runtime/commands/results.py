@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.bundle.labels import UNSURE
 from edge_runtime.errors import PictureError
+from edge_runtime.visible_text import visible
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Prediction
@@ -26,16 +28,16 @@ class ResultFormat(Protocol):
 class TableFormat:
     """Lines of text with aligned columns: path, label or `unsure`, confidence, time."""
 
-    def __init__(self, path_width: int, labels: tuple[str, ...], top_k: int = 1) -> None:
+    def __init__(self, paths: Iterable[str], labels: tuple[str, ...], top_k: int = 1) -> None:
         """Set the widths of the columns.
 
         Args:
-            path_width: width of the first column in characters.
+            paths: the pictures, one or more. The longest sets the width of the first column, up to 60 characters.
             labels: the labels of the bundle.
             top_k: number of labels to show, the best first, 1 or more. Default 1.
         """
-        self._path_width = path_width
-        self._label_width = max(map(len, (*labels, UNSURE)))
+        self._path_width = min(60, max(len(visible(path)) for path in paths))
+        self._label_width = max(len(visible(label)) for label in (*labels, UNSURE))
         self._top_k = top_k
 
     def header(self) -> str:
@@ -48,10 +50,11 @@ class TableFormat:
             return f"error: {path}: {result.reason}"
         time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
         width = self._label_width
-        scores = "  ".join(f"{label:{width}} {score:6.1%}" for label, score in best(result, self._top_k).items())
+        shown = best(result, self._top_k).items()
+        scores = "  ".join(f"{visible(label):{width}} {score:6.1%}" for label, score in shown)
         if not result.confident:
             scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self._top_k == 1 else f"{UNSURE}: {scores}"
-        return f"{path:{self._path_width}}  {scores}  {time_ms:6.1f} ms"
+        return f"{visible(path):{self._path_width}}  {scores}  {time_ms:6.1f} ms"
 
 
 class JsonFormat:
@@ -117,9 +120,6 @@ def best(prediction: Prediction, count: int) -> dict[str, float]:
 
 
 def _row(values: list[Any]) -> str:
-    import csv  # here, because text must come fast and does not need it
-    import io
+    from edge_runtime.csv_row import csv_row  # here, because text must come fast and does not need it
 
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(values)  # a value with either character gets quotes
-    return buffer.getvalue().removesuffix("\r\n")
+    return csv_row(values)

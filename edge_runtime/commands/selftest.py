@@ -15,7 +15,7 @@ from edge_runtime.bundle.formats import Precision
 from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BackendError, BundleError, CatdogError
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import ExitCode, one_line_errors, say
+from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
 if TYPE_CHECKING:
     from edge_runtime.bundle.folder import Bundle
@@ -73,8 +73,10 @@ def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -
         with native_output_to(Path(os.devnull)):
             checks = run_selftest(bundle or default_bundle(), backend, precision=precision)
     for check in checks:
-        line = f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}"
-        say(json.dumps(check.to_dict()) if as_json else line)
+        if as_json:
+            say_exactly(json.dumps(check.to_dict()))
+        else:
+            say(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
     failed = sum(not check.passed for check in checks)
     say(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed", err=True)
     sys.exit(ExitCode.ERROR if failed else ExitCode.DONE)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.markdown import literal
+from edge_runtime.markdown import code
 from edge_runtime.proof.drift import answer_groups
 from edge_runtime.proof.shares import wilson_interval
 from exporter.report.record import ExportRecord
@@ -24,7 +24,7 @@ def answer_rows(record: ExportRecord) -> Iterator[tuple[str, ...]]:
             right = scores.argmax(axis=1) == targets
             sure = scores.max(axis=1) >= threshold
             shares = (right, right & sure, right | ~sure, ~right & sure)
-            yield (f"`{file.name}`", literal(name), f"{len(targets):,}", *map(_share, shares))
+            yield (code(file.name), name, f"{len(targets):,}", *map(_share, shares))
 
 
 def _share(found: NDArray[np.bool_]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edge_runtime.markdown import code, table
+from edge_runtime.markdown import code, literal, table
 from exporter.report.record import ExportRecord, FileRecord
 
 
@@ -23,7 +23,7 @@ def describe_files(record: ExportRecord) -> str:
 def _precision_table(record: ExportRecord) -> str:
     rows = [
         (
-            f"`{file.name}`",
+            code(file.name),
             f"{file.entry.input.dtype}, {file.entry.output.dtype}",
             _counts(file.converted.graph.tensors),
             ", ".join(f"{size:,} {name}" for name, size in file.converted.graph.weight_bytes.items()),
@@ -43,8 +43,8 @@ def _counts(counts: dict[str, int]) -> str:
 def _float_operators(file: FileRecord) -> str:
     """Return which operators of an int8 or mixed file compute in float."""
     operators = file.converted.graph.float_operators()
-    named = ", ".join(f"{operator.kind} ({code(operator.name)})" for operator in operators)
-    return f"- In float in `{file.name}`: {named or 'nothing'}.\n"
+    named = ", ".join(f"{literal(operator.kind)} ({code(operator.name)})" for operator in operators)
+    return f"- In float in {code(file.name)}: {named or 'nothing'}.\n"
 
 
 def _operators(file: FileRecord) -> str:
@@ -52,7 +52,9 @@ def _operators(file: FileRecord) -> str:
         (row["operator"], row["inputs"], row["outputs"], str(row["count"]))
         for row in file.converted.graph.to_dict()["operators"]
     ]
-    return f"### Operators of `{file.name}`\n\n" + table(("operator", "in", "out", "count"), rows) + _repair(file)
+    return (
+        f"### Operators of {code(file.name)}\n\n" + table(("operator", "in", "out", "count"), rows) + _repair(file)
+    )
 
 
 def _repair(file: FileRecord) -> str:
@@ -61,8 +63,8 @@ def _repair(file: FileRecord) -> str:
         return "\n"
     kept = "".join(f"- {code(name)}\n" for name in file.kept_float)
     return (
-        f"\nThe gate failed `{before.name}` at a difference of {before.check.drift.difference:+.2%}. The repair "
-        f"keeps these operators in float:\n\n{kept}\n"
+        f"\nThe gate failed {code(before.name)} at a difference of {before.check.drift.difference:+.2%}. The "
+        f"repair keeps these operators in float:\n\n{kept}\n"
         f"Size {file.entry.size_bytes / before.entry.size_bytes:.2f} times that of the int8 file. "
         f"Time {file.time_ratio:.2f} times.\n\n"
     )
@@ -72,7 +74,7 @@ def _layer_errors(record: ExportRecord) -> str:
     parts = []
     for name, errors in record.layer_errors.items():
         rows = [(code(error.name), error.kind, _decibels(error.signal_to_noise_db)) for error in errors]
-        title = f"### Layers of the failed `{name}`, worst first\n\n"
+        title = f"### Layers of the failed {code(name)}, worst first\n\n"
         parts.append(title + table(("layer", "kind", "signal to noise"), rows))
     return "\n".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.bundle import Manifest, Precision
 from edge_runtime.bundle.labels import NEITHER
-from edge_runtime.markdown import SAMPLE_WARNING, literal, table
+from edge_runtime.markdown import SAMPLE_WARNING, code, literal, table
 from exporter.report.record import ExportRecord
 
 
@@ -34,9 +34,10 @@ def write_model_card(bundle: Manifest, record: ExportRecord) -> str:
         f"{_anything_else(bundle)}\n",
         "## Data\n",
         f"{sides['train']:,} training, {sides['validation']:,} validation and {sides['test']:,} test pictures. No "
-        f"picture has a copy or near-copy on another side. Hash of all: {bundle.training['data_sha256']}.\n",
+        f"picture has a copy or near-copy on another side. Hash of all: "
+        f"{literal(bundle.training['data_sha256'])}.\n",
         "## Figures\n",
-        f"`{best.name}` on the test pictures: accuracy {drift.accuracy:.2%} [{low:.2%}, {high:.2%}], expected "
+        f"{code(best.name)} on the test pictures: accuracy {drift.accuracy:.2%} [{low:.2%}, {high:.2%}], expected "
         f"calibration error {drift.calibration_error:.3f}. The drift gate says: {record.state}. "
         "More in report.md.\n",
         classes,

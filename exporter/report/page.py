@@ -7,9 +7,11 @@ import html
 import re
 from pathlib import Path
 
+from edge_runtime.html_page import html_page
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem;
-  color: #1c1c1c; background: #fff; }
+  color: #1c1c1c; background: #fff; overflow-wrap: anywhere; }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 0.9rem; }
 th, td { border: 1px solid #ccc; padding: 0.25rem 0.6rem; text-align: left; white-space: nowrap; }
 code { font-size: 0.9em; } img { max-width: 100%; background: #fff; }
@@ -30,13 +32,9 @@ def write_html(markdown_text: str, folder: Path) -> str:
     body = markdown.markdown(markdown_text, extensions=["tables"])
 
     def embedded(found: re.Match[str]) -> str:
-        content = base64.b64encode((folder / found[1]).read_bytes()).decode()
-        return f'src="data:image/png;base64,{content}"'
+        content = base64.b64encode((folder / found[2]).read_bytes()).decode()
+        return f'{found[1]}data:image/png;base64,{content}"'
 
-    body = re.sub(r'src="([\w.-]+\.png)"', embedded, body)
-    title = html.escape(html.unescape(markdown_text.splitlines()[0].removeprefix("# ")))
-    return (
-        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n{body}\n</html>\n"
-    )
+    body = re.sub(r'(<img [^>]*src=")([\w.-]+\.png)"', embedded, body)
+    title = html.unescape(markdown_text.splitlines()[0].removeprefix("# "))
+    return html_page(title, _STYLE, body)

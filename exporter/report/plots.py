@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from edge_runtime.plot_text import plot_text
 from edge_runtime.proof.gate import GateState
 from edge_runtime.proof.shares import wilson_interval
 from exporter.report.record import ExportRecord, FileRecord
@@ -29,7 +30,7 @@ def plot_differences(record: ExportRecord, path: Path) -> None:
         axes.plot(100 * file.check.drift.difference, row, "o", color=colour)
     axes.axvline(0, color="#888888", linewidth=1)
     axes.axvline(-100 * record.plan.max_drop, color="#c0392b", linestyle="--", label="largest drop allowed")
-    axes.set_yticks(range(len(record.files)), [file.name for file in reversed(record.files)], parse_math=False)
+    axes.set_yticks(range(len(record.files)), [plot_text(file.name) for file in reversed(record.files)])
     axes.set(xlabel="accuracy difference from Keras, points, with 95 % interval")
     axes.margins(y=0.15)
     axes.grid(axis="x", alpha=0.3)
@@ -47,7 +48,7 @@ def plot_reliability(record: ExportRecord, path: Path) -> None:
     series = [("Keras as trained", baseline.as_trained, _BEFORE)]
     if temperature.fitted:
         series.append((f"Keras with temperature {temperature.value:.2f}", baseline.scores, _AFTER))
-    series.append((f"{worst.name}, the worst file", worst.check.scores, _WORST))
+    series.append((f"{plot_text(worst.name)}, the worst file", worst.check.scores, _WORST))
     for label, scores, colour in series:
         confidence, share, errors = _reliability(scores, record.pictures.targets)
         axes.errorbar(confidence, share, errors, fmt="o-", color=colour, label=label, linewidth=1.2, markersize=4)
@@ -84,20 +85,20 @@ def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
     columns = 4
     height = max(1, -(-len(rows) // columns))
     figure = Figure(figsize=(columns * 2.6, height * (2.4 + 0.16 * len(record.files))), layout="constrained")
-    title = f"{len(rows)} of {len(found):,} flips of {file.name}: score of the true label"
-    figure.suptitle(title, parse_math=False)
+    title = f"{len(rows)} of {len(found):,} flips of {plot_text(file.name)}: score of the true label"
+    figure.suptitle(title)
     for axes, row in zip(figure.subplots(height, columns, squeeze=False).flat, rows, strict=False):
         axes.imshow(pixels[row])
-        axes.set_title(_scores(record, int(row), int(targets[row])), fontsize=7, loc="left", parse_math=False)
+        axes.set_title(_scores(record, int(row), int(targets[row])), fontsize=7, loc="left")
     for axes in figure.axes:
         axes.axis("off")
     figure.savefig(path, dpi=100)
 
 
 def _scores(record: ExportRecord, row: int, label: int) -> str:
-    name = record.source.labels[label]
+    name = plot_text(record.source.labels[label])
     lines = [f"{name}: Keras {record.baseline.scores[row, label]:.3f}"]
-    lines += [f"{file.name} {file.check.scores[row, label]:.3f}" for file in record.files]
+    lines += [f"{plot_text(file.name)} {file.check.scores[row, label]:.3f}" for file in record.files]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
-from edge_runtime.markdown import SAMPLE_WARNING, literal, table
+from edge_runtime.markdown import SAMPLE_WARNING, Markdown, code, literal, table
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.formats.table import format_named
@@ -54,7 +54,7 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
 
 
 def _verdicts(record: ExportRecord) -> str:
-    lines = [f"- `{file.name}`: **{file.check.verdict.state}**{_reason(file)}\n" for file in record.files]
+    lines = [f"- {code(file.name)}: **{file.check.verdict.state}**{_reason(file)}\n" for file in record.files]
     limit = f"{-100 * record.plan.max_drop:g}"
     text = (
         "The gate compares each file's accuracy with that of the Keras model, by the 95 % interval of the "
@@ -89,7 +89,7 @@ def _drift_table(record: ExportRecord) -> str:
 def _drift_row(file: FileRecord) -> tuple[str, ...]:
     drift = file.check.drift
     return (
-        f"`{file.name}`",
+        code(file.name),
         f"{file.entry.size_bytes / 1e6:.2f} MB",
         _share(drift.accuracy, drift.interval),
         _share(drift.keras_accuracy, drift.keras_interval),
@@ -107,8 +107,8 @@ def _class_table(record: ExportRecord) -> str:
     header = ("file", "class", "pictures", "accuracy", "Keras", "difference", "agreement", "flips")
     rows = [
         (
-            f"`{file.name}`",
-            literal(label),
+            code(file.name),
+            label,
             f"{drift.pictures:,}",
             _share(drift.accuracy, drift.interval),
             f"{drift.keras_accuracy:.2%}",
@@ -123,7 +123,7 @@ def _class_table(record: ExportRecord) -> str:
 
 
 def _flips(record: ExportRecord) -> str:
-    images = [f"![Flips of {file.name}]({flips_name(file)})\n" for file in record.files if file.failed]
+    images = [f"![Flips of {literal(file.name)}]({flips_name(file)})\n" for file in record.files if file.failed]
     if not images:
         return ""
     text = "A failed file gives these pictures another label than Keras. Shown is the score of the true label.\n"
@@ -133,7 +133,7 @@ def _flips(record: ExportRecord) -> str:
 def _confidence(record: ExportRecord) -> str:
     targets, temperature = record.pictures.targets, record.confidence.temperature
     baseline = record.baseline
-    after = {"Keras": baseline.scores} | {f"`{file.name}`": file.check.scores for file in record.files}
+    after = {"Keras": baseline.scores} | {code(file.name): file.check.scores for file in record.files}
     if not temperature.fitted:
         plain = [(name, *_figures(scores, targets)) for name, scores in after.items()]
         figures = table(("scores of", "calibration error", "Brier score"), plain)
@@ -181,7 +181,7 @@ def _calibration(record: ExportRecord) -> str:
         return text + "No int8 file was quantised a second time with other pictures.\n"
     rows = [
         (
-            f"`{name}`",
+            code(name),
             f"{found.pictures:,}",
             f"{found.agreement:.2%}",
             f"{found.mean_difference:.2g}",
@@ -194,47 +194,48 @@ def _calibration(record: ExportRecord) -> str:
 
 
 def _origin(record: ExportRecord) -> str:
-    return literal(str(record.plan.calibration or "the training split"))
+    folder = record.plan.calibration
+    return code(str(folder)) if folder else "the training split"
 
 
 def _folding(record: ExportRecord) -> str:
     proof = record.folding
+    left = "".join(f"- Not folded: {literal(name)}, {literal(reason)}.\n" for name, reason in proof.left)
     folded = ", ".join(map(literal, proof.folded)) or "nothing"
-    left = "".join(f"- Not folded: {literal(name)}, {reason}.\n" for name, reason in proof.left)
     return (
-        f"Folded into the weights before conversion: {folded}. The channels were "
-        f"evened out too. Together this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
+        f"Folded into the weights before conversion: {folded}. The channels were evened out too. Together "
+        f"this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
         f"more than {proof.difference:.2g}.\n" + (f"\n{left}" if left else "")
     )
 
 
 def _provenance(bundle: Manifest, origin: Origin) -> str:
     training = bundle.training
-    versions = ", ".join(f"{package} {number}" for package, number in training["export_versions"].items())
-    name = literal(training["name"])
-    run = f"Run {name}, architecture {training['architecture']}, seed {training['seed']}"
+    versions = ", ".join(f"{name} {number}" for name, number in training["export_versions"].items())
+    name, architecture, seed = (literal(str(training[key])) for key in ("name", "architecture", "seed"))
+    run = f"Run {name}, architecture {architecture}, seed {seed}"
     model = {Origin.RUN: run, Origin.KERAS: f"Keras model {name}"}[origin]
     files = table(
         ("file", "SHA-256", "input", "output"),
         [
-            (f"`{file.path}`", f"`{file.sha256[:16]}`", _tensor(file.input, file), _tensor(file.output, file))
+            (code(file.path), code(file.sha256[:16]), _tensor(file.input, file), _tensor(file.output, file))
             for file in bundle.files
         ],
     )
     return (
-        f"{model}, data {training['data_sha256'][:16]}. Exported with {versions}.\n\n"
+        f"{model}, data {literal(training['data_sha256'][:16])}. Exported with {versions}.\n\n"
         "All model files are the same bytes at each export with the same inputs, seed and package versions on the "
         f"same machine.\n\n{files}"
     )
 
 
-def _tensor(info: TensorInfo, file: ModelFile) -> str:
+def _tensor(info: TensorInfo, file: ModelFile) -> Markdown:
     if info.scale:
         quantised = f", scale {info.scale:.6g}, zero point {info.zero_point}"
     else:
         integer = file.precision in (Precision.INT8, Precision.MIXED)
         quantised = ", scale inside the file" if integer and format_named(file.format).scales_inside else ""
-    return f"{info.name} {info.dtype} {list(info.shape)}{quantised}"
+    return Markdown(f"{literal(info.name)} {literal(info.dtype)} {list(info.shape)}{quantised}")
 
 
 def _share(value: float, interval: tuple[float, float], sign: str = "") -> str:

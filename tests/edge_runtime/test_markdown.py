@@ -6,9 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_runtime.markdown import code, literal, table
+from edge_runtime.markdown import bold, code, literal, table
+from edge_runtime.visible_text import visible
+from tests.hostile import NAMES as HOSTILE
 
-NAMES = ["cat", "Käse", "maine_coon", "a|b", "<script>", "&amp;", "`x`", "**x**", "[x](y)", "_x_", "a\\", "~~x~~"]
+NAMES = [
+    *HOSTILE,
+    "cat",
+    "Käse",
+    "maine_coon",
+    "a|b",
+    "<script>",
+    "&amp;",
+    "`x`",
+    "**x**",
+    "[x](y)",
+    "_x_",
+    "a\\",
+    "~~x~~",
+]
 
 
 def shown(text):
@@ -32,23 +48,45 @@ def test_a_table_has_a_row_for_each():
 @pytest.mark.parametrize("name", NAMES)
 def test_names_are_shown_letter_by_letter(name):
     """Proves that a reader sees exactly the name, and that it makes no tag, in text and as code."""
-    assert shown(f"x {literal(name)} y") == (f"x {name} y", ["p"])
-    assert shown(f"x {code(name)} y") == (f"x {name} y", ["p", "code"])
+    assert shown(f"x {literal(name)} y") == (f"x {visible(name)} y", ["p"])
+    assert shown(f"x {code(name)} y") == (f"x {visible(name)} y", ["p", "code"])
+    assert shown(f"x {bold(name)} y") == (f"x {visible(name)} y", ["p", "strong"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_begin_nothing(name):
+    """Proves that a name at the beginning of a line, heading or list makes no other heading, list or code of it."""
+    assert shown(literal(name)) == (visible(name), ["p"])
+    assert shown(f"# {literal(name)}") == (visible(name), ["h1"])
+    text, tags = shown(f"- {literal(name)}")
+    assert (text.strip("\n"), tags) == (visible(name), ["ul", "li"])
+    assert shown(f"![{literal(name)}](x.png)")[1] == ["p", "img"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_stay_in_their_cell(name):
     """Proves that a row with any name has two cells."""
-    text, tags = shown(table(("a", "b"), [(code(name), literal(name))]))
-    assert tags.count("td") == 2
-    assert text.split() == ["a", "b", *name.split(), *name.split()]
+    text, tags = shown(table(("a", name), [(code(name), name)]))
+    assert (tags.count("td"), tags.count("th"), tags.count("code")) == (2, 2, 1)
+    assert text.split() == ["a", *visible(name).split() * 3]
 
 
-@pytest.mark.parametrize("name", ["cat", "model.int8.tflite", "Cat/12 (1).jpg", "maine_coon", "Käse"])
+@pytest.mark.parametrize("name", ["cat", "model.int8.tflite", "Cat/12 (1).jpg", "maine_coon", "Käse", "a#1 2. b"])
 def test_plain_names_stay_as_they_are(name):
     """Proves that a plain name is not escaped, so that the Markdown itself can be read."""
     assert literal(name) == name
     assert code(name) == f"`{name}`"
+
+
+@pytest.mark.parametrize(
+    "figures", ["97.50% [96.1%, 98.5%]", "-0.30 points [-0.88, +0.08]", "[1, 64, 64, 3]", "1e-05"]
+)
+def test_figures_stay_as_they_are(figures):
+    """Proves that a table of figures can be read in the Markdown itself, and that no link comes of them."""
+    assert literal(figures) == figures
+    assert shown(f"{figures} x") == (f"{figures} x", ["p"])
+    for link in ("[1](2)", "[1][2]", "[1]: 2"):
+        assert shown(literal(link)) == (link, ["p"])
 
 
 @settings(deadline=None)
@@ -57,8 +95,8 @@ def test_whatever_a_name_is_it_is_one_line_that_can_be_written(name):
     """Proves that any name gives one line of UTF-8 without a character of Markdown, HTML or tables."""
     text = literal(name)
     assert len(text.encode("utf-8").splitlines()) <= 1
-    assert not set(text) & set("<>|`*[]\\~")
-    assert html.unescape(text).split() == name.encode("utf-8", "backslashreplace").decode().split()
+    assert not set(text) & set("<>|`*\\~$@")
+    assert html.unescape(text) == visible(name)
 
 
 def test_names_that_are_not_utf8_are_shown_as_their_code():

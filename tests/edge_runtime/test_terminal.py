@@ -1,9 +1,14 @@
 """A command that cannot go on ends with one line and an exit code."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 
-from edge_runtime.terminal import one_line_errors
+from edge_runtime.terminal import fail, one_line_errors, quoted, say, say_exactly, show_status
+from edge_runtime.visible_text import exact_bytes, visible
+from tests.hostile import NAMES
 
 
 def test_too_little_memory_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,3 +29,36 @@ def test_a_library_that_does_not_load_is_one_line(capsys: pytest.CaptureFixture[
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: libopenblas.so.0: cannot open")
     assert "catdog-edge doctor" in line
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_people_get_one_line_that_does_nothing(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Proves that a name neither moves the cursor nor adds a line, in results, errors and the status line."""
+    say(f"a {name}")
+    with pytest.raises(SystemExit):
+        fail(name)
+    show_status(f"{name} is seen")
+    show_status("")
+    out, err = capfdbinary.readouterr()
+    assert out.decode() == f"a {visible(name)}\n"
+    error, _, status = err.decode().partition("\n")
+    assert error == f"error: {visible(name)}"
+    assert status == f"\r{f'{visible(name)} is seen'[:79]}\x1b[K\r\x1b[K"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scripts_get_the_name_as_it_is(name: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Proves that JSON and CSV have each character."""
+    say_exactly(name)
+    assert capfdbinary.readouterr().out == exact_bytes(name) + b"\n"
+
+
+@pytest.mark.parametrize("name", [*NAMES, "it's a 'path'\n", "a\\b\n", "ä\x1b"])
+def test_a_command_to_type_means_the_name(name: str) -> None:
+    """Proves that bash reads the argument of a next command as the path that it stands for, on one line."""
+    bash = shutil.which("bash")
+    if not bash:
+        pytest.skip("bash is not installed")
+    assert quoted(name) == visible(quoted(name))
+    done = subprocess.run([bash, "-c", f"printf %s {quoted(name)}"], capture_output=True, check=True)
+    assert done.stdout == exact_bytes(name)

@@ -212,7 +212,7 @@ def test_a_folder_of_ones_own_calibrates(source, tmp_path):
     assert outcome.bundle.training["calibration"] == {"pictures": 9, "seed": 7, "folder": "shots"}
     record = json.loads((outcome.folder / "calibration.json").read_text())
     assert {found["sha256"] for found in record["pictures"]} < {picture.sha256 for picture in pictures}
-    assert f"9 pictures of {folder}" in (outcome.folder / "report.md").read_text()
+    assert f"9 pictures of `{folder}`" in (outcome.folder / "report.md").read_text()
 
 
 JUDGE = {"tflite": "litert", "onnx": "onnxruntime"}

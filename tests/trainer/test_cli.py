@@ -179,7 +179,7 @@ def test_nothing_to_resume(tmp_path: Path) -> None:
         (["--epochs", "0"], 1, "error: option epochs: expected 1 to 10000, received 0\n"),
         (["--epochs", "few"], 2, "is not a valid integer"),
         (["--config", "absent.toml"], 1, "absent.toml: cannot be read as TOML"),
-        (["--name", "a/b"], 1, "without slashes and without a dot in front"),
+        (["--name", "a/b"], 1, "--name: expected one folder name"),
     ],
 )
 def test_wrong_options(tmp_path: Path, options: list[str], code: int, message: str) -> None:

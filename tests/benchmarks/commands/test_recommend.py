@@ -36,7 +36,7 @@ def test_json_has_the_same_choice():
     }
     assert values["p95_ms"] == pytest.approx(P95_MS)
     assert (values["gate"], values["decided"], values["warnings"]) == ("passed", True, [])
-    assert values["reason"].startswith("Ship `model.int8.tflite` with litert")
+    assert values["reason"].startswith("Ship model.int8.tflite with litert")
 
 
 def test_the_hint_names_the_backend_of_another_choice(changed):

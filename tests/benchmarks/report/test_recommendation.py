@@ -41,7 +41,7 @@ def test_the_fastest_that_passes_is_recommended():
     found = recommend(three())
     assert found.configuration == one_way("int8")
     assert (found.decided, found.gate, found.warnings) == (True, "passed", ())
-    assert found.reason.startswith("Ship `model.int8.tflite`")
+    assert found.reason.startswith("Ship model.int8.tflite")
 
 
 def test_a_faster_file_that_fails_is_named_and_not_chosen():
@@ -52,7 +52,7 @@ def test_a_faster_file_that_fails_is_named_and_not_chosen():
     assert found.decided
     assert concerns(found) == [Concern.FASTER_FILE]
     fastest = report.measured[0].total.p95_ms
-    for words in ("`model.int8.tflite`", f"{fastest:.2f} ms", "failed"):
+    for words in ("model.int8.tflite", f"{fastest:.2f} ms", "failed"):
         assert words in found.warnings[0].text
 
 
@@ -65,7 +65,7 @@ def test_the_reason_has_the_figures():
     for words in (
         f"{first.total.p95_ms:.2f} ms",
         f"{second.total.p95_ms:.2f} ms",
-        "`model.float16.tflite`",
+        "model.float16.tflite",
         "99.70%",
         "-0.30 points",
         "-1.00",
@@ -77,7 +77,7 @@ def test_the_next_file_is_another_file():
     """Proves that the same file with more threads is not called the next file."""
     items = [measured("int8", 2), measured("int8", 2.5, threads=2), measured("float32", 6)]
     found = recommend(a_report(*items, accuracy=[answers("int8"), answers("float32")]))
-    assert "`model.float32.tflite`" in found.reason
+    assert "model.float32.tflite" in found.reason
     assert found.reason.count("model.int8.tflite") == 1
 
 
@@ -188,8 +188,8 @@ def test_slow_int8_is_told_with_its_ratio():
     (warning,) = slow_int8(slow)
     assert warning.concern is Concern.SLOW_INT8
     assert "1.50 times [1.50, 1.50]" in warning.text
-    assert "`model.int8.tflite`" in warning.text
-    assert "`model.float32.tflite`" in warning.text
+    assert "model.int8.tflite" in warning.text
+    assert "model.float32.tflite" in warning.text
     assert warning in recommend(slow).warnings
 
 

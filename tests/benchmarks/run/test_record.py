@@ -71,7 +71,7 @@ def test_a_configuration_has_a_name_and_a_phrase(threads, words):
     """Proves that the name tells all that differs, and the phrase counts threads as people do."""
     what = one_way("int8", threads)
     assert what.name == f"model.int8.tflite litert {threads}"
-    assert what.phrase() == f"`model.int8.tflite` with litert {words}"
+    assert what.phrase() == f"model.int8.tflite with litert {words}"
 
 
 def test_names_differ_where_anything_differs():

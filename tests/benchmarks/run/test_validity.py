@@ -131,8 +131,8 @@ def test_an_order_that_turns_over_is_a_fault():
     """Proves that a file surely slower in one half and surely faster in the other is named, with the fastest."""
     fastest, other = timed(one_way("int8"), turning(4, 4)), timed(one_way("float32"), turning(4.2, 3.8))
     (fault,) = faults([fastest, other])
-    assert "`model.int8.tflite`" in fault
-    assert "`model.float32.tflite`" in fault
+    assert "model.int8.tflite" in fault
+    assert "model.float32.tflite" in fault
     (turned_back,) = faults([fastest, timed(one_way("float32"), turning(3.8, 4.2))])
     assert turned_back == fault
 

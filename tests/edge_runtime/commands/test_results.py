@@ -19,7 +19,7 @@ PATHS = ("plain.jpg", 'quote".jpg', "comma, semi;.jpg", "new\nline.jpg", "猫.jp
 
 def test_table() -> None:
     """Proves that the text has path, label or unsure, confidence and time in aligned columns."""
-    table = TableFormat(8, LABELS)
+    table = TableFormat(["aaaaaaaa"], LABELS)
     assert table.line("a.jpg", SURE) == "a.jpg     dog      75.0%     3.2 ms"
     assert table.line("ab.jpg", UNSURE) == "ab.jpg    unsure   50.0%     3.2 ms"
     assert table.line("x.jpg", BAD) == "error: x.jpg: no such file"
@@ -27,8 +27,10 @@ def test_table() -> None:
 
 def test_table_of_the_best_labels() -> None:
     """Proves that --top-k shows the best labels first, and that a number above the number of labels shows all."""
-    assert TableFormat(5, LABELS, 2).line("a.jpg", SURE) == "a.jpg  dog      75.0%  cat      15.0%     3.2 ms"
-    assert TableFormat(5, LABELS, 9).line("a.jpg", UNSURE).startswith("a.jpg  unsure: cat      50.0%  dog ")
+    assert (
+        TableFormat(["a.jpg"], LABELS, 2).line("a.jpg", SURE) == "a.jpg  dog      75.0%  cat      15.0%     3.2 ms"
+    )
+    assert TableFormat(["a.jpg"], LABELS, 9).line("a.jpg", UNSURE).startswith("a.jpg  unsure: cat      50.0%  dog ")
 
 
 @pytest.mark.parametrize("path", PATHS)

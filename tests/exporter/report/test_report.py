@@ -148,7 +148,7 @@ def test_a_folder_that_is_no_text_can_be_written(tmp_path):
     """Proves that the name of a calibration folder, whatever its bytes, is in the report."""
     record = record_of(file_of("int8", KERAS))
     odd = Path(os.fsdecode(b"shots\xff"))
-    assert "12 pictures of shots&#92;udcff set" in written(
+    assert "12 pictures of <code>shots&#92;udcff</code> set" in written(
         replace(record, plan=replace(record.plan, calibration=odd))
     )
 
