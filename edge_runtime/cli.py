@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -32,6 +34,7 @@ def run() -> NoReturn:
     The clean-up takes a twentieth of the time of `classify`. Nothing needs it: by then files are closed and threads
     have ended.
     """
+    _tell_of_crashes()
     code: int | str | None = 0
     try:
         with one_line_errors("onnx"):
@@ -45,3 +48,12 @@ def run() -> NoReturn:
     except OSError:
         code = 1
     os._exit(code if isinstance(code, int) else bool(code))
+
+
+def _tell_of_crashes() -> None:
+    """Print on standard error where a native library crashed: a damaged model file can end any of them.
+
+    A process of its own for every model would cost `classify` more than it may; this costs microseconds.
+    """
+    with suppress(OSError, RuntimeError):  # the caller closed standard error
+        faulthandler.enable(os.dup(2), all_threads=False)  # a copy, as the libraries' own words are led elsewhere

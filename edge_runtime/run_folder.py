@@ -7,6 +7,7 @@ This module imports neither NumPy nor Pillow.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
@@ -14,10 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge_runtime.atomic_file import write_whole
+from edge_runtime.bounded_file import reason_of
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
-from edge_runtime.strict_json import shortened, strict_json
+from edge_runtime.strict_json import read_json, shortened, unprintable
 
 SCHEMA_VERSION = 1
 MODEL = "model.keras"
@@ -66,6 +68,8 @@ class Run:
         """Raise RunFolderError if the version is unknown, or a value is of the wrong type or out of range."""
         _refuse_unknown_version(self.schema_version)
         _require_texts(self, "name", "architecture", "data")
+        _require_printable("name", self.name)
+        _require_printable("architecture", self.architecture)
         _require_labels(self.labels)
         _require("seed", "a whole number from 0 up", self.seed, type(self.seed) is int and self.seed >= 0)
         texts = isinstance(self.versions, dict) and all(isinstance(text, str) for text in self.versions.values())
@@ -258,8 +262,9 @@ class Epoch:
 
     @classmethod
     def from_dict(cls, values: Any) -> Epoch:
-        """Make the record from its JSON object; raises RunFolderError as `Splits.from_dict` does."""
-        return cls(**_keys(cls, values))
+        """Make the record from its JSON object, where null is no number; raises as `Splits.from_dict` does."""
+        known = _keys(cls, values)
+        return cls(**{key: math.nan if value is None else value for key, value in known.items()})
 
 
 @dataclass(frozen=True)
@@ -307,7 +312,8 @@ def read_history(found: RunFolder) -> tuple[Epoch, ...]:
         _require("history", "a list", values, isinstance(values, list))
         return tuple(map(Epoch.from_dict, values))
 
-    return _read(found.folder / HISTORY, epochs)
+    # Earlier versions wrote the NaN of a training that diverged.
+    return _read(found.folder / HISTORY, epochs, finite=False)
 
 
 def read_splits(folder: Path) -> Splits:
@@ -322,20 +328,34 @@ def read_splits(folder: Path) -> Splits:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file of a run folder, indented by one space and with a line feed at its end."""
-    write_whole(path, (json.dumps(value, indent=1) + "\n").encode())
+    """Write a JSON file of a run folder: indented by one space, a line feed at its end.
 
-
-def _read(path: Path, from_json: Callable[[Any], _Record]) -> _Record:
+    What is no number in JSON, as the loss of a training that diverged, becomes null.
+    """
     try:
-        # A training that diverged has NaN in its history.
-        values = strict_json(path.read_text(encoding="utf-8"), finite=False)
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_infinite(value), indent=1, allow_nan=False)
+    write_whole(path, (text + "\n").encode())
+
+
+def _without_infinite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_infinite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(path: Path, from_json: Callable[[Any], _Record], *, finite: bool = True) -> _Record:
+    try:
+        values = read_json(path, finite=finite)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunFolderError(
             f"{path.parent}: no finished run there ({path.name} is missing). Train one with: catdog-train"
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise RunFolderError(f"{path}: cannot be read ({error}). Train again.") from error
+        raise RunFolderError(f"{path}: cannot be read ({reason_of(error)}). Train again.") from error
     try:
         return from_json(values)
     except RunFolderError as error:
@@ -372,6 +392,12 @@ def _require_texts(record: object, *keys: str) -> None:
 def _require_labels(labels: tuple[Any, ...]) -> None:
     texts = all(isinstance(label, str) and label for label in labels)
     _require("labels", "two or more different labels", labels, texts and 2 <= len(set(labels)) == len(labels))
+    for label in labels:
+        _require_printable("labels", label)
+
+
+def _require_printable(key: str, text: str) -> None:
+    _require(key, "no control characters, line breaks or marks of direction", text, not unprintable(text))
 
 
 def _is_hash(value: object) -> bool:

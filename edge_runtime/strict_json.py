@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from typing import Any
 
+from edge_runtime.bounded_file import read_bounded
+
+MAX_JSON_BYTES = 500_000_000  # the list of a million pictures takes about 300 MB
 # Characters that a terminal or an editor obeys: control characters, line separators and directions of writing.
 # Halves of characters are among them, as they cannot be written.
 # Source: Unicode 15.1, general categories Cc, Zl, Zp and Cs, and the property Bidi_Control.
 _OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def read_json(path: str | os.PathLike[str], most_bytes: int = MAX_JSON_BYTES, *, finite: bool = True) -> Any:
+    """Return the value in a JSON file.
+
+    Args:
+        path: a regular file of UTF-8.
+        most_bytes: its largest size. Default `MAX_JSON_BYTES`.
+        finite: refuse NaN, Infinity, and numbers as large as 1e999. Default yes.
+
+    Raises:
+        OSError: the file cannot be read, is no regular file or is too large.
+        ValueError: what it holds is refused by `strict_json`, or is no UTF-8.
+        RecursionError: it is nested too deeply.
+    """
+    return strict_json(read_bounded(path, most_bytes).decode("utf-8"), finite=finite)
 
 
 def strict_json(text: str, *, finite: bool = True) -> Any:
@@ -46,6 +66,11 @@ def refuse_obeyed_characters(values: Any) -> None:
             refuse_obeyed_characters(key)
     for value in values.values() if isinstance(values, dict) else values if isinstance(values, list) else ():
         refuse_obeyed_characters(value)
+
+
+def unprintable(text: str) -> bool:
+    """Say whether a text holds a character that a terminal obeys: a name or a label must not."""
+    return _OBEYED.search(text) is not None
 
 
 def shortened(value: object, most: int = 80) -> str:

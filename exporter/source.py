@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.bounded_file import is_refused, read_picture_file
 from edge_runtime.errors import PictureError, RunFolderError
 from edge_runtime.parallel import map_in_order
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from edge_runtime.run_folder import Side, read_run_folder
+from edge_runtime.strict_json import unprintable
 from exporter.errors import SourceError
 
 
@@ -122,6 +124,11 @@ def read_keras_source(
     labels = tuple(os.fsencode(folder.name).decode("utf-8", "backslashreplace").lower() for folder in folders)
     if len(set(labels)) < len(labels):
         raise SourceError(f"{test}: two sub-folders differ only in upper and lower case. Merge or rename them.")
+    if odd := next(filter(unprintable, labels), None):
+        raise SourceError(
+            f"{test}: the name of the sub-folder {odd!r} has a control character, a line break or a mark of "
+            "direction. Rename it."
+        )
     files = [
         (path, label)
         for label, folder in enumerate(folders)
@@ -159,9 +166,11 @@ def read_pictures(
     def describe(file: tuple[Path, int]) -> SplitPicture:
         path, label = file
         try:
-            content = path.read_bytes()
+            content = read_picture_file(path)
             digest = difference_hash(load_picture(content, preprocessing))
         except OSError as error:
+            if is_refused(error):
+                raise SourceError(f"{path}: {error.strerror}. Take it out of the {role} folder.") from error
             raise SourceError(
                 f"{path}: cannot be read ({error.strerror}). Change its permissions, or take it out of the {role} "
                 "folder."
@@ -207,7 +216,7 @@ def load_split_pictures(
 
 def _read_unchanged(picture: SplitPicture) -> bytes:
     try:
-        content = picture.path.read_bytes()
+        content = read_picture_file(picture.path)
     except OSError as error:
         raise SourceError(
             f"{picture.path}: the training run's picture cannot be read ({error.strerror}). "

@@ -60,7 +60,7 @@ def measure(folder: Path, names: list[str]) -> dict[str, Any]:
 
 def cost(folder: Path, picture: Path) -> dict[str, Any]:
     """Return what decoding a picture in a process of its own costs."""
-    command = [sys.executable, "-c", CHILD, str(folder.resolve()), str(picture)]
+    command = [sys.executable, "-P", "-c", CHILD, str(folder.resolve()), str(picture)]
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout:
         return {"seconds": SECONDS, "mib": None, "outcome": "stopped"}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.atomic_file import replace_file
+from edge_runtime.bounded_file import reason_of
 from edge_runtime.errors import RunFolderError
 from edge_runtime.run_folder import Epoch, write_json
+from edge_runtime.strict_json import read_json
 from trainer.errors import RunError
 from trainer.network.saved import load_network
 
@@ -58,11 +59,11 @@ def read_state(folder: Path, *, keep_best: bool = True) -> FitState:
     if not path.exists():
         return FitState(keep_best=keep_best)
     try:
-        values = json.loads(path.read_text())
+        values = read_json(path, finite=False)
         history = tuple(map(Epoch.from_dict, values["history"]))
         return FitState(history, keep_best, tuple(values["suspects"]))
-    except (OSError, ValueError, TypeError, KeyError, RunFolderError) as error:
-        raise RunError(f"{path}: cannot be read ({error}). {_advice(folder)}") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, RunFolderError) as error:
+        raise RunError(f"{path}: cannot be read ({reason_of(error)}). {_advice(folder)}") from error
 
 
 def write_checkpoint(folder: Path, model: keras.Model, state: FitState) -> None:

@@ -14,6 +14,7 @@ from benchmarks.run.memory import peak_of_script_mib
 from benchmarks.run.program import run_program
 from benchmarks.run.timing import describe, interleave
 from edge_runtime.bundle import TFLITE, Bundle, Precision, read_bundle
+from edge_runtime.child_process import SAFE_PATH
 
 _SCRIPT = Path(__file__).parents[1] / "peers" / "plain_classify.py"
 _MEMORY_RUNS = 5
@@ -64,7 +65,7 @@ def measure_cold_start(
     tasks = {
         "plain script": _process([str(python), str(_SCRIPT), str(model), str(picture)]),
         "catdog-edge classify": _process([str(python), *ours]),
-        "import click": _process([str(python), "-c", "import click"]),
+        "import click": _process([str(python), SAFE_PATH, "-c", "import click"]),
         "catdog-edge --help": _process([str(python), str(command), "--help"]),
     }
     times = interleave(tasks, rounds=rounds, report=report)

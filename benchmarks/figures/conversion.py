@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable
 from itertools import cycle
@@ -17,6 +16,7 @@ from benchmarks.run.timing import SETTLE_S, describe, interleave
 from edge_runtime.backends import BACKENDS, Backend, installed_backends, open_model
 from edge_runtime.bundle import FORMATS, ONNX, TFLITE, Precision, read_bundle
 from edge_runtime.bundle.scores import label_scores
+from edge_runtime.child_process import module_command
 from edge_runtime.picture.preprocessing import Pixels, load_pictures
 from edge_runtime.run_folder import MODEL, Side, SplitFile, read_run_folder
 
@@ -107,7 +107,7 @@ def _spread(files: tuple[SplitFile, ...], most: int) -> list[SplitFile]:
 def _convert_stock(model: Path, calibration: list[str]) -> dict[str, bytes]:
     """Return the int8 file of each stock converter, by format."""
     with tempfile.TemporaryDirectory() as out:
-        command = [sys.executable, "-m", "benchmarks.peers.stock_export", str(model), out, *calibration]
+        command = module_command("benchmarks.peers.stock_export", str(model), out, *calibration)
         run_program(command, name="a stock converter failed")
         return {name: Path(out, f"stock.int8{FORMATS[name].suffix}").read_bytes() for name in STOCK_FORMATS}
 

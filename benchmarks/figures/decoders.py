@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.run.program import run_program
+from edge_runtime.child_process import script_command
 
 FORMATS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 1},
@@ -60,5 +60,5 @@ def measure_decoders_memory(*, side: int) -> dict[str, float]:
 def _weigh(image: Image.Image, name: str, scratch: Path, options: dict[str, Any]) -> float:
     path = scratch / "picture"
     image.save(path, name.partition(",")[0], **options)
-    grown = run_program([sys.executable, "-c", _SCRIPT, str(path)], name=f"{name}: could not be read")
+    grown = run_program(script_command(_SCRIPT, str(path)), name=f"{name}: could not be read")
     return int(grown) / (image.width * image.height)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.run.program import run_program
+from edge_runtime.child_process import module_command
 from edge_runtime.run_folder import Side, read_history, read_run_folder
 
 _EPOCHS = 3  # the first is not counted, as it traces the graph and fills caches
@@ -36,8 +36,8 @@ def compare(data: Path, *, limit_per_class: int, rounds: int) -> dict[str, Any]:
             epochs, pictures = _train(data, limit_per_class, Path(scratch))
         ours += [seconds * 1e3 / pictures for seconds in epochs[1:]]
         steps = -(-pictures // 32)
-        command = ("-m", "benchmarks.peers.plain_fit", str(data), str(pictures), str(_EPOCHS))
-        epochs = json.loads(_python(*command).splitlines()[-1])
+        arguments = (str(data), str(pictures), str(_EPOCHS))
+        epochs = json.loads(_run("benchmarks.peers.plain_fit", *arguments).splitlines()[-1])
         plain += [seconds * 1e3 / (steps * 32) for seconds in epochs[1:]]
     return {
         "training_pictures": pictures,
@@ -49,8 +49,7 @@ def compare(data: Path, *, limit_per_class: int, rounds: int) -> dict[str, Any]:
 
 def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], int]:
     """Train with catdog-train. Return the seconds of each epoch, and the number of training pictures."""
-    _python(
-        "-m",
+    _run(
         "trainer.cli",
         f"--data={data}",
         f"--epochs={_EPOCHS}",
@@ -62,5 +61,5 @@ def _train(data: Path, limit_per_class: int, runs: Path) -> tuple[list[float], i
     return [epoch.seconds for epoch in read_history(run)], len(run.splits.on(Side.TRAIN))
 
 
-def _python(*arguments: str) -> str:
-    return run_program([sys.executable, *arguments])
+def _run(module: str, *arguments: str) -> str:
+    return run_program(module_command(module, *arguments), name=" ".join((module, *arguments)))

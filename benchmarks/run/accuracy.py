@@ -54,7 +54,7 @@ def score_files(
 
     def run(configuration: Configuration) -> tuple[Configuration, Scores]:
         rows: list[list[float]] = []
-        arguments = (folder, configuration.precision, configuration.backend, pixels)
+        arguments = (folder, configuration.file, configuration.backend, pixels)
         with Process("benchmarks.run.scorer", *arguments) as process:
             for start in range(0, pictures, _CHUNK):
                 if stop.is_set():

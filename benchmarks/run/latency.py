@@ -172,7 +172,7 @@ class LatencySession:
         """Start one process, note the times of the start, and return the stage times of a second classification."""
         item = self._candidates[name]
         what = item.configuration
-        arguments = (self._folder, what.precision, what.backend, what.threads, self._paths[0])
+        arguments = (self._folder, what.file, what.backend, what.threads, self._paths[0])
         try:
             process = stack.enter_context(Process("benchmarks.run.worker", *arguments))
             times: list[float] = process.ask(_question(self._paths[0]))

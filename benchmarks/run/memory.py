@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.program import last_words
+from edge_runtime.child_process import SAFE_PATH
 
 _STATUS = Path("/proc/self/status")
 # The process counts for itself, as the figure of wait4 includes the parent's memory before exec.
@@ -40,7 +41,7 @@ def peak_of_script_mib(python: Path, script: Path, *arguments: str) -> float:
     Raises:
         BenchmarkError: the script failed.
     """
-    command = [str(python), "-c", _COUNTED, str(script), *arguments]
+    command = [str(python), SAFE_PATH, "-c", _COUNTED, str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or "VmHWM " not in done.stderr:
         words = last_words(done.stderr.rpartition("VmHWM ")[0] or done.stderr, done.returncode)

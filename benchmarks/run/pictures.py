@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import BenchmarkError
+from edge_runtime.bounded_file import read_picture_file
 from edge_runtime.bundle import Bundle
 from edge_runtime.bundle.keras_scores import read_keras_scores
 from edge_runtime.errors import PictureError
@@ -165,6 +166,6 @@ def label_of(path: Path, labels: tuple[str, ...]) -> int | None:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_picture_file(path)).hexdigest()
     except OSError:  # decoding will say why
         return ""

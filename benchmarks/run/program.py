@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 
 from benchmarks.errors import BenchmarkError
+from edge_runtime.child_process import signal_words
 
 
 def run_program(command: Sequence[str], *, name: str = "") -> str:
@@ -33,5 +34,5 @@ def last_words(errors: str, code: int) -> str:
     """
     lines = errors.strip().splitlines()
     if code < 0:
-        return f"ended by signal {-code}" + (f": {lines[-1]}" if lines else "")
+        return signal_words(code) + (f": {lines[-1]}" if lines else "")
     return lines[-1] if lines else f"exit code {code}"

@@ -12,9 +12,10 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.run.conditions import Conditions, observe
 from benchmarks.run.declared import refuse_undeclared
 from benchmarks.run.timing import LatencyStats, describe
+from edge_runtime.bounded_file import reason_of
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import Verdict
-from edge_runtime.strict_json import shortened, strict_json
+from edge_runtime.strict_json import read_json, shortened
 
 SCHEMA_VERSION = 2  # version 1 said `runtime` for `backend`
 REPORT = "report.json"
@@ -324,9 +325,11 @@ def read_report(path: Path) -> BenchmarkReport:
     """
     path = path / REPORT if path.is_dir() else path
     try:
-        values = strict_json(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except (OSError, ValueError, RecursionError) as error:
-        raise BenchmarkError(f"{path}: cannot be read ({error}). Make one with: catdog-bench run") from error
+        raise BenchmarkError(
+            f"{path}: cannot be read ({reason_of(error)}). Make one with: catdog-bench run"
+        ) from error
     try:
         return BenchmarkReport.from_dict(values if isinstance(values, dict) else {})
     except BenchmarkError as error:

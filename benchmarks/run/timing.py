@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.program import last_words
+from edge_runtime.child_process import module_command
 
 Result = TypeVar("Result")
 Interval = tuple[float, float]
@@ -190,13 +190,17 @@ class Process:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         self._unanswered = 0  # questions whose answers a Ctrl-C kept from being read
         start = time.perf_counter()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, arguments)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(
+                module_command(module, *map(str, arguments)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                start_new_session=True,
+            )
+        except OSError as error:  # a limit of processes, or no memory for another one
+            self._errors.close()
+            raise BenchmarkError(f"no process could be started ({error.strerror})") from error
         try:
             self.ready = self._answer()
         except BaseException:

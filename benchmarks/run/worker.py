@@ -1,4 +1,4 @@
-"""One configuration in a process: `python -m benchmarks.run.worker BUNDLE PRECISION BACKEND THREADS PICTURE`.
+"""One configuration in a process: `python -m benchmarks.run.worker BUNDLE FILE BACKEND THREADS PICTURE`.
 
 The process imports only what `catdog-edge` imports, so that its memory is that of a device. It first prints the
 times of its start. Then it reads lines. For the path of a picture, as a JSON string, it prints the milliseconds of
@@ -14,17 +14,21 @@ from importlib import import_module
 from pathlib import Path
 
 
-def main(bundle: str, precision: str, backend: str, threads: str, picture: str) -> None:
+def main(bundle: str, file: str, backend: str, threads: str, picture: str) -> None:
     """Open the file, classify `picture`, and answer each line of standard input."""
     from benchmarks.run.memory import memory_mib
     from edge_runtime.backends import BACKENDS
+    from edge_runtime.backends.selection import open_file
+    from edge_runtime.bundle import read_bundle
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import CatdogError
 
     try:
         import_module(BACKENDS[backend].module)
         start = time.perf_counter()
-        classifier = Classifier.open(Path(bundle), backend, precision=precision, threads=int(threads))
+        opened = read_bundle(Path(bundle))
+        selection = open_file(opened, opened.file(file), backend, int(threads))
+        classifier = Classifier(opened, selection, threads=int(threads))
         load_ms = (time.perf_counter() - start) * 1e3
     except (CatdogError, ImportError) as error:
         sys.exit(" ".join(str(error).split()))  # one line, which the parent reads

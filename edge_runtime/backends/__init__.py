@@ -7,8 +7,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from edge_runtime.bundle.formats import ONNX, TFLITE
-from edge_runtime.errors import BackendError
+from edge_runtime.bundle.formats import FORMATS, ONNX, TFLITE, format_of
+from edge_runtime.errors import BackendError, BundleError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,17 +113,23 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
         The loaded model.
 
     Raises:
-        BackendError: the library is not installed, or it does not load the file.
+        BackendError: the library is not installed or does not load the file, or the file is of another format.
     """
     backend = BACKENDS[name]
+    found = format_of(content)
+    if found not in (None, backend.format):
+        raise BackendError(
+            f"expected {FORMATS[backend.format].title}, as the manifest says, received the bytes of "
+            f"{FORMATS[found].title}. Export the bundle again."
+        )
     try:
         model: Backend = import_module(backend.module).open_model(content, threads)
     except ImportError as error:
         raise BackendError(
             f"{backend.library} cannot be imported ({error}). Install it: {backend.install}"
         ) from error
-    # IndexError: the file has no inputs or no outputs.
-    except (RuntimeError, ValueError, IndexError) as error:
+    # IndexError: a file without inputs or outputs. BundleError: a type that no tensor of ours has.
+    except (RuntimeError, ValueError, IndexError, BundleError) as error:
         reason = " ".join(str(error).split())  # TFLite's messages have several lines
         raise BackendError(f"{backend.library} does not load this file: {reason}") from error
     return model

@@ -51,16 +51,18 @@ class InterpreterModel:
             `float32 (outputs,)`, 0-1.
 
         Raises:
-            BackendError: the backend failed.
+            BackendError: the interpreter failed.
         """
-        # This writes straight into the interpreter's buffer. The buffer of a float file converts to float32.
-        self._input()[0] = pixels
         try:
+            # Written straight into the interpreter's own buffer; a float file's buffer converts on the way.
+            self._input()[0] = pixels
             self._interpreter.invoke()
-        except RuntimeError as error:
-            raise BackendError(f"the backend failed on a picture: {error}") from error
-        scores: NDArray[np.float32] = (self._output()[0].astype(np.float32) - self._zero_point) * self._scale
-        return scores
+            outputs: NDArray[np.float32] = self._output()[0].astype(np.float32)
+        # ValueError: a tensor without data, or of another shape. IndexError, AttributeError: one without a batch.
+        except (RuntimeError, ValueError, IndexError, AttributeError) as error:
+            reason = " ".join(str(error).split())
+            raise BackendError(f"the backend failed on a picture: {reason}") from error
+        return (outputs - self._zero_point) * self._scale
 
 
 def _tensor_info(details: dict[str, Any]) -> TensorInfo:

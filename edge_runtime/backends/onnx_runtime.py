@@ -6,15 +6,19 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge_runtime.backends.external_data import has_external_data
 from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import Pixels
 
-# The exceptions of onnxruntime have no common base class but Exception, so they are listed.
-_ERRORS = tuple(
-    getattr(onnxruntime.capi.onnxruntime_pybind11_state, name)
-    for name in ("Fail", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "InvalidArgument", "RuntimeException")
+# onnxruntime's own exceptions derive from Exception, each on its own.
+_OWN_ERRORS: tuple[type[Exception], ...] = tuple(
+    error
+    for error in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
+    if isinstance(error, type) and issubclass(error, Exception)
 )
+# And what the binding makes of C++'s: a damaged name is a UnicodeDecodeError, which is a ValueError.
+_ERRORS: tuple[type[Exception], ...] = (*_OWN_ERRORS, RuntimeError, ValueError, IndexError)
 
 
 class OnnxModel:
@@ -55,13 +59,14 @@ class OnnxModel:
             `float32 (outputs,)`, 0-1.
 
         Raises:
-            BackendError: the backend failed.
+            BackendError: ONNX Runtime failed.
         """
         self._buffer[0] = pixels
         try:
             scores: NDArray[np.float32] = self._session.run(self._outputs, {self._name: self._buffer})[0][0]
         except _ERRORS as error:
-            raise BackendError(f"the backend failed on a picture: {error}") from error
+            reason = " ".join(str(error).split())
+            raise BackendError(f"the backend failed on a picture: {reason}") from error
         return scores
 
 
@@ -75,9 +80,15 @@ def open_model(content: bytes, threads: int) -> OnnxModel:
     """Load the bytes of an ONNX file, to run on `threads` threads.
 
     Raises:
-        ValueError: ONNX Runtime does not load the file.
+        ValueError: ONNX Runtime does not load the file, or the file wants another one, which has no hash.
     """
+    if has_external_data(content):
+        raise ValueError(
+            "it keeps its weights in another file, which the bundle's hashes do not cover. Save it as one file."
+        )
     options = onnxruntime.SessionOptions()
+    # Or it would also take ONNX Runtime's own format, in which weights can lie in another file too.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3

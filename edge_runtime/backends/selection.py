@@ -68,15 +68,33 @@ def select(bundle: Bundle, backend: str, precision: str, threads: int) -> Select
     """
     passed_over: list[PassedOver] = []
     for file, name in candidates(bundle, backend, precision):
-        content = _read_and_import(bundle, file, name)
         try:
-            model = backends.open_model(name, content, threads)
+            return open_file(bundle, file, name, threads)._replace(passed_over=tuple(passed_over))
         except BackendError as error:
             passed_over.append(PassedOver(file.path, name, str(error)))
-        else:
-            _refuse_misfit(model, bundle, bundle.path_of(file))
-            return Selection(file, content, name, model, tuple(passed_over))
-    raise BackendError(_nothing_loads(bundle.folder, backend, precision, passed_over))
+    raise BackendError(nothing_loads(bundle.folder, backend, precision, passed_over))
+
+
+def open_file(bundle: Bundle, file: ModelFile, backend: str, threads: int) -> Selection:
+    """Load exactly this file of a bundle with exactly this backend.
+
+    Args:
+        bundle: the bundle.
+        file: one of its files.
+        backend: a key of `edge_runtime.backends.BACKENDS`.
+        threads: inference threads, 1 or more.
+
+    Raises:
+        BundleError: the file is not the one that was exported, or does not fit the manifest.
+        BackendError: the backend is unknown, or does not load it.
+    """
+    _require_known(backend)
+    if backends.BACKENDS[backend].format != file.format:
+        raise BackendError(f"{bundle.path_of(file)}: {backend} runs no files of the format {file.format}")
+    content = _read_and_import(bundle, file, backend)
+    model = backends.open_model(backend, content, threads)
+    _refuse_misfit(model, bundle, bundle.path_of(file))
+    return Selection(file, content, backend, model, ())
 
 
 def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
@@ -93,9 +111,14 @@ def _read_and_import(bundle: Bundle, file: ModelFile, backend: str) -> bytes:
             results.append(error)
 
     thread = Thread(target=read)
-    thread.start()
-    backends.import_ahead(backend)
-    thread.join()
+    try:
+        thread.start()
+    except RuntimeError:  # a limit of threads; a backend may run without another one
+        read()
+        backends.import_ahead(backend)
+    else:
+        backends.import_ahead(backend)
+        thread.join()
     if isinstance(results[0], Exception):
         raise results[0]
     return results[0]
@@ -116,8 +139,8 @@ def candidates(
     Raises:
         BackendError: the backend or the precision is unknown.
     """
-    if backend != backends.AUTO and backend not in backends.BACKENDS:
-        raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
+    if backend != backends.AUTO:
+        _require_known(backend)
     if precision != backends.AUTO and precision not in list(Precision):
         raise BackendError(f"precision {precision!r} is unknown: expected auto, {', '.join(Precision)}")
     names = fastest_first(backends.installed_backends()) if backend == backends.AUTO else (backend,)
@@ -129,6 +152,11 @@ def candidates(
         if (file.precision, file.format) == (wanted, backends.BACKENDS[name].format)
         and precision in (backends.AUTO, file.precision)
     ]
+
+
+def _require_known(backend: str) -> None:
+    if backend not in backends.BACKENDS:
+        raise BackendError(f"backend {backend!r} is unknown: expected auto, {', '.join(backends.BACKENDS)}")
 
 
 def fastest_first(names: Iterable[str]) -> tuple[str, ...]:
@@ -170,7 +198,15 @@ def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
         )
 
 
-def _nothing_loads(folder: Path, backend: str, precision: str, passed_over: list[PassedOver]) -> str:
+def nothing_loads(folder: Path, backend: str, precision: str, passed_over: list[PassedOver]) -> str:
+    """Return why no file of a bundle runs here, and what to do.
+
+    Args:
+        folder: the bundle's.
+        backend: `auto` or a key of `edge_runtime.backends.BACKENDS`.
+        precision: `auto` or a `Precision`.
+        passed_over: what was tried.
+    """
     if passed_over:
         tried = "; ".join(map(str, passed_over))
         return f"{folder}: no file of the bundle loads. {tried} Choose another --precision or --backend."

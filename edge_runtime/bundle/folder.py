@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edge_runtime.bounded_file import read_bounded, reason_of
 from edge_runtime.bundle.manifest import MANIFEST, Manifest, ModelFile, SelfTestPicture
 from edge_runtime.errors import BundleError
 from edge_runtime.folders import BUNDLES, RUN, newest_folder
-from edge_runtime.strict_json import refuse_obeyed_characters, strict_json
+from edge_runtime.strict_json import read_json, refuse_obeyed_characters
 
 if TYPE_CHECKING:
     from edge_runtime.picture.contract import Preprocessing
@@ -65,6 +66,19 @@ class Bundle(NamedTuple):
         """The confidence threshold, 0-1. A prediction with less confidence is unsure. With 0 none is unsure."""
         return self.manifest.confidence_threshold
 
+    def file(self, path: str) -> ModelFile:
+        """Return the model file of this name.
+
+        Raises:
+            BundleError: the bundle has none.
+        """
+        for file in self.files:
+            if file.path == path:
+                return file
+        raise BundleError(
+            f"{self.folder}: has no model file {path}, it has {', '.join(f.path for f in self.files)}"
+        )
+
     def path_of(self, file: ModelFile) -> Path:
         """Return the path of a model file."""
         return self.folder / file.path
@@ -83,15 +97,18 @@ class Bundle(NamedTuple):
         """
         path = self.path_of(file)
         try:
-            size_bytes = _file_size(path)
-            # A file of another size is not read: it may be of any kind and any size.
-            content = path.read_bytes() if size_bytes == file.size_bytes else b""
+            # No further than the size that is expected: the file may be anything.
+            content = read_bounded(path, file.size_bytes)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-            raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
-        if size_bytes != file.size_bytes:
+            if not isinstance(error, OSError) or error.errno != errno.EFBIG:
+                raise BundleError(
+                    f"{path}: cannot be read ({reason_of(error)}). Export the bundle again."
+                ) from error
+            content = b""
+        if len(content) != file.size_bytes:
             raise BundleError(
                 f"{path}: not the file that was exported: expected {file.size_bytes:,} bytes, "
-                f"received {size_bytes:,}. Copy or export the bundle again."
+                f"received {path.stat().st_size:,}. Copy or export the bundle again."
             )
         received = hashlib.sha256(content).hexdigest()
         if received != file.sha256:
@@ -121,14 +138,12 @@ def read_bundle(folder: Path) -> Bundle:
     """
     path = folder / MANIFEST
     try:
-        if _file_size(path) > MAX_MANIFEST_BYTES:
-            raise ValueError(f"more than {MAX_MANIFEST_BYTES:,} bytes")
-        values = strict_json(path.read_text(encoding="utf-8"))
+        values = read_json(path, MAX_MANIFEST_BYTES)
         refuse_obeyed_characters(values)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BundleError(f"{folder}: no {MANIFEST} there. {_what_instead(folder)}") from error
     except (OSError, ValueError, RecursionError) as error:
-        raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
+        raise BundleError(f"{path}: cannot be read ({reason_of(error)}). Export the bundle again.") from error
     try:
         return Bundle(folder, Manifest.from_dict(values))
     except BundleError as error:
@@ -142,11 +157,3 @@ def _what_instead(folder: Path) -> str:
         return f"The bundle is {near}"
     run = f" --run {folder}" if (folder / RUN).exists() else ""
     return f"Make a bundle with: catdog-export{run}"
-
-
-def _file_size(path: Path) -> int:
-    """Return the size of a regular file in bytes. Refuse anything else: a pipe or device could block for ever."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError("not a regular file")
-    return status.st_size

@@ -5,6 +5,7 @@ A new format needs an entry in `FORMATS`, a backend that loads it, and an entry 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,16 +19,19 @@ class ModelFormat(NamedTuple):
     Attributes:
         title: its name for people.
         suffix: the ending of its file names.
+        start: a pattern that only files of this format match at their start; empty when there is none.
     """
 
     title: str
     suffix: str
+    start: bytes = b""
 
 
 # The key is the word in manifests.
 FORMATS: dict[str, ModelFormat] = {
-    TFLITE: ModelFormat("TFLite", ".tflite"),
-    ONNX: ModelFormat("ONNX", ".onnx"),
+    TFLITE: ModelFormat("TFLite", ".tflite", rb"(?s:....)TFL3"),
+    # A version of one byte, and then any other field of a ModelProto.
+    ONNX: ModelFormat("ONNX", ".onnx", rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42]"),
 }
 
 
@@ -58,3 +62,9 @@ def require_format(name: object) -> str:
     if not isinstance(name, str) or name not in FORMATS:
         raise ValueError(f"the format {name!r} is unknown, expected {' or '.join(FORMATS)}")
     return name
+
+
+def format_of(content: bytes) -> str | None:
+    """Return the format that a file's first bytes are of, or None where they tell none."""
+    found = (name for name, known in FORMATS.items() if known.start and re.match(known.start, content))
+    return next(found, None)

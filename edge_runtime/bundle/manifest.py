@@ -18,11 +18,12 @@ from typing import Any
 from edge_runtime.bundle.formats import Precision, require_format
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
-from edge_runtime.strict_json import shortened
+from edge_runtime.strict_json import shortened, unprintable
 
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
 SCHEMA_VERSION = 2
+MAX_MODEL_BYTES = 2_000_000_000  # both formats end at 2 GiB, which a parser needs some of
 # For each version the keys that it added, with the value that they take in older manifests.
 ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}
 
@@ -104,15 +105,20 @@ class ModelFile:
     drift: dict[str, Any]
 
     def __post_init__(self) -> None:
-        """Refuse a path that leaves the bundle folder.
+        """Refuse a path that leaves the bundle folder, and a size that no device reads.
 
         Raises:
-            BundleError: the path is not a plain file name, or a value is of the wrong type.
+            BundleError: the path is not a plain file name or cannot be printed, the file is too large, or a value
+                is of the wrong type.
         """
         texts = {"path": str, "sha256": str, "oldest_runtime": str}
         _refuse_wrong_types(self, texts | {"size_bytes": int, "drift": dict})
         if not _is_plain_name(self.path):
             raise _unexpected("path of a model file", "a plain file name", self.path)
+        if not 0 <= self.size_bytes <= MAX_MODEL_BYTES:
+            raise _unexpected(f"{self.path}: size_bytes", f"0 to {MAX_MODEL_BYTES:,}", self.size_bytes)
+        _refuse_unprintable("path", self.path)
+        _refuse_unprintable("oldest_runtime", self.oldest_runtime)
 
     def to_dict(self) -> dict[str, Any]:
         """Return its JSON object."""
@@ -158,6 +164,7 @@ class SelfTestPicture:
         folder, _, name = self.path.partition("/")
         if folder != SELFTEST or not _is_plain_name(name):
             raise _unexpected("self-test picture", f"{SELFTEST}/NAME", self.path)
+        _refuse_unprintable("self-test picture", self.path)
         for scores in self.scores.values():
             if not all(_is_share(score) for score in scores):
                 raise _unexpected("self-test scores", "numbers from 0 to 1", scores)
@@ -210,14 +217,20 @@ class Manifest:
         """Check the values that every reader relies on.
 
         Raises:
-            BundleError: there are fewer than two labels, a label repeats, self-test scores do not fit the files and
-                labels, the threshold is not 0-1, or a value is of the wrong type.
+            BundleError: there are fewer than two labels, a label or a path repeats, a label cannot be printed,
+                self-test scores do not fit the files and labels, the threshold is not 0-1, or a value is
+                of the wrong type.
         """
         plain: dict[str, type] = {"name": str, "training": dict, "extra": dict}
         _refuse_wrong_types(self, plain | dict.fromkeys(("labels", "files", "selftest"), tuple))
         texts = all(isinstance(label, str) and label for label in self.labels)
         if not texts or len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
             raise _unexpected("labels", "two or more different labels", self.labels)
+        for label in self.labels:
+            _refuse_unprintable("labels", label)
+        paths = [file.path for file in self.files]
+        if len(set(paths)) != len(paths):
+            raise _unexpected("files", "each path once", paths)
         if not _is_share(self.confidence_threshold):
             raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
         for picture in self.selftest:
@@ -294,6 +307,11 @@ def _refuse_wrong_types(record: object, types: dict[str, type]) -> None:
         value = getattr(record, key)
         if not isinstance(value, expected) or isinstance(value, bool):
             raise _unexpected(key, expected.__name__, value)
+
+
+def _refuse_unprintable(key: str, text: str) -> None:
+    if unprintable(text):
+        raise _unexpected(key, "no control characters, line breaks or marks of direction", text)
 
 
 def _unexpected(key: str, expected: str, received: object) -> BundleError:

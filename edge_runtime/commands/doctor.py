@@ -12,6 +12,7 @@ import click
 
 from edge_runtime.backends import BACKENDS
 from edge_runtime.camera import devices
+from edge_runtime.child_process import script_command, signal_words
 from edge_runtime.commands.options import JSON
 from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
@@ -187,13 +188,13 @@ def _failure(script: str) -> str:
     import subprocess
 
     try:
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(script_command(script), capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return "no answer in 60 s"
     if done.returncode == 0:
         return ""
     if done.returncode < 0:
-        return f"ended by signal {-done.returncode}, so it was built for another processor"
+        return f"{signal_words(done.returncode)}, so it was built for another processor"
     return done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
 
 

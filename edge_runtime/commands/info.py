@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from edge_runtime import backends
+from edge_runtime.backends.trial import Outcome, try_file
 from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
-from edge_runtime.errors import BackendError
-from edge_runtime.native_output import native_output_to
+from edge_runtime.errors import BundleError
 from edge_runtime.terminal import one_line_errors, say, say_exactly
 
 if TYPE_CHECKING:
-    from edge_runtime.backends.selection import Selection
+    from edge_runtime.backends.selection import PassedOver
+    from edge_runtime.bundle.folder import Bundle
     from edge_runtime.bundle.manifest import ModelFile
+
+    Pairs = list[tuple[ModelFile, str]]
+
+
+class Choice(NamedTuple):
+    """What `classify` would use.
+
+    Attributes:
+        use: the file and the backend; None if it finds none.
+        passed_over: files that come first and do not load.
+        fatal: whether the last of them ends the process that loads it.
+    """
+
+    use: tuple[ModelFile, str] | None
+    passed_over: tuple[PassedOver, ...]
+    fatal: bool = False
 
 
 @click.command()
@@ -34,8 +50,7 @@ def info(bundle: Path | None, backend: str, precision: str, as_json: bool) -> No
 
         from edge_runtime.bundle.folder import default_bundle
 
-        with native_output_to(Path(os.devnull)):
-            values = describe_bundle(bundle or default_bundle(), backend, precision)
+        values = describe_bundle(bundle or default_bundle(), backend, precision)
     if as_json:
         say_exactly(json.dumps(values, indent=1))
         return
@@ -59,21 +74,39 @@ def describe_bundle(folder: Path, backend: str = backends.AUTO, precision: str =
         BundleError: the bundle is missing or damaged, or its version is unknown.
         BackendError: the backend or the precision is unknown.
     """
-    from edge_runtime.backends.selection import candidates, select
+    from edge_runtime.backends.selection import candidates, nothing_loads
     from edge_runtime.bundle.folder import read_bundle
 
     bundle = read_bundle(folder)
     pairs = candidates(bundle, backend, precision)
-    selection, reason = None, ""
-    try:
-        selection = select(bundle, backend, precision, 1)
-    except BackendError as error:
-        reason = str(error)
+    choice = _choose(bundle, pairs)
+    if choice.use or choice.fatal:
+        reason = _reason(choice, pairs)
+    else:
+        reason = nothing_loads(bundle.folder, backend, precision, list(choice.passed_over))
     values = bundle.manifest.to_dict()
     values["selftest"] = [picture["path"] for picture in values["selftest"]]
     for record, file in zip(values["files"], bundle.files, strict=True):
-        record["status"] = _status(file, pairs, selection)
-    return values | {"use": _use(selection), "reason": reason or _reason(selection, pairs)}
+        record["status"] = _status(file, pairs, choice)
+    use = choice.use and {"path": choice.use[0].path, "backend": choice.use[1]}
+    return values | {"use": use, "reason": reason}
+
+
+def _choose(bundle: Bundle, pairs: Pairs) -> Choice:
+    """Try files in their order, each in a process of its own, until one loads or ends its process."""
+    from edge_runtime.backends.selection import PassedOver
+
+    passed_over: list[PassedOver] = []
+    for file, backend in pairs:
+        trial = try_file(bundle, file, backend)
+        if trial.outcome is Outcome.RAN:
+            return Choice((file, backend), tuple(passed_over))
+        if trial.outcome is Outcome.MISFIT:
+            raise BundleError(trial.reason)
+        passed_over.append(PassedOver(file.path, backend, trial.reason))
+        if trial.outcome is Outcome.ENDED:
+            return Choice(None, tuple(passed_over), fatal=True)
+    return Choice(None, tuple(passed_over))
 
 
 def bundle_lines(values: dict[str, Any]) -> list[str]:
@@ -118,14 +151,13 @@ def _training(training: dict[str, Any]) -> list[str]:
     return [f"{key} {value}" for key, value in known.items() if value not in (None, "")]
 
 
-def _use(selection: Selection | None) -> dict[str, str] | None:
-    return selection and {"path": selection.file.path, "backend": selection.backend}
-
-
-def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> str:
-    if selection is None:
-        return ""
-    failed = "".join(f" Passed over: {file}." for file in selection.passed_over)
+def _reason(choice: Choice, pairs: Pairs) -> str:
+    if choice.fatal:
+        return (
+            f"{choice.passed_over[-1]}. It comes first, so every command that loads it ends so. Copy or export the "
+            "bundle again, or choose another file with --backend or --precision."
+        )
+    failed = "".join(f" Passed over: {file}." for file in choice.passed_over)
     if len(pairs) == 1:
         return f"No other file can be run here or was asked for.{failed}"
     order = "int8 before float"
@@ -138,14 +170,15 @@ def _reason(selection: Selection | None, pairs: list[tuple[ModelFile, str]]) -> 
     )
 
 
-def _status(file: ModelFile, pairs: list[tuple[ModelFile, str]], selection: Selection | None) -> str:
-    if selection and selection.file == file:
-        return f"in use with {selection.backend}"
+def _status(file: ModelFile, pairs: Pairs, choice: Choice) -> str:
+    if choice.use and choice.use[0] == file:
+        return f"in use with {choice.use[1]}"
     names = [name for candidate, name in pairs if candidate == file]
     if not names:
         fitting = [library.install for library in backends.BACKENDS.values() if library.format == file.format]
         installed = {backends.BACKENDS[name].format for name in backends.installed_backends()}
         return "not asked for" if file.format in installed else f"no backend: {'; or '.join(fitting)}"
-    if selection and any(passed.path == file.path for passed in selection.passed_over):
-        return "does not load"
+    for passed in choice.passed_over:
+        if passed.path == file.path:
+            return f"does not load: {passed.reason}" if choice.fatal else "does not load"
     return f"runs with {', '.join(names)}"

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from edge_runtime.backends import AUTO, BACKENDS
+from edge_runtime.backends.trial import TIMEOUT_S, Outcome, try_file
 from edge_runtime.bundle.formats import Precision
-from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
-from edge_runtime.errors import BackendError, BundleError, CatdogError
-from edge_runtime.native_output import native_output_to
+from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION, NumberRange
+from edge_runtime.errors import BundleError, CatdogError
+from edge_runtime.native_output import native_errors_hidden
 from edge_runtime.terminal import ExitCode, one_line_errors, say, say_exactly
 
 if TYPE_CHECKING:
     from edge_runtime.bundle.folder import Bundle
     from edge_runtime.bundle.manifest import ModelFile, SelfTestPicture
-    from edge_runtime.classifier import Classifier
     from edge_runtime.picture.source import Pixels
 
 # The largest difference of a score that is allowed on another processor. Float sums may round differently, and a
@@ -56,41 +56,49 @@ class Check(NamedTuple):
 @BUNDLE
 @BACKEND
 @PRECISION
+@click.option(
+    "--timeout", "timeout_s", type=NumberRange(1, 86_400), default=TIMEOUT_S, show_default=True, metavar="SECONDS",
+    help="Longest time for one file with one backend.",
+)  # fmt: skip
 @JSON
-def selftest(bundle: Path | None, backend: str, precision: str, as_json: bool) -> None:
+def selftest(bundle: Path | None, backend: str, precision: str, timeout_s: float, as_json: bool) -> None:
     """Prove that a bundle works on this machine.
 
     It checks that no model file has changed, that pictures become the same pixels as at export, and that the scores
     are the same within a small tolerance.
 
-    The exit code is 1 when a check fails.
+    Each file runs in a process of its own. The exit code is 1 when a check fails.
     """
+    checks, failed = 0, 0
     with one_line_errors("onnx"):
         import json
 
         from edge_runtime.bundle.folder import default_bundle
 
-        with native_output_to(Path(os.devnull)):
-            checks = run_selftest(bundle or default_bundle(), backend, precision=precision)
-    for check in checks:
-        if as_json:
-            say_exactly(json.dumps(check.to_dict()))
-        else:
-            say(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
-    failed = sum(not check.passed for check in checks)
-    say(f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed", err=True)
+        folder = bundle or default_bundle()
+        for check in run_selftest(folder, backend, precision=precision, timeout_s=timeout_s):
+            if as_json:
+                say_exactly(json.dumps(check.to_dict()))
+            else:
+                say(f"{'pass' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+            checks += 1
+            failed += not check.passed
+    say(f"{failed} of {checks} checks failed" if failed else f"all {checks} checks passed", err=True)
     sys.exit(ExitCode.ERROR if failed else ExitCode.DONE)
 
 
-def run_selftest(folder: Path, backend: str = AUTO, *, precision: str = AUTO) -> tuple[Check, ...]:
-    """Check the hashes, the preprocessing and the scores of a bundle.
+def run_selftest(
+    folder: Path, backend: str = AUTO, *, precision: str = AUTO, timeout_s: float = TIMEOUT_S
+) -> Iterator[Check]:
+    """Check the hashes, the preprocessing and the scores of a bundle, one after the other.
 
     Args:
         folder: the bundle folder.
         backend: `auto` for every installed backend, or a key of `edge_runtime.backends.BACKENDS`. Default `auto`.
         precision: `auto` for every precision, or a `Precision`. Default `auto`.
+        timeout_s: longest time for one file with one backend, seconds. Default 120.
 
-    Returns:
+    Yields:
         One check for the hash of each model file, one for each self-test picture, and one for each pair of a model
             file and a backend that runs it.
 
@@ -103,17 +111,18 @@ def run_selftest(folder: Path, backend: str = AUTO, *, precision: str = AUTO) ->
 
     bundle = read_bundle(folder)
     pairs = candidates(bundle, backend, precision)
-    checks = [_check_hash(bundle, file) for file in bundle.files]
+    for file in bundle.files:
+        yield _check_hash(bundle, file)
     pixels = {}
     for picture in bundle.selftest:
         check, loaded = _check_picture(bundle, picture)
-        checks.append(check)
+        yield check
         if loaded is not None:
             pixels[picture.path] = loaded
-    checks += [_check_scores(bundle, file, name, pixels) for file, name in pairs]
+    for file, name in pairs:
+        yield _check_scores(bundle, file, name, pixels, timeout_s=timeout_s)
     if not pairs:
-        checks.append(Check("backend", False, _no_backend(bundle)))
-    return tuple(checks)
+        yield Check("backend", False, _no_backend(bundle))
 
 
 def _check_hash(bundle: Bundle, file: ModelFile) -> Check:
@@ -130,7 +139,8 @@ def _check_picture(bundle: Bundle, picture: SelfTestPicture) -> tuple[Check, Pix
     from edge_runtime.picture.preprocessing import load_picture
 
     try:
-        pixels = load_picture(bundle.folder / picture.path, bundle.preprocessing)
+        with native_errors_hidden():
+            pixels = load_picture(bundle.folder / picture.path, bundle.preprocessing)
     except CatdogError as error:
         return Check(picture.path, False, f"{error}. Copy or export the bundle again."), None
     received = hashlib.sha256(pixels.tobytes()).hexdigest()
@@ -141,30 +151,32 @@ def _check_picture(bundle: Bundle, picture: SelfTestPicture) -> tuple[Check, Pix
     return Check(picture.path, False, f"preprocessed to other pixels: {wanted} {advice}"), pixels
 
 
-def _check_scores(bundle: Bundle, file: ModelFile, backend: str, pixels: dict[str, Pixels]) -> Check:
-    from edge_runtime.classifier import Classifier
-
+def _check_scores(
+    bundle: Bundle, file: ModelFile, backend: str, pixels: dict[str, Pixels], *, timeout_s: float
+) -> Check:
     name = f"{file.path} with {backend}"
-    try:
-        classifier = Classifier.open(bundle.folder, backend, precision=file.precision, threads=1)
-        difference = _largest_difference(classifier, pixels)
-    except (BackendError, BundleError) as error:
-        return Check(name, False, str(error))
-    if not pixels:
+    known = [picture for picture in bundle.selftest if picture.path in pixels]
+    loaded = [pixels[picture.path] for picture in known]
+    trial = try_file(bundle, file, backend, loaded, timeout_s=timeout_s)
+    if trial.outcome is Outcome.ENDED:
+        return Check(name, False, f"{trial.reason}. Export the bundle again, or use another --backend.")
+    if trial.outcome is not Outcome.RAN:
+        return Check(name, False, trial.reason)
+    if not known:
         return Check(name, True, "runs; the bundle carries no self-test pictures to compare scores on")
+    difference = _largest_difference(trial.scores, [picture.scores[file.path] for picture in known])
     allowed = TOLERANCE[file.precision]
-    found = f"largest difference of a score {difference:.2g} on {len(pixels)} pictures, allowed {allowed:g}"
+    found = f"largest difference of a score {difference:.2g} on {len(known)} pictures, allowed {allowed:g}"
     advice = "" if difference <= allowed else ". Use another --backend or --precision on this machine."
     return Check(name, difference <= allowed, found + advice)
 
 
-def _largest_difference(classifier: Classifier, pixels: dict[str, Pixels]) -> float:
-    differences = [0.0]
-    for picture in classifier.bundle.selftest:
-        if picture.path in pixels:
-            scores = classifier.scores(pixels[picture.path]).tolist()
-            expected = picture.scores[classifier.file.path]
-            differences += [abs(one - other) for one, other in zip(scores, expected, strict=True)]
+def _largest_difference(scores: Sequence[Sequence[float]], expected: Sequence[Sequence[float]]) -> float:
+    differences = [
+        abs(one - other)
+        for row, known in zip(scores, expected, strict=True)
+        for one, other in zip(row, known, strict=True)
+    ]
     return max(differences, key=lambda difference: math.inf if math.isnan(difference) else difference)
 
 

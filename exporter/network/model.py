@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from edge_runtime.bundle.scores import label_scores, possible_outputs
+from edge_runtime.keras_file import require_bounded
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import SourceError
 from exporter.network.confidence import last_activation, last_layer
@@ -87,6 +88,10 @@ def input_size(path: Path) -> tuple[int, int]:
 
 
 def _load(path: Path) -> keras.Model:
+    try:
+        require_bounded(path)
+    except ValueError as error:
+        raise SourceError(f"{path}: {error}. Save the model again, as a .keras file of Keras itself.") from error
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow leaves these kernels off on processors without AVX-512: 0.7x the time with them, measured there.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

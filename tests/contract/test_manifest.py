@@ -291,6 +291,11 @@ BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
     "an empty label": (("labels",), ["cat", ""]),
     "a label no text": (("labels",), ["cat", 5]),
     "labels no list": (("labels",), "cat"),
+    "a size that no file has": (("files", 0, "size_bytes"), -1),
+    "a size that no device reads": (("files", 0, "size_bytes"), 2_000_000_001),
+    "a label of two lines": (("labels", 0), "ca\nt"),
+    "a name that turns the text": (("name",), "pets\u202e"),
+    "a name with an escape sequence": (("name",), "pets\x1b[2J"),
     "threshold 2": (("confidence_threshold",), 2),
     "threshold below 0": (("confidence_threshold",), -0.1),
     "threshold as text": (("confidence_threshold",), "0.7"),
@@ -347,7 +352,7 @@ READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
 
 SCHEMA_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
     "empty name": (("name",), ""),
-    "a size that no file has": (("files", 0, "size_bytes"), -1),
+    "a size that no model has": (("files", 0, "size_bytes"), 0),
     "a hash that no file has": (("files", 0, "sha256"), "9372C4"),
     "a hash that no tensor has": (("selftest", 0, "pixels_sha256"), ""),
     "no drift": (("files", 0, "drift"), {}),

@@ -246,10 +246,45 @@ def test_labels_of_both_files_must_agree(folder: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_is_read(folder: Path) -> None:
-    """Proves that a run whose loss became NaN can still be read: Python writes it as NaN."""
-    write_json(folder / HISTORY, [(Epoch(float("nan"), 0.5, 1, 0.5, 1, 0)).to_dict()])
+    """Proves that a run whose loss became NaN or infinite can be read, and that its file is JSON for all."""
+    write_json(folder / HISTORY, [(Epoch(float("nan"), 0.5, float("inf"), 0.5, 1, 0)).to_dict()])
+    assert json.loads((folder / HISTORY).read_text())[0]["loss"] is None
     (epoch,) = read_history(read_run_folder(folder))
     assert epoch.loss != epoch.loss
+    assert epoch.validation_loss != epoch.validation_loss
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"name": "a", "name": "b"}', "the key 'name' stands twice"),
+        ('{"seed": NaN}', "NaN is no finite number"),
+        ('{"seed": 1e999}', "1e999 is no finite number"),
+        ('{"seed": ' + "1" * 5000 + "}", "the whole number 1{20}"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_what_two_readers_read_in_two_ways_is_refused(folder: Path, text: str, words: str) -> None:
+    """Proves that each file of a run folder is read by the strict reader, with one line that names the file."""
+    for name in (RUN, SPLITS):
+        whole = (folder / name).read_text()
+        (folder / name).write_text(text)
+        with pytest.raises(RunFolderError, match=f"{name}: cannot be read .*{words}") as error:
+            read_run_folder(folder)
+        assert "\n" not in str(error.value)
+        (folder / name).write_text(whole)
+
+
+@pytest.mark.parametrize("odd", ["a\x1b[2J", "a\nb", "a\x85", "a\u2028", "a\u202eb", "\u2066a", "a\u200fb"])
+def test_names_and_labels_can_be_printed(folder: Path, odd: str) -> None:
+    """Proves that what is shown of a run holds no control character, line break or mark of direction."""
+    change(folder / RUN, ("name",), odd)
+    with pytest.raises(RunFolderError, match="name: expected no control characters"):
+        read_run_folder(folder)
+    change(folder / RUN, ("name",), "fine")
+    change(folder / RUN, ("labels",), ["cat", odd])
+    with pytest.raises(RunFolderError, match="labels: expected no control characters"):
+        read_run_folder(folder)
 
 
 def test_records_are_checked_where_they_are_made() -> None:

@@ -1,10 +1,11 @@
 """JSON that two readers could understand differently is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from edge_runtime.strict_json import refuse_obeyed_characters, shortened, strict_json
+from edge_runtime.strict_json import read_json, refuse_obeyed_characters, shortened, strict_json, unprintable
 
 
 def test_values_are_those_of_json() -> None:
@@ -59,3 +60,23 @@ def test_shortened() -> None:
     """Proves that a value is whole where it is short, and otherwise ends in dots at the length asked for."""
     assert shortened("a\nb") == r"'a\nb'"
     assert (len(shortened("x" * 1000)), shortened(list(range(1000)), 20)[-3:]) == (80, "...")
+
+
+def test_size_and_encoding_of_a_file_are_limited(tmp_path: Path) -> None:
+    """Proves that a large file is refused by its size, and bytes that are no UTF-8 by their place."""
+    (tmp_path / "a.json").write_bytes(b'["\xff"]')
+    with pytest.raises(UnicodeDecodeError):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(OSError, match="too large: 5 bytes, at most 4"):
+        read_json(tmp_path / "a.json", 4)
+    (tmp_path / "a.json").write_text('{"a": NaN}')
+    assert str(read_json(tmp_path / "a.json", finite=False)) == "{'a': nan}"
+    with pytest.raises(ValueError, match="NaN is no finite number"):
+        read_json(tmp_path / "a.json")
+
+
+def test_what_can_be_printed() -> None:
+    """Proves that letters of every script, joined signs and spaces pass, and what moves text does not."""
+    assert not any(map(unprintable, ("", "cat", "Käse 1", "猫", "חתול", "👩\u200d🔬", "\u200c\u00a0")))
+    odd = "\0\t\n\r\x1b\x7f\x80\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2069"
+    assert all(unprintable(f"a{letter}b") for letter in odd)

@@ -14,8 +14,10 @@ from edge_runtime import Classifier, read_bundle
 from edge_runtime.picture.preprocessing import load_picture
 from exporter.errors import SourceError
 from exporter.export import export
+from exporter.network.model import input_size
 from exporter.plan import ExportPlan
 from exporter.source import Origin, SplitPicture, load_split_pictures, read_keras_source, read_source
+from tests.edge_runtime.test_keras_file import write_archive
 from tests.exporter.conftest import Stages, own_source, target
 
 
@@ -212,3 +214,32 @@ def test_no_picture_is_an_empty_array(source):
     """Proves that a side without pictures has the shape of one, so that nothing has to ask first."""
     pixels, targets = load_split_pictures((), source.preprocessing)
     assert (pixels.shape, pixels.dtype, targets.shape) == ((0, 64, 64, 3), np.uint8, (0,))
+
+
+def test_a_bomb_is_refused_before_keras_reads_it(tmp_path):
+    """An archive of 64 kB whose weights would be 64 MiB, and a sparse HDF5 file of 5 GiB, are one line each."""
+    path = write_archive(tmp_path / "bomb.keras", 64 * 2**20)
+    with pytest.raises(SourceError, match=r"bomb\.keras: unpacks to too much: .* 67,108,864.*Save the model"):
+        input_size(path)
+    with (tmp_path / "sparse.h5").open("wb") as file:
+        file.truncate(5 * 2**30)
+    with pytest.raises(SourceError, match=r"sparse\.h5: too large"):
+        input_size(tmp_path / "sparse.h5")
+
+
+def test_a_sparse_file_among_the_pictures_is_refused_unread(tmp_path):
+    """A file of 3 GB in a test folder is named, with what to do, and not read."""
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+    with (tmp_path / "a" / "sparse.jpg").open("wb") as file:
+        file.truncate(3_000_000_000)
+    with pytest.raises(SourceError, match=r"sparse\.jpg: too large: 3,000,000,000 bytes.*out of the test folder"):
+        read_keras_source(tmp_path / "model.keras", tmp_path, size=(16, 16))
+
+
+def test_a_class_whose_name_cannot_be_printed_is_refused(tmp_path):
+    """A name that no manifest can have is refused before any work."""
+    for label in ("a", "b\x1b[2J"):
+        (tmp_path / label).mkdir()
+    with pytest.raises(SourceError, match="has a control character"):
+        read_keras_source(tmp_path / "model.keras", tmp_path, size=(16, 16))

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.atomic_file import write_whole
+from edge_runtime.bounded_file import is_refused, read_picture_file
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
@@ -38,7 +39,7 @@ class CachedPicture:
     """A file's entry in the cache.
 
     Args:
-        sha256: hash of the file's bytes, hex.
+        sha256: hash of the file's bytes, hex; empty if it was refused unread.
         row: its row of `PictureCache.pixels`; -1 if it was refused.
         difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty if it was refused.
         reason: why it was refused; empty if it was not.
@@ -148,6 +149,9 @@ def _add_missing(
             for digest, fresh in pool.map(
                 lambda path, known=known: _ingest(path, preprocessing, known), paths[start : start + _CHUNK]
             ):
+                if not digest and fresh is not None:  # it was not read, so the next run looks at it again
+                    entries.append(CachedPicture("", -1, "", fresh.reason))
+                    continue
                 if digest not in index and fresh is not None:
                     row = rows.append(fresh.pixels) if fresh.pixels is not None else -1
                     index[digest] = {
@@ -169,8 +173,10 @@ class _Fresh:
 
 def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> tuple[str, _Fresh | None]:
     try:
-        content = path.read_bytes()
+        content = read_picture_file(path)
     except OSError as error:
+        if is_refused(error):
+            return "", _Fresh(None, "", str(error.strerror))
         raise DataError(f"{path}: cannot be read ({error}). Change its permissions, or move it away.") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest in known:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
 from edge_runtime.run_folder import LeftOutFile, Side, SplitFile, Splits
+from edge_runtime.strict_json import unprintable
 from trainer.data.cache import DEFAULT_CACHE, PictureCache, cache_pictures
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
@@ -222,6 +223,11 @@ def find_files(folder: Path) -> tuple[tuple[str, ...], list[tuple[Path, int]]]:
     classes = {path.name.lower(): path for path in folders}
     if len(classes) < len(folders):
         raise DataError(f"{folder}: two sub-folders differ only in upper and lower case. Merge or rename them.")
+    if odd := next(filter(unprintable, classes), None):
+        raise DataError(
+            f"{folder}: the name of the sub-folder {odd!r} has a control character, a line break or a mark of "
+            "direction. Rename it."
+        )
     if len(classes) < 2:
         raise DataError(
             f"{folder}: expected a sub-folder of pictures for each of two or more classes, such as "

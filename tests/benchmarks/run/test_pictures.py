@@ -243,3 +243,17 @@ def test_odd_names_are_pictures_too(float_bundle, tmp_path, name):
     found = load_all(pictures_of(tmp_path, float_bundle), SIZE, tmp_path / "p.npy")
     assert found.names == (f"red/{name}",)
     assert found.targets.tolist() == [1]
+
+
+def test_pipes_devices_and_sparse_files_are_not_read(float_bundle, pictures):
+    """Proves that none of them hangs or fills memory, and that the pictures beside them are measured."""
+    folder = pictures / LABELS[0]
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "endless.jpg").symlink_to("/dev/zero")
+    with (folder / "sparse.jpg").open("wb") as file:
+        file.truncate(3_000_000_000)
+    found = pictures_of(pictures, float_bundle)
+    odd = {path.name: sha256 for path, sha256 in zip(found.paths, found.sha256, strict=True) if not sha256}
+    assert odd.keys() == {"pipe.jpg", "endless.jpg", "sparse.jpg"}
+    good = load_all(found, SIZE, pictures.parent / "pixels.npy")
+    assert len(good) == len(found) - 3

@@ -29,8 +29,8 @@ def test_a_failure_is_one_line():
         ("first\nlast\n\n", 1, "last"),
         ("", 3, "exit code 3"),
         (" \n", 3, "exit code 3"),
-        ("", -9, "ended by signal 9"),
-        ("out of memory\n", -9, "ended by signal 9: out of memory"),
+        ("", -9, "ended by signal 9 (SIGKILL)"),
+        ("out of memory\n", -9, "ended by signal 9 (SIGKILL): out of memory"),
     ],
 )
 def test_last_words(errors, code, words):

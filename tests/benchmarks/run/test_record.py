@@ -321,3 +321,19 @@ def test_writing_changes_nothing():
     before = copy.deepcopy(report)
     to_json(report)
     assert report == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"schema_version": 2, "schema_version": 1}', "'schema_version' stands twice"),
+        ('{"schema_version": NaN}', "NaN is no finite number"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_what_two_readers_read_in_two_ways_is_refused(tmp_path, text, words):
+    """Proves that a report is read by the strict reader, and that deep nesting is one line."""
+    (tmp_path / "report.json").write_text(text)
+    with pytest.raises(BenchmarkError, match=words) as caught:
+        read_report(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -34,7 +34,7 @@ def pixels(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scorer(bundle, pixels):
-    with Process(MODULE, bundle, "float32", "litert", pixels) as process:
+    with Process(MODULE, bundle, "model.float32.tflite", "litert", pixels) as process:
         yield process
 
 
@@ -68,13 +68,17 @@ def test_scores_of_a_picture_are_shares(scorer):
 
 
 @pytest.mark.parametrize(
-    ("precision", "backend", "words"),
-    [("int8", "litert", "int8"), ("float32", "onnxruntime", "onnxruntime"), ("float32", "tensorrt", "tensorrt")],
+    ("file", "backend", "words"),
+    [
+        ("model.int8.tflite", "litert", "int8"),
+        ("model.float32.tflite", "onnxruntime", "onnxruntime"),
+        ("model.float32.tflite", "tensorrt", "tensorrt"),
+    ],
 )
-def test_a_file_that_is_not_there_is_told_in_one_line(bundle, pixels, precision, backend, words):
+def test_a_file_that_is_not_there_is_told_in_one_line(bundle, pixels, file, backend, words):
     """Proves that what cannot be opened is the error, whole, and names what was asked for."""
     with pytest.raises(BenchmarkError, match=words):
-        Process(MODULE, bundle, precision, backend, pixels)
+        Process(MODULE, bundle, file, backend, pixels)
 
 
 def test_an_error_of_several_lines_becomes_one(tmp_path, pixels):
@@ -82,7 +86,9 @@ def test_an_error_of_several_lines_becomes_one(tmp_path, pixels):
     folder = tmp_path / "no\nbundle"
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", MODULE, folder, "float32", "litert", pixels], capture_output=True, text=True
+        [sys.executable, "-m", MODULE, folder, "model.float32.tflite", "litert", pixels],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1
     assert done.stdout == ""
@@ -92,7 +98,7 @@ def test_an_error_of_several_lines_becomes_one(tmp_path, pixels):
 
 def test_it_answers_lines_and_ends_with_its_input(bundle, pixels):
     """Proves that run by hand it writes one line when it is ready and one for each question, and leaves with 0."""
-    command = [sys.executable, "-m", MODULE, bundle, "float32", "litert", pixels]
+    command = [sys.executable, "-m", MODULE, bundle, "model.float32.tflite", "litert", pixels]
     done = subprocess.run(command, input="0 1\n1 2\n", capture_output=True, text=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0

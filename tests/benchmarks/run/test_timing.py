@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 
 import numpy as np
@@ -283,3 +284,10 @@ def test_closing_ends_the_process():
         os.kill(number, 0)
     after = os.times()
     assert after.children_user + after.children_system > before.children_user + before.children_system
+
+
+def test_no_process_at_all_is_an_error(tmp_path, monkeypatch):
+    """Proves that a machine that starts no process, as with a limit of them, is told in one line."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no such python"))
+    with pytest.raises(BenchmarkError, match=r"^no process could be started \(No such file or directory\)$"):
+        Process(ECHO)

@@ -1,5 +1,6 @@
 """The process that is timed: its start, its answers, its memory, and that it imports what a device does."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -25,7 +26,7 @@ def picture(tmp_path):
 
 @pytest.fixture
 def worker(float_bundle, picture):
-    with Process(MODULE, float_bundle, "float32", "litert", 1, picture) as process:
+    with Process(MODULE, float_bundle, "model.float32.tflite", "litert", 1, picture) as process:
         yield process
 
 
@@ -82,10 +83,8 @@ def test_a_relative_name_like_a_question_is_a_picture(float_bundle, tmp_path, pi
     """Proves that `memory` in JSON's quotes is a file, and without them the question for memory."""
     picture.rename(tmp_path / "memory")
     monkeypatch.chdir(tmp_path)
-    with monkeypatch.context() as context:
-        context.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
-        with Process(MODULE, float_bundle, "float32", "litert", 1, "memory") as worker:
-            assert len(ask(worker, "memory")) == 3
+    with Process(MODULE, float_bundle, "model.float32.tflite", "litert", 1, "memory") as worker:
+        assert len(ask(worker, "memory")) == 3
 
 
 def test_a_picture_that_is_gone_is_its_last_words(worker, tmp_path):
@@ -95,13 +94,13 @@ def test_a_picture_that_is_gone_is_its_last_words(worker, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("precision", "backend", "words"),
-    [("int8", "litert", "int8"), ("float32", "onnxruntime", "onnxruntime")],
+    ("file", "backend", "words"),
+    [("model.int8.tflite", "litert", "int8"), ("model.float32.tflite", "onnxruntime", "onnxruntime")],
 )
-def test_a_file_that_cannot_be_opened_is_told(float_bundle, picture, precision, backend, words):
+def test_a_file_that_cannot_be_opened_is_told(float_bundle, picture, file, backend, words):
     """Proves that what the bundle does not have is told before anything is timed."""
     with pytest.raises(BenchmarkError, match=words):
-        Process(MODULE, float_bundle, precision, backend, 1, picture)
+        Process(MODULE, float_bundle, file, backend, 1, picture)
 
 
 def test_a_backend_that_is_not_installed_is_told(float_bundle, picture):
@@ -111,14 +110,14 @@ def test_a_backend_that_is_not_installed_is_told(float_bundle, picture):
         import tflite_runtime  # noqa: F401
     except ImportError:
         with pytest.raises(BenchmarkError, match="tflite_runtime"):
-            Process(MODULE, float_bundle, "float32", "tflite-runtime", 1, picture)
+            Process(MODULE, float_bundle, "model.float32.tflite", "tflite-runtime", 1, picture)
 
 
 def test_it_imports_what_a_device_imports(float_bundle, picture):
     """Proves that nothing that draws, trains or counts is loaded, so that its memory is a device's."""
     code = (
         f"import sys, {MODULE} as worker\n"
-        f"worker.main({str(float_bundle)!r}, 'float32', 'litert', '1', {str(picture)!r})\n"
+        f"worker.main({str(float_bundle)!r}, 'model.float32.tflite', 'litert', '1', {str(picture)!r})\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], input="", capture_output=True, text=True)
@@ -126,3 +125,14 @@ def test_it_imports_what_a_device_imports(float_bundle, picture):
     loaded = set(done.stdout.splitlines()[-1].split())
     assert {"numpy", "PIL", "ai_edge_litert"} <= loaded
     assert not loaded & {"tensorflow", "keras", "matplotlib", "scipy", "markdown", "click", "onnx", "onnxruntime"}
+
+
+def test_a_second_file_of_a_precision_is_opened_itself(float_bundle, picture):
+    """Proves that the file that is named is opened, not the first of its precision."""
+    values = json.loads((float_bundle / "manifest.json").read_text())
+    (float_bundle / "second.tflite").write_bytes(b"garbage")
+    digest = hashlib.sha256(b"garbage").hexdigest()
+    values["files"].append(values["files"][0] | {"path": "second.tflite", "size_bytes": 7, "sha256": digest})
+    (float_bundle / "manifest.json").write_text(json.dumps(values))
+    with pytest.raises(BenchmarkError, match="does not load this file"):
+        Process(MODULE, float_bundle, "second.tflite", "litert", 1, picture)

@@ -133,6 +133,39 @@ def test_tflite_file_with_int8_input_is_refused(tflite_int8_input: bytes) -> Non
         backends.open_model("litert", tflite_int8_input, 1)
 
 
+def test_a_tensor_without_data_is_an_error(tflite_float32: bytes) -> None:
+    """Proves that what the interpreter raises on a picture, a ValueError here, is a BackendError of one line."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite_float32, 0))
+    tree.subgraphs[0].operators = []  # so nothing fills the output
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    model = backends.open_model("litert", bytes(builder.Output()), 1)
+    with pytest.raises(BackendError, match=r"^the backend failed on a picture: Tensor data is null\.[^\n]*$"):
+        model.predict(NOISE)
+
+
+def test_a_second_input_is_an_error(onnx_file: Callable[..., bytes]) -> None:
+    """Proves that an ONNX file that wants more than a picture is a BackendError when it is run."""
+    import onnx
+
+    model = onnx.load_from_string(onnx_file("sigmoid"))
+    model.graph.input.append(onnx.helper.make_tensor_value_info("more", onnx.TensorProto.FLOAT, (1,)))
+    with pytest.raises(BackendError, match=r"the backend failed on a picture: .*more"):
+        backends.open_model("onnxruntime", model.SerializeToString(), 1).predict(NOISE)
+
+
+@pytest.mark.parametrize(("name", "of"), [("litert", "ONNX"), ("onnxruntime", "TFLite")])
+def test_a_file_of_another_format_is_told_by_its_bytes(
+    onnx_file: Callable[..., bytes], tflite_int8: bytes, name: str, of: str
+) -> None:
+    """Proves that a backend is not fed what another one runs, and that the error names both formats."""
+    content = tflite_int8 if of == "TFLite" else onnx_file("sigmoid")
+    with pytest.raises(BackendError, match=f"as the manifest says, received the bytes of {of}"):
+        backends.open_model(name, content, 1)
+
+
 def bare_site(folder: Path) -> dict[str, str]:
     """Return an environment in which only NumPy, Pillow and Click are installed beside our own code."""
     for package in ("numpy", "pillow", "click"):

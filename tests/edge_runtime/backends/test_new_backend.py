@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -27,38 +27,57 @@ from edge_runtime.commands.doctor import examine
 from edge_runtime.commands.info import bundle_lines, describe_bundle
 from edge_runtime.commands.selftest import run_selftest
 from edge_runtime.errors import BundleError
-from edge_runtime.picture.preprocessing import Pixels, Preprocessing
+from edge_runtime.picture.preprocessing import Preprocessing
 
+ROOT = Path(__file__).parents[3]
 MODULE = "tests_of_a_new_backend"
 CONTENT = b"0.25 0.75"
+SPELLER = """
+import numpy as np
+from edge_runtime.bundle import TensorInfo
+
+class Spelled:
+    input = TensorInfo("image", "uint8", (1, 16, 16, 3))
+    output = TensorInfo("scores", "float32", (1, 2))
+
+    def __init__(self, content):
+        self.scores = np.array(content.split(), np.float32)
+
+    def predict(self, pixels):
+        assert pixels.shape == (16, 16, 3)
+        return self.scores
+
+def open_model(content, threads):
+    return Spelled(content)
+"""
+# Python runs it at the start of every process that has its folder on the path.
+REGISTER = f"""
+from edge_runtime.backends import BACKENDS, BackendLibrary
+from edge_runtime.bundle import FORMATS, ModelFormat
+FORMATS["spelled"] = ModelFormat("Spelled", ".spelled")
+BACKENDS["speller"] = BackendLibrary("Speller", "{MODULE}", "json", "spelled", "pip install speller")
+"""
 TENSOR = TensorInfo("image", "uint8", (1, 16, 16, 3))
 SCORES = TensorInfo("scores", "float32", (1, 2))
 
 
-class Spelled:
-    """A model whose file spells out the scores that it gives every picture."""
-
-    input, output = TENSOR, SCORES
-
-    def __init__(self, content: bytes) -> None:
-        self._scores = np.array(content.split(), np.float32)
-
-    def predict(self, pixels: Pixels) -> np.ndarray:
-        assert pixels.shape == (16, 16, 3)
-        return self._scores
-
-
 @pytest.fixture
-def new_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The name of a new backend for a new format. Its library is Python's `json`."""
-    module = ModuleType(MODULE)
-    module.open_model = lambda content, threads: Spelled(content)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, MODULE, module)
+def new_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """The name of a new backend for a new format. Its library is Python's `json`.
+
+    The processes that this one starts know it too.
+    """
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / f"{MODULE}.py").write_text(SPELLER)
+    (folder / "sitecustomize.py").write_text(REGISTER)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(folder), str(ROOT))))
+    monkeypatch.syspath_prepend(folder)
     monkeypatch.setitem(FORMATS, "spelled", ModelFormat("Spelled", ".spelled"))
-    monkeypatch.setitem(
-        BACKENDS, "speller", BackendLibrary("Speller", MODULE, "json", "spelled", "pip install speller")
-    )
-    return "speller"
+    library = BackendLibrary("Speller", MODULE, "json", "spelled", "pip install speller")
+    monkeypatch.setitem(BACKENDS, "speller", library)
+    yield "speller"
+    sys.modules.pop(MODULE, None)
 
 
 @pytest.fixture
@@ -125,10 +144,13 @@ def test_selftest_runs_it(spelled_bundle: Path) -> None:
     assert checks["model.spelled with speller"].passed
 
 
-def test_doctor_looks_at_it(new_backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_looks_at_it(new_backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Proves that doctor checks each backend of the table and gives the install command of a missing one."""
     found = {finding.name: finding for finding in examine()}
-    assert found["speller"].state == "missing"  # its module is in this process alone, and doctor asks a new one
+    assert found["speller"].state == "ok"
+    (tmp_path / "modules" / f"{MODULE}.py").write_text("raise ImportError('of another kind')")
+    found = {finding.name: finding for finding in examine()}
+    assert found["speller"].state == "missing"
     assert found["speller"].fix == "pip install speller --force-reinstall"
     monkeypatch.setitem(BACKENDS, "speller", BACKENDS["speller"]._replace(library="no_such_library"))
     found = {finding.name: finding for finding in examine()}

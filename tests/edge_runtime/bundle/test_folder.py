@@ -336,6 +336,13 @@ def test_self_test_picture_elsewhere_is_refused(tmp_path: Path, path: str) -> No
         (("files", 0, "input", "dtype"), "text", "a NumPy type such as uint8, received 'text'"),
         (("files", 0, "output", "scale"), -1.0, "a number from 0 up"),
         (("files", 0, "output", "scale"), float("inf"), "Infinity is no finite number"),
+        (("files", 0, "drift"), {"accuracy": float("nan")}, "NaN is no finite number"),
+        (("files", 0, "drift"), {"accuracy": [float("-inf")]}, "-Infinity is no finite number"),
+        (("files", 0, "size_bytes"), 2_000_000_001, "expected 0 to 2,000,000,000"),
+        (("files", 0, "size_bytes"), -1, "expected 0 to 2,000,000,000"),
+        (("name",), "pets\x1b[31m", "has control characters"),
+        (("labels", 0), "c\nat", "has control characters"),
+        (("labels", 0), "c\u202eat", "has control characters"),
         (("files", 0, "precision"), "int4", "'int4' is not a valid Precision"),
     ],
     ids=str,
@@ -400,7 +407,7 @@ def test_endless_manifest_is_refused_unread(tmp_path: Path) -> None:
     """Proves that a manifest that is far too large is not read into memory."""
     (tmp_path / MANIFEST).touch()
     os.truncate(tmp_path / MANIFEST, 10_000_001)
-    with pytest.raises(BundleError, match="more than 10,000,000 bytes"):
+    with pytest.raises(BundleError, match="too large: 10,000,001 bytes, at most 10,000,000"):
         read_bundle(tmp_path)
 
 

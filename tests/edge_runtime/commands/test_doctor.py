@@ -62,7 +62,7 @@ def test_runtime_that_dies_on_import_is_survived(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("litert ")]
-    assert line.startswith("litert missing cannot be imported: ended by signal 4, so it was built")
+    assert line.startswith("litert missing cannot be imported: ended by signal 4 (SIGILL), so it was built")
     assert "pip install ai-edge-litert" in line
 
 

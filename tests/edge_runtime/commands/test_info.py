@@ -1,13 +1,17 @@
 """`catdog-edge info` says what a bundle holds and what would run."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from edge_runtime.cli import main
+from tests.edge_runtime.damaged import crashing_bundle
 
 
 def info(folder: Path, *options: str) -> Result:
@@ -79,3 +83,37 @@ def test_what_is_not_known_of_a_training_is_left_out(onnx_bundle: Path) -> None:
     assert "training   name mine\n" in info(onnx_bundle).stdout
     path.write_text(json.dumps(values | {"training": {"name": "a", "architecture": "compact", "seed": 0}}))
     assert "training   name a, architecture compact, seed 0\n" in info(onnx_bundle).stdout
+
+
+def test_a_file_that_ends_its_process_does_not_end_info(tmp_path: Path) -> None:
+    """Proves that info lives on, says which file ends with which signal, and names no file that is not used."""
+    folder = crashing_bundle(tmp_path / "bundle")
+    result = info(folder, "--backend", "litert")
+    assert result.exit_code == 0
+    assert "does not load: ended by signal 11 (SIGSEGV)" in result.stdout
+    assert "in use: none" in result.stdout
+    assert "every command that loads it ends so" in result.stdout
+    if find_spec("onnxruntime"):
+        assert "in use: model.int8.onnx with onnxruntime" in info(folder, "--backend", "onnxruntime").stdout
+
+
+def test_a_crash_of_classify_is_not_silent(tmp_path: Path) -> None:
+    """Proves that a file that ends `classify` leaves words on standard error, though the process is gone."""
+    folder = crashing_bundle(tmp_path / "bundle")
+    picture = next((folder / "selftest").iterdir())
+    script = "from edge_runtime.cli import run; run()"
+    command = [
+        sys.executable,
+        "-c",
+        script,
+        "classify",
+        str(picture),
+        "--bundle",
+        str(folder),
+        "--backend",
+        "litert",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -11
+    assert done.stderr.startswith("Fatal Python error: Segmentation fault")
+    assert "interpreter.py" in done.stderr

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from edge_runtime.cli import main
 from edge_runtime.commands.selftest import run_selftest
 from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import load_picture
+from tests.edge_runtime.damaged import CRASHING, crashing_bundle, endless_onnx, put_file
 
 
 def selftest(folder: Path, *options: str) -> Result:
@@ -133,12 +138,80 @@ def test_no_bundle_is_one_line(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
 
 
-def test_scores_that_are_not_numbers_fail(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that NaN scores fail the self-test, and that classifying a picture then is an error."""
-    monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.full(2, np.nan, np.float32))
+def test_a_file_that_ends_its_process_is_one_failed_check(tmp_path: Path) -> None:
+    """Proves that a damaged file with a right hash fails with the signal that it caused, and the others go on."""
+    folder = crashing_bundle(tmp_path / "bundle")
+    command = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "selftest", "--bundle", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert line.startswith(f"FAIL  {CRASHING} with litert: ended by signal 11 (SIGSEGV). Export the bundle again")
+    assert f"pass  {CRASHING}: " in done.stdout  # its hash
+    if find_spec("onnxruntime"):
+        assert done.stdout.splitlines()[-1].startswith("pass  model.int8.onnx with onnxruntime")
+
+
+def test_a_file_that_never_ends_is_one_failed_check(bundle: Path) -> None:
+    """Proves that --timeout ends an endless loop, and that each check is told as soon as it is known."""
+    put_file(bundle, "float32.onnx", endless_onnx())
+    command = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "selftest", "--bundle", str(bundle)]
+    with subprocess.Popen([*command, "--timeout", "10"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        start, seconds = time.monotonic(), {}
+        for line in process.stdout:
+            seconds[line.split(":")[0]] = time.monotonic() - start
+    assert process.returncode == 1
+    names = list(seconds)
+    failed = names.index("FAIL  float32.onnx with onnxruntime")
+    assert seconds[names[failed]] - seconds[names[failed - 1]] > 8  # so the one before was told at once
+
+
+def test_each_file_of_a_precision_is_opened(bundle: Path) -> None:
+    """Proves that a second int8 ONNX file is run itself, and not the first one once more."""
+    (bundle / "second.onnx").write_bytes(b"garbage")
+
+    def edit(values: dict[str, Any]) -> None:
+        [first] = [file for file in values["files"] if file["path"] == "int8.onnx"]
+        digest = hashlib.sha256(b"garbage").hexdigest()
+        values["files"].append({**first, "path": "second.onnx", "size_bytes": 7, "sha256": digest})
+        for picture in values["selftest"]:
+            picture["scores"]["second.onnx"] = picture["scores"]["int8.onnx"]
+
+    change(bundle, edit)
+    checks = {check.name: check for check in run_selftest(bundle)}
+    assert checks["int8.onnx with onnxruntime"].passed
+    assert not checks["second.onnx with onnxruntime"].passed
+    assert "onnxruntime does not load this file" in checks["second.onnx with onnxruntime"].detail
+
+
+@pytest.mark.parametrize(("name", "says"), [("float32.tflite", "onnx"), ("float32.onnx", "tflite")])
+def test_a_format_that_the_file_is_not_of_is_one_clear_line(bundle: Path, name: str, says: str) -> None:
+    """Proves that a manifest that calls a TFLite file ONNX, or the other way round, is told so."""
+
+    def edit(values: dict[str, Any]) -> None:
+        [file] = [file for file in values["files"] if file["path"] == name]
+        file["format"] = says
+
+    change(bundle, edit)
+    details = [check.detail for check in run_selftest(bundle) if check.name.startswith(f"{name} with")]
+    wanted, real = ("ONNX", "TFLite") if says == "onnx" else ("TFLite", "ONNX")
+    words = f"expected {wanted}, as the manifest says, received the bytes of {real}. Export the bundle again."
+    assert words in details
+
+
+def test_scores_that_are_not_numbers_fail(
+    bundle: Path, onnx_file: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves that a file that gives NaN fails the self-test, and that a picture is no answer but an error."""
+    import onnx
+
+    model = onnx.load_from_string(onnx_file("sigmoid"))
+    weights = model.graph.initializer[0]
+    weights.CopyFrom(onnx.numpy_helper.from_array(np.full((3, 1), np.nan, np.float32), weights.name))
+    put_file(bundle, "float32.onnx", model.SerializeToString())
     result = selftest(bundle)
     assert result.exit_code == 1
-    assert "largest difference of a score nan" in result.stdout
+    assert "FAIL  float32.onnx with onnxruntime: largest difference of a score nan" in result.stdout
     monkeypatch.setattr(classifier_module, "_predict", lambda model, pixels: np.full(2, np.nan, np.float32))
     with pytest.raises(BackendError, match=r"scores that are not numbers.*selftest"):
         Classifier.open(bundle).classify(Image.new("RGB", (9, 9)))

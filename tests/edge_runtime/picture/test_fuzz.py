@@ -148,7 +148,7 @@ def test_damaged_manifests(
             assert (folder / file.path).parent == folder
         for picture in bundle.selftest:
             assert (folder / picture.path).parent == folder / "selftest"
-        assert "\n".join(bundle_lines(describe_bundle(folder))).encode()
+        assert "\n".join(bundle_lines(describe_bundle(folder, "onnxruntime"))).encode()
     except BundleError as error:
         assert str(folder) in str(error)  # noqa: PT017
 

@@ -201,3 +201,21 @@ def test_hash_is_blind_to_small_changes() -> None:
     first = difference_hash(np.asarray(picture))
     assert bits(first, difference_hash(noisy.astype(np.uint8))) < 40
     assert bits(first, difference_hash(np.asarray(draw_blocks((2,)).resize((32, 32))))) > 60
+
+
+def test_what_is_no_file_or_too_large_is_left_out_unread(paths: list[Path], fresh: Path) -> None:
+    """Proves that a pipe, a device and a sparse file of 3 GB are refused with a reason."""
+    odd = [paths[0].with_name(name) for name in ("pipe.jpg", "endless.jpg", "sparse.jpg")]
+    os.mkfifo(odd[0])
+    odd[1].symlink_to("/dev/zero")
+    with odd[2].open("wb") as file:
+        file.truncate(3_000_000_000)
+    cached = cache_pictures([*odd, *paths], SMALL, cache=fresh)
+    assert [entry.reason for entry in cached.entries[:3]] == [
+        "is a pipe, not a regular file",
+        "is a device, not a regular file",
+        "too large: 3,000,000,000 bytes, at most 104,857,600",
+    ]
+    assert all(entry.row < 0 for entry in cached.entries[:3])
+    assert [entry.row for entry in cached.entries[3:]] == list(range(len(paths)))
+    assert cache_pictures([*odd, *paths], SMALL, cache=fresh).entries == cached.entries

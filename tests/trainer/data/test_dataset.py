@@ -13,7 +13,7 @@ from PIL import Image
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.run_folder import SPLITS, Side, read_splits, write_json
 from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
-from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, read_dataset
+from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, find_files, read_dataset
 from trainer.errors import DataError
 
 PETIMAGES = Path(__file__).parents[4] / "shared" / "data" / "petimages"
@@ -297,3 +297,11 @@ def test_splits_are_written_and_read_back(pets_dataset: Dataset, tmp_path: Path)
     assert {side: len(found.on(side)) for side in Side} == {
         side: len(pictures) for side, pictures in pets_dataset.sides.items()
     }
+
+
+def test_a_class_whose_name_cannot_be_printed_is_refused(tmp_path: Path) -> None:
+    """Proves that a name that no run can have is refused before any work, not after the training."""
+    write_class(tmp_path / "cat", 2)
+    write_class(tmp_path / "do\ng", 2)
+    with pytest.raises(DataError, match=r"the name of the sub-folder 'do\\ng' has a control character"):
+        find_files(tmp_path)

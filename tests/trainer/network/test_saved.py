@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.edge_runtime.test_keras_file import write_archive
 from trainer.errors import RunError
 from trainer.network.saved import load_network
 
@@ -53,3 +54,10 @@ def test_a_missing_file_is_the_same_error(tmp_path: Path) -> None:
     """Proves that a run folder without its network names the file."""
     with pytest.raises(RunError, match=r"absent\.keras: cannot be read"):
         load_network(tmp_path / "absent.keras", compiled=True, advice="Delete it.")
+
+
+def test_a_bomb_is_refused_before_keras_reads_it(tmp_path: Path) -> None:
+    """Proves that an archive of 64 kB whose weights would be 64 MiB is one line."""
+    path = write_archive(tmp_path / "bomb.keras", 64 * 2**20)
+    with pytest.raises(RunError, match=r"bomb\.keras: cannot be read \(unpacks to too much: .* 67,108,864"):
+        load_network(path, compiled=True, advice="Delete it.")
