@@ -148,6 +148,7 @@ class Classifier:
 
         Raises:
             BundleError: the bundle is missing or damaged, or its version is unknown.
+            OutputError: no bundle is named, and `bundles/` itself has the manifest of one.
             BackendError: `backend` or `precision` is unknown, or no installed backend loads an allowed file.
             ValueError: a number is out of its range.
         """

@@ -14,7 +14,7 @@ MAX_JSON_BYTES = 500_000_000  # the list of a million pictures takes about 300 M
 # Characters that a terminal or an editor obeys: control characters, line separators and directions of writing.
 # Halves of characters are among them, as they cannot be written.
 # Source: Unicode 15.1, general categories Cc, Zl, Zp and Cs, and the property Bidi_Control.
-_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_OBEYED = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 def read_json(path: str | os.PathLike[str], most_bytes: int = MAX_JSON_BYTES, *, finite: bool = True) -> Any:
@@ -58,7 +58,7 @@ def refuse_obeyed_characters(values: Any) -> None:
         RecursionError: the value is nested too deeply.
     """
     if isinstance(values, str):
-        if _OBEYED.search(values):
+        if unprintable(values):
             raise ValueError(f"the text {shortened(values)} has control characters")
         return
     if isinstance(values, dict):
@@ -70,7 +70,7 @@ def refuse_obeyed_characters(values: Any) -> None:
 
 def unprintable(text: str) -> bool:
     """Say whether a text holds a character that a terminal obeys: a name or a label must not."""
-    return _OBEYED.search(text) is not None
+    return not text.isprintable() and re.search(_OBEYED, text) is not None  # the pattern is compiled when needed
 
 
 def shortened(value: object, most: int = 80) -> str:

@@ -18,6 +18,6 @@ catdog-bench recommend reports/demo || [ $? -eq 4 ]
 echo
 echo "run folder:  demo/runs/demo      (report.md: learning curves, confusion matrix, mistakes)"
 echo "bundle:      demo/bundles/demo   (report.md: drift of each file from Keras)"
-echo "Commands after next: work in demo/: cd demo"
 echo "report:      demo/reports/demo   (report.html: which file to ship on this machine)"
+echo "The commands after next: work in demo/, so type first: cd demo"
 echo "These are drawings: no figure above says anything about accuracy on photographs."

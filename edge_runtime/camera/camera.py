@@ -6,17 +6,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.camera.video import Frame, is_file, opened_video
+from edge_runtime.camera.address import is_file, shown_source
+from edge_runtime.camera.video import Frame, opened_video
 from edge_runtime.errors import CameraError
 from edge_runtime.picture.source import Pixels
+
+if TYPE_CHECKING:
+    from edge_runtime.camera.trust import Trust
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 # The longest silence of a source that counts as alive. Streams and the Pi's camera give up much sooner.
 SILENCE_S = 30.0
 # A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
 LONGEST_GAP_S = 2.0
+# Each frame of a source may be unusable. A line is printed for the first one, and then at most once in this time.
+BAD_FRAME_LINE_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,15 @@ class Camera:
         connections: how often the source was opened successfully.
     """
 
-    def __init__(self, source: str, pace: Pace, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        source: str,
+        pace: Pace,
+        report: Callable[[str], None],
+        *,
+        trust: Trust | None = None,
+        once: bool = False,
+    ) -> None:
         """Start the thread.
 
         Args:
@@ -66,13 +80,19 @@ class Camera:
             pace: which frames are wanted.
             report: called with one line when the source is lost and when it is connected again. The reading thread
                 calls it.
+            trust: which certificates of a stream are accepted. Default: the ones of the system's authorities.
+            once: whether a camera or a stream is given up when it ends or fails. Default no: it is opened again.
+                A file is never read twice.
         """
         self.frames = self.dropped = self.connections = 0
         self._source, self._pace, self._report = source, pace, report
+        self._name, self._trust, self._once = shown_source(source), trust, once or is_file(source)
         self._stop, self._changed = Event(), Condition()
         self._waiting: tuple[int, float, Frame] | None = None
-        self._ended = self._is_recording = False
+        self._ended = self._any_shot = False
         self._error: BaseException | None = None
+        self._bad_frame: CameraError | None = None
+        self._bad_frames, self._bad_frame_line_s = 0, float("-inf")
         self._due_s = self._connected_s = float("-inf")
         self._alive_until_s = time.monotonic() + SILENCE_S
         self._thread = Thread(target=self._run, name="camera", daemon=True)
@@ -85,11 +105,11 @@ class Camera:
             timeout_s: longest wait in seconds.
 
         Returns:
-            The frame. None when no frame came in time, or when the frame of a camera could not be converted.
+            The frame. None when no frame came in time, or when the frame could not be converted.
 
         Raises:
-            EOFError: a recording has ended.
-            CameraError: a recording cannot be read.
+            EOFError: a source that is read once has ended.
+            CameraError: a source that is read once cannot be read, or none of its frames can be converted.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting is not None or self._ended, timeout_s)
@@ -99,9 +119,11 @@ class Camera:
             return self._converted(*waiting)
         if self._error is not None:
             raise self._error
-        if self._ended:
-            raise EOFError
-        return None
+        if not self._ended:
+            return None
+        if self._bad_frame is not None and not self._any_shot:
+            raise self._bad_frame
+        raise EOFError
 
     @property
     def is_alive(self) -> bool:
@@ -117,16 +139,25 @@ class Camera:
 
     def _converted(self, number: int, time_s: float, frame: Frame) -> Shot | None:
         try:
-            return Shot(number, time_s, frame.convert())
+            shot = Shot(number, time_s, frame.convert())
         except CameraError as error:
-            if is_file(self._source):
-                raise
-            self._report(f"{error}; continuing with the next frame")
+            self._note_bad_frame(error)
             return None
+        self._any_shot = True
+        return shot
+
+    def _note_bad_frame(self, error: CameraError) -> None:
+        self._bad_frame = error
+        self._bad_frames += 1
+        now_s = time.monotonic()
+        if now_s - self._bad_frame_line_s >= BAD_FRAME_LINE_S:
+            self._bad_frame_line_s = now_s
+            more = f" ({self._bad_frames} such frames so far)" if self._bad_frames > 1 else ""
+            self._report(f"{error}{more}; continuing with the next frame")
 
     def _run(self) -> None:
         try:
-            if is_file(self._source):
+            if self._once:
                 self._read()
             else:
                 self._read_for_ever()
@@ -141,12 +172,9 @@ class Camera:
         while not self._stop.is_set():
             before = self.connections
             try:
-                if self._read():
-                    return
-                reason = f"{self._source}: ended"
+                self._read()
+                reason = f"{self._name}: ended"
             except CameraError as error:
-                if self._is_recording:  # opened again, it would start from its beginning
-                    raise
                 reason = str(error)
             if self.connections > before and time.monotonic() - self._connected_s > wait_s:
                 wait_s = FIRST_WAIT_S  # the source worked for a while
@@ -156,26 +184,24 @@ class Camera:
             self._stop.wait(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
-    def _read(self) -> bool:
-        """Read until no more frames come. Return whether a recording has ended."""
+    def _read(self) -> None:
+        """Read until no more frames come."""
         clock = _Clock()
-        with opened_video(self._source) as frames:
+        with opened_video(self._source, self._trust) as frames:
             for number, frame in enumerate(frames):
                 if not number:
                     self._note_connection()
-                self._is_recording = frame.time_s is not None
                 if frame.time_s is not None and self._pace.drop:
                     self._stop.wait(clock.wait_s(frame.time_s, time.monotonic()))
                 if self._stop.is_set():
-                    return False
+                    return
                 self._offer(frame)
-        return self._is_recording
 
     def _note_connection(self) -> None:
         self._connected_s = time.monotonic()
         self.connections += 1
         if self.connections > 1:
-            self._report(f"{self._source}: connected again")
+            self._report(f"{self._name}: connected again")
 
     def _offer(self, frame: Frame) -> None:
         number, now_s = self.frames, time.monotonic()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import json
-import os
 import sys
 import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from edge_runtime.atomic_file import write_whole
 from edge_runtime.bundle.labels import shown
 from edge_runtime.camera.camera import Shot
+from edge_runtime.camera.log import Log
 from edge_runtime.terminal import say, say_exactly, show_status
 
 STATUS_EVERY_S = 0.5
@@ -68,14 +66,14 @@ class Teller:
     """Prints sightings, writes them to a file, saves the frames of changes, and shows a status line."""
 
     def __init__(
-        self, each_frame: bool, as_json: bool, output: IO[bytes] | None = None, save: Path | None = None
+        self, each_frame: bool, as_json: bool, output: Log | None = None, save: Path | None = None
     ) -> None:
         """Choose what to print, write and save.
 
         Args:
             each_frame: whether every frame is told, and not only changes.
             as_json: whether JSON lines are printed, and not text.
-            output: the file to write JSON lines to. Default none.
+            output: the log to append JSON lines to. Default none.
             save: the folder for the frames of changes. Default none.
         """
         self._each_frame, self._as_json, self._output, self._save = each_frame, as_json, output, save
@@ -94,7 +92,7 @@ class Teller:
             else:
                 say(_text(sighting))
             if self._output is not None:
-                _append(self._output, line)
+                self._output.append(line)
         if self._status and time.monotonic() - self._status_s > STATUS_EVERY_S:
             self._status_s = time.monotonic()
             show_status(_state(sighting))
@@ -103,20 +101,6 @@ class Teller:
         """Erase the status line. Call it before another line is written."""
         if self._status:
             show_status("")
-
-
-def _append(output: IO[bytes], line: str) -> None:
-    """Append a whole line or nothing. If the disk is full, print an error: the watch continues."""
-    content = f"{line}\n".encode()
-    size = output.seek(0, os.SEEK_END) if output.seekable() else 0
-    try:
-        written = output.write(content)
-        if written != len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        with suppress(OSError):  # remove the half line, so that the next one starts on a line of its own
-            output.truncate(size)
-        say(f"{output.name}: a line cannot be written ({error})", err=True)
 
 
 def _text(sighting: Sighting) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,10 +19,11 @@ from edge_runtime.commands.options import (
     NumberRange,
     open_classifier,
 )
-from edge_runtime.errors import CatdogError
 from edge_runtime.terminal import one_line_errors, say
 
 if TYPE_CHECKING:
+    from edge_runtime.camera.log import Log
+    from edge_runtime.camera.trust import Trust
     from edge_runtime.camera.watch import WatchSummary
     from edge_runtime.classifier import Classifier
 
@@ -44,11 +45,16 @@ class WatchOptions(NamedTuple):
     as_json: bool
     output: Path | None
     save: Path | None
+    once: bool
+    ca_file: Path | None
+    insecure: bool
 
 
 @click.command()
 @click.argument("source", required=False)
 @click.option("--source", "named", help="The same as the argument.")
+@click.option("--source-file", type=click.Path(path_type=Path),
+              help="Read the source from the first line of this file. This hides its password.")  # fmt: skip
 @BUNDLE
 @BACKEND
 @PRECISION
@@ -70,28 +76,50 @@ class WatchOptions(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also append the JSON lines to this file.")
 @click.option("--save", type=click.Path(path_type=Path), help="Save the frame of each change in this folder.")
-def watch(source: str | None, named: str | None, **values: Any) -> None:
+@click.option("--once", is_flag=True,
+              help="End when the camera or the stream ends or fails. Do not open it again.")  # fmt: skip
+@click.option("--ca-file", type=click.Path(path_type=Path),
+              help="PEM file with the only certificates to trust for https:// and rtsps://.  "
+                   "[default: those of the system]")  # fmt: skip
+@click.option("--insecure", is_flag=True, help="Accept any certificate for https:// and rtsps://.")
+def watch(source: str | None, named: str | None, source_file: Path | None, **values: Any) -> None:
     """Say what a camera sees.
 
     SOURCE is a camera such as 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2. The newest
-    frame is classified, and older ones are dropped. Ctrl-C ends the command.
+    frame is classified, and older ones are dropped. Ctrl-C ends the command. SIGHUP opens the file of
+    --output again.
     """
     options = WatchOptions(**values)
-    if (source is None) == (named is None):
+    if [source, named, source_file].count(None) != 2:
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
     if options.all_frames and options.max_fps:
         raise click.UsageError("--all-frames and --max-fps cannot be used together. Use --every to skip frames.")
+    if options.ca_file and options.insecure:
+        raise click.UsageError("--ca-file and --insecure cannot be used together")
     with one_line_errors("camera"):
-        summary = _watch(source or named or "", options)
+        summary = _watch(_source(source or named or "", source_file), options)
     say(summary.line(), err=True)
+
+
+def _source(named: str, file: Path | None) -> str:
+    from edge_runtime.camera.address import address_in, has_secrets
+
+    if file is not None:
+        return address_in(file)
+    if has_secrets(named):
+        say("other users of this machine can see the password of this address; --source-file hides it", err=True)
+    return named
 
 
 def _watch(source: str, options: WatchOptions) -> WatchSummary:
     from edge_runtime.bundle.folder import default_bundle
-    from edge_runtime.camera.video import check_source, is_file
+    from edge_runtime.camera.address import is_file
+    from edge_runtime.camera.trust import Trust
+    from edge_runtime.camera.video import check_source
     from edge_runtime.parallel import usable_cores
 
-    check_source(source)
+    trust = Trust(options.ca_file, options.insecure)
+    check_source(source, trust)
     if options.all_frames and not is_file(source):
         raise click.UsageError("--all-frames works only with a video file, because a camera does not wait")
     classifier = open_classifier(
@@ -101,10 +129,10 @@ def _watch(source: str, options: WatchOptions) -> WatchSummary:
         threads=options.threads or max(1, usable_cores() - 1),  # one core is left for decoding
         confidence_threshold=options.confidence_threshold,
     )
-    return _classify_frames(classifier, source, options)
+    return _classify_frames(classifier, source, trust, options)
 
 
-def _classify_frames(classifier: Classifier, source: str, options: WatchOptions) -> WatchSummary:
+def _classify_frames(classifier: Classifier, source: str, trust: Trust, options: WatchOptions) -> WatchSummary:
     from edge_runtime.camera.camera import Camera, Pace
     from edge_runtime.camera.service import Service
     from edge_runtime.camera.sighting import Teller
@@ -117,14 +145,14 @@ def _classify_frames(classifier: Classifier, source: str, options: WatchOptions)
         confidence_threshold=classifier.confidence_threshold,
     )
     pace = Pace(options.every, options.max_fps, drop=not options.all_frames)
-    with _stopped_by_signals() as stop, _appended(options.output) as output:
+    with _appended(options.output) as output, _signals(output) as stop:
         teller = Teller(options.each_frame, options.as_json, output, options.save)
 
         def report(line: str) -> None:
             teller.clear()
             say(line, err=True)
 
-        camera = Camera(source, pace, report)
+        camera = Camera(source, pace, report, trust=trust, once=options.once)
         try:
             with Service() as service:
                 return run(classifier, camera, smoother, tell=teller.tell, stop=stop, alive=service.alive)
@@ -134,10 +162,22 @@ def _classify_frames(classifier: Classifier, source: str, options: WatchOptions)
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[Event]:
-    """Give an event. Ctrl-C and the SIGTERM of a service manager set it."""
+def _signals(output: Log | None) -> Iterator[Event]:
+    """Give an event. Ctrl-C and the SIGTERM of a service manager set it.
+
+    SIGHUP opens the output again, as logrotate wants it. Without an output it means that the terminal was closed.
+    Then it sets the event too, unless `nohup` has switched it off.
+    """
     stop = Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    actions: dict[int, Callable[..., object]] = dict.fromkeys(
+        (signal.SIGINT, signal.SIGTERM), lambda *_: stop.set()
+    )
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and output is not None:
+        actions[hangup] = lambda *_: output.reopen()
+    elif hangup is not None and signal.getsignal(hangup) != signal.SIG_IGN:
+        actions[hangup] = lambda *_: stop.set()
+    before = {number: signal.signal(number, action) for number, action in actions.items()}
     try:
         yield stop
     finally:
@@ -145,14 +185,7 @@ def _stopped_by_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _appended(path: Path | None) -> Iterator[IO[bytes] | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        output = path.open("ab", buffering=0)  # unbuffered, so that each line is in the file at once and whole
-    except OSError as error:
-        raise CatdogError(f"{path}: cannot be written ({error}). Name another file with --output.") from error
-    with output:
-        yield output
+def _appended(path: Path | None) -> AbstractContextManager[Log | None]:
+    from edge_runtime.camera.log import Log
+
+    return nullcontext() if path is None else Log(path)

@@ -25,6 +25,7 @@ from edge_runtime.camera.smoothing import Smoother
 from edge_runtime.camera.watch import watch
 from edge_runtime.classifier import Classifier
 from edge_runtime.cli import main
+from tests.edge_runtime.camera.stream_servers import served
 from tests.edge_runtime.camera.video_source import on_air, wait_until, write_video
 
 UNIT = Path(__file__).parents[3] / "docs/catdog-edge.service"
@@ -177,26 +178,26 @@ def test_watch_is_alive_while_frames_come_and_while_it_tries_again(onnx_bundle: 
             station.switch_on()
 
 
-def test_hanging_camera_is_not_alive(onnx_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_camera_is_not_alive(onnx_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a source whose opening hangs is silent, so that the watchdog restarts the service."""
-    pytest.importorskip("av", reason="PyAV opens the pipe of this test")
+    pytest.importorskip("av", reason="PyAV opens the stream of this test")
     monkeypatch.setattr(camera_module, "SILENCE_S", 0.3)
-    pipe, stop, signs = tmp_path / "video.mp4", threading.Event(), list[float]()
-    os.mkfifo(pipe)
-    camera = Camera(str(pipe), Pace(), lambda line: None)
+    stop, hang_up, signs = threading.Event(), threading.Event(), list[float]()
     classifier = Classifier.open(onnx_bundle)
-    threading.Timer(1.5, stop.set).start()
-    start_s = time.monotonic()
-    watch(
-        classifier,
-        camera,
-        Smoother(),
-        tell=lambda *_: None,
-        stop=stop,
-        alive=lambda: signs.append(time.monotonic()),
-    )
-    assert stop.is_set()
-    assert not camera.is_alive
-    assert all(sign_s - start_s < 1 for sign_s in signs)
-    pipe.open("wb").close()  # lets the read end
-    wait_until(lambda: not camera._thread.is_alive())
+    with served(lambda server, reader: hang_up.wait(20) and None) as server:
+        camera = Camera(f"http://127.0.0.1:{server.port}/x", Pace(), lambda line: None, once=True)
+        threading.Timer(1.5, stop.set).start()
+        start_s = time.monotonic()
+        watch(
+            classifier,
+            camera,
+            Smoother(),
+            tell=lambda *_: None,
+            stop=stop,
+            alive=lambda: signs.append(time.monotonic()),
+        )
+        assert stop.is_set()
+        assert not camera.is_alive
+        assert all(sign_s - start_s < 1 for sign_s in signs)
+        hang_up.set()  # lets the read end
+        wait_until(lambda: not camera._thread.is_alive())

@@ -155,6 +155,34 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
     assert stderr.splitlines()[-1].startswith("0 frames in ")
 
 
+def test_hangup_opens_the_log_again(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that SIGHUP continues in a new file after the log was renamed, and that SIGTERM still ends it."""
+    log, output = tmp_path / "log", tmp_path / "output"
+    arguments = ("--each-frame", "--output", log, "--bundle", onnx_bundle)
+    with on_air() as station, watching(station.address, *arguments, output=output) as process:
+        wait_until(lambda: log.exists() and log.stat().st_size)
+        log.rename(tmp_path / "log.1")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.exists() and log.stat().st_size)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0, stderr
+    rows = [json.loads(line) for file in ("log.1", "log") for line in (tmp_path / file).read_text().splitlines()]
+    assert len(rows) == len(output.read_text().splitlines())
+    assert " frames in " in stderr.splitlines()[-1]
+
+
+def test_hangup_without_a_log_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that a terminal that is closed ends the watch with a summary and exit code 0."""
+    with watching("/dev/video987", "--bundle", onnx_bundle, output=tmp_path / "output") as process:
+        assert process.stderr is not None
+        while "trying again" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGHUP)
+        _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, " frames in " in stderr.splitlines()[-1]) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -162,6 +190,9 @@ def test_control_c_ends_it(onnx_bundle: Path, tmp_path: Path) -> None:
         (["ftp://host/x"], 1, "expected an address that begins with rtsp://"),
         ([], 2, "name one source"),
         (["0", "--source", "1"], 2, "name one source"),
+        (["0", "--source-file", "x"], 2, "name one source"),
+        (["--source-file", "none"], 1, "none: cannot be read"),
+        (["0", "--ca-file", "x", "--insecure"], 2, "cannot be used together"),
         (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
         (["0", "--all-frames"], 2, "--all-frames works only with a video file"),
         (["0", "--all-frames", "--max-fps", "5"], 2, "cannot be used together"),
