@@ -23,7 +23,7 @@ from edge_runtime.bundle.folder import Bundle, default_bundle, read_bundle
 from edge_runtime.bundle.scores import label_scores
 from edge_runtime.errors import BackendError, PictureError
 from edge_runtime.parallel import default_workers, map_in_order, usable_cores
-from edge_runtime.picture.decoding import LARGEST_MAX_PIXELS, MAX_PIXELS
+from edge_runtime.picture.contract import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.picture.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import numpy as np
 from edge_runtime.camera.address import PICAMERA, STREAMS, WEB, device_of, is_file, reason_of, shown_source
 from edge_runtime.camera.allowance import Allowance
 from edge_runtime.errors import CameraError
-from edge_runtime.picture.decoding import MAX_PIXELS
+from edge_runtime.picture.contract import MAX_PIXELS
 from edge_runtime.picture.source import Pixels
 
 if TYPE_CHECKING:

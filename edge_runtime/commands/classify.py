@@ -22,6 +22,7 @@ from edge_runtime.commands.options import (
 from edge_runtime.commands.results import CsvFormat, JsonFormat, ResultFormat, TableFormat
 from edge_runtime.errors import PictureError
 from edge_runtime.native_output import native_errors_hidden
+from edge_runtime.picture.contract import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.picture.listing import STANDARD_INPUT, list_pictures
 from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, quoted, say, say_exactly
 
@@ -83,7 +84,7 @@ class Tally:
 @JSON
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values with a header.")
 @click.option(
-    "--max-pixels", type=click.IntRange(1, 178_956_970), default=80_000_000, show_default=True,
+    "--max-pixels", type=click.IntRange(1, LARGEST_MAX_PIXELS), default=MAX_PIXELS, show_default=True,
     help="Refuse pictures with more pixels. A picture of 80 million can need 500 MiB of memory.",
 )  # fmt: skip
 @click.option(

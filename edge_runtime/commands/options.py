@@ -15,6 +15,7 @@ import click
 from edge_runtime.backends import AUTO, BACKENDS
 from edge_runtime.bundle.formats import Precision
 from edge_runtime.native_output import native_output_to
+from edge_runtime.picture.contract import MAX_PIXELS
 from edge_runtime.terminal import say
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def open_classifier(  # noqa: PLR0913  each is an option of a command line
     *,
     threads: int,
     confidence_threshold: float | None,
-    max_pixels: int | None = None,
+    max_pixels: int = MAX_PIXELS,
     untrusted: bool = False,
 ) -> Classifier:
     """Open a bundle with `Classifier.open`, and print which file and backend are in use.
@@ -73,14 +74,13 @@ def open_classifier(  # noqa: PLR0913  each is an option of a command line
         precision: `auto` or a `Precision`.
         threads: inference threads, 1 or more.
         confidence_threshold: a prediction with less confidence is unsure, 0-1; None for the bundle's threshold.
-        max_pixels: a picture with more pixels is refused; None for 80,000,000.
+        max_pixels: a picture with more pixels is refused.
         untrusted: decode pictures in a process of their own with hard limits.
     """
     # NumPy's OpenBLAS keeps every core busy while it starts, and nothing here multiplies matrices with it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with uncollected_start(), native_output_to(Path(os.devnull)):  # LiteRT prints a line about its delegate
         from edge_runtime.classifier import Classifier
-        from edge_runtime.picture.decoding import MAX_PIXELS
 
         classifier = Classifier.open(
             bundle,
@@ -88,7 +88,7 @@ def open_classifier(  # noqa: PLR0913  each is an option of a command line
             threads,
             precision=precision,
             confidence_threshold=confidence_threshold,
-            max_pixels=max_pixels or MAX_PIXELS,
+            max_pixels=max_pixels,
             untrusted=untrusted,
         )
     say(f"{classifier.bundle.path_of(classifier.file)} with {classifier.backend}", err=True)

@@ -15,6 +15,9 @@ from edge_runtime.errors import BundleError
 from edge_runtime.strict_json import shortened
 
 CONTRACT_VERSION = 1
+# 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
+MAX_PIXELS = 80_000_000
+LARGEST_MAX_PIXELS = 178_956_970  # Pillow refuses more
 
 
 class ResizeFilter(StrEnum):

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from edge_runtime.errors import PictureError
+from edge_runtime.picture.contract import MAX_PIXELS
 from edge_runtime.picture.jpeg import has_many_scans
 from edge_runtime.picture.memory import DECODER_BYTES, LARGE_BYTES, PLAIN_BYTES, one_at_a_time
 from edge_runtime.picture.signatures import JPEGS
@@ -18,9 +19,6 @@ from edge_runtime.picture.source import PictureSource, name_of, opened
 if TYPE_CHECKING:
     from edge_runtime.picture.contract import Preprocessing
 
-# 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
-MAX_PIXELS = 80_000_000
-LARGEST_MAX_PIXELS = 178_956_970  # Pillow refuses more
 MAX_SIDE = 65_535  # a narrow picture, whose rows are kept at the target's width, takes more than it holds
 # Pictures above this are turned, converted and narrowed in strips of this size, to the same pixels.
 STRIP_PIXELS = 1_000_000

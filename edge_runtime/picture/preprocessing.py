@@ -25,8 +25,8 @@ from PIL import Image
 
 from edge_runtime.errors import PictureError
 from edge_runtime.parallel import map_in_order
-from edge_runtime.picture.contract import CONTRACT_VERSION, Preprocessing, ResizeFilter
-from edge_runtime.picture.decoding import MAX_PIXELS, decode_picture
+from edge_runtime.picture.contract import CONTRACT_VERSION, MAX_PIXELS, Preprocessing, ResizeFilter
+from edge_runtime.picture.decoding import decode_picture
 from edge_runtime.picture.source import PictureSource, Pixels
 
 __all__ = [

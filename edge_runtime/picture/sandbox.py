@@ -25,8 +25,7 @@ import numpy as np
 from PIL import Image
 
 from edge_runtime.errors import CatdogError, PictureError
-from edge_runtime.picture.contract import Preprocessing
-from edge_runtime.picture.decoding import MAX_PIXELS
+from edge_runtime.picture.contract import MAX_PIXELS, Preprocessing
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.picture.source import PictureSource, Pixels, name_of, opened_file
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from edge_runtime.bounded_file import MAX_PICTURE_BYTES
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.limits import refuse_harmful
 from edge_runtime.picture.limits.limit import LimitError
@@ -24,7 +25,6 @@ from edge_runtime.picture.listing import SUFFIXES
 from edge_runtime.picture.memory import DECODER_BYTES, PLAIN_BYTES
 from edge_runtime.picture.signatures import FORMATS, foreign_format_of, format_of
 
-MAX_FILE_BYTES = 100 * 2**20  # some decoders read the whole file
 # Pillow's module of each format where its name is not the format's.
 _PLUGINS = {"JPEG": "Jpeg", "WEBP": "WebP", "DIB": "Bmp", "JPEG2000": "Jpeg2K"}
 _NEWER = "Install a newer one: pip install --upgrade pillow"
@@ -126,7 +126,7 @@ def _seekable(file: IO[bytes]) -> tuple[IO[bytes], int]:
         return file, file.tell()
     except (AttributeError, OSError, TypeError):  # a pipe, or what is not quite a file
         content = bytearray()
-        while len(content) <= MAX_FILE_BYTES and (chunk := file.read(MAX_FILE_BYTES + 1 - len(content))):
+        while len(content) <= MAX_PICTURE_BYTES and (chunk := file.read(MAX_PICTURE_BYTES + 1 - len(content))):
             content += chunk
         return io.BytesIO(content), len(content)
 
@@ -134,8 +134,8 @@ def _seekable(file: IO[bytes]) -> tuple[IO[bytes], int]:
 def _refuse_bytes(size: int, name: str) -> None:
     if not size:
         raise PictureError(name, "is empty")
-    if size > MAX_FILE_BYTES:
-        raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_FILE_BYTES:,}")
+    if size > MAX_PICTURE_BYTES:
+        raise PictureError(name, f"too large: {size:,} bytes, at most {MAX_PICTURE_BYTES:,}")
 
 
 def _decoder(file: IO[bytes], size_bytes: int, name: str, max_pixels: int) -> Image.Image:

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from edge_runtime.bounded_file import MAX_PICTURE_BYTES
 from edge_runtime.bundle import (
     FORMATS,
     MANIFEST,
@@ -28,10 +29,10 @@ from edge_runtime.bundle.folder import MAX_MANIFEST_BYTES
 from edge_runtime.bundle.manifest import SCHEMA_VERSION
 from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
-from edge_runtime.picture.decoding import DECODER_BYTES, MAX_PIXELS, PLAIN_BYTES, SCANS_BYTES
+from edge_runtime.picture.contract import MAX_PIXELS
+from edge_runtime.picture.decoding import DECODER_BYTES, PLAIN_BYTES, SCANS_BYTES
 from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
 from edge_runtime.picture.signatures import FORMATS as PICTURE_FORMATS
-from edge_runtime.picture.source import MAX_FILE_BYTES
 from edge_runtime.proof.drift import DriftReport
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.bundle_folder import _write_json
@@ -564,7 +565,7 @@ def test_the_page_states_the_limits_of_the_code() -> None:
         assert f"{MAX_PIXELS * PLAIN_BYTES // cost:,}" in contract
     for kind in PICTURE_FORMATS:
         assert re.search(rf"\b{kind}\b", contract)
-    assert f"{MAX_FILE_BYTES:,} bytes" in contract
+    assert f"{MAX_PICTURE_BYTES:,} bytes" in contract
     assert f"{MAX_MANIFEST_BYTES:,} bytes" in section("## Rules")
     for allowed in TOLERANCE.values():
         assert f"{allowed:g} in" in section("## selftest")

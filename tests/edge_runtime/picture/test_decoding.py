@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.bounded_file import MAX_PICTURE_BYTES
 from edge_runtime.errors import PictureError
 from edge_runtime.picture import decoding, source
 from edge_runtime.picture.decoding import ORIENTATION, decode_picture
 from edge_runtime.picture.preprocessing import Preprocessing, ResizeFilter, load_picture
-from edge_runtime.picture.source import MAX_FILE_BYTES
 
 TARGET = Preprocessing(20, 12)
 
@@ -189,7 +189,7 @@ def test_file_of_too_many_bytes_is_refused_unread(tmp_path: Path) -> None:
     """Proves that a file of more than 100 MiB is refused by its size alone."""
     path = tmp_path / "large.webp"
     path.write_bytes(b"RIFF")
-    os.truncate(path, MAX_FILE_BYTES + 1)  # sparse: takes no disk
+    os.truncate(path, MAX_PICTURE_BYTES + 1)  # sparse: takes no disk
     refused = "too large: 104,857,601 bytes, at most 104,857,600"
     assert reason(path) == refused
     with path.open("rb") as file:
@@ -225,7 +225,7 @@ def test_what_is_not_quite_a_file_is_read_to_its_end(tmp_path: Path) -> None:
 def test_pipe_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a file object without a size is read up to the limit, and one within it is classified."""
     content = encoded(Image.fromarray(noise(50, 50, 3)))
-    monkeypatch.setattr(source, "MAX_FILE_BYTES", len(content))
+    monkeypatch.setattr(source, "MAX_PICTURE_BYTES", len(content))
     for extra in (0, 1):
         reading, writing = os.pipe()
         os.write(writing, content + bytes(extra))
@@ -235,7 +235,7 @@ def test_pipe_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch)
                 assert reason(pipe) == f"too large: {len(content) + 1:,} bytes, at most {len(content):,}"
             else:
                 np.testing.assert_array_equal(load_picture(pipe, TARGET), load_picture(content, TARGET))
-    assert reason(bytes(MAX_FILE_BYTES + 1)).startswith("too large")
+    assert reason(bytes(MAX_PICTURE_BYTES + 1)).startswith("too large")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
