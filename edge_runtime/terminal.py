@@ -61,6 +61,7 @@ class ExitCode(IntEnum):
         FAILED: a file failed the gate, or a benchmark became worse.
         UNDECIDED: there are too few pictures or measurements to decide.
         STOPPED: the user pressed Ctrl-C.
+        TERMINATED: SIGTERM ended a training, an export or a benchmark.
     """
 
     DONE = 0
@@ -68,6 +69,7 @@ class ExitCode(IntEnum):
     FAILED = 3
     UNDECIDED = 4
     STOPPED = 130
+    TERMINATED = 143
 
 
 # The modules that `catdog-bench run` needs and a base install lacks. The extra `bench` installs them.
@@ -110,6 +112,24 @@ class Command(click.Command):
         """Parse the command line."""
         with wrong_use_visible():
             return super().parse_args(ctx, args)
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block in order, so that it removes what is temporary. Service managers send that signal.
+
+    The exit code is `TERMINATED`, as a shell has it for this signal.
+    """
+    import signal
+
+    def end(*_: object) -> NoReturn:
+        raise SystemExit(ExitCode.TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

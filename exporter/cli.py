@@ -17,7 +17,7 @@ from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
-from edge_runtime.terminal import Command, ExitCode, next_command, one_line_errors, quoted, say
+from edge_runtime.terminal import Command, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
 from exporter.progress import Progress
 
@@ -99,7 +99,7 @@ def main(**values: Any) -> None:
     bundles/NAME. If one has drifted too far, only a report is written.
     """
     options = ExportOptions(**values)
-    with one_line_errors("export", stopped="stopped; no bundle was written"):
+    with one_line_errors("export", stopped="stopped; no bundle was written"), ended_by_sigterm():
         targets = _targets(options)
         source = _source(options)
         outcome = _export(source, targets, options)

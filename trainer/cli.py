@@ -12,7 +12,7 @@ import click
 
 from edge_runtime.atomic_folder import no_empty_parents
 from edge_runtime.folders import RUNS
-from edge_runtime.terminal import Command, next_command, one_line_errors, quoted, say
+from edge_runtime.terminal import Command, ended_by_sigterm, next_command, one_line_errors, quoted, say
 from trainer.network.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def main(**options: Any) -> None:
 
 
 def _run(options: Options) -> None:
-    with one_line_errors("train"), no_empty_parents(options.runs / "NAME"):
+    with one_line_errors("train"), ended_by_sigterm(), no_empty_parents(options.runs / "NAME"):
         name, config = _settle(options)
         folder, evaluation = _train(config, name, options)
     low, high = evaluation.accuracy_interval

@@ -12,7 +12,6 @@ from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import read_state
 from trainer.config import MICROSOFT, SAMPLE, TrainConfig
-from trainer.data.cache import DEFAULT_CACHE
 from trainer.data.dataset import Dataset, SplitPlan, add_crops, read_dataset
 from trainer.data.microsoft import fetch
 from trainer.data.negatives import add_negatives
@@ -45,7 +44,7 @@ class TrainObserver(Observer, Protocol):
 
 
 def train(
-    config: TrainConfig, name: str, *, runs: Path, observer: TrainObserver, cache: Path = DEFAULT_CACHE
+    config: TrainConfig, name: str, *, runs: Path, observer: TrainObserver, cache: Path | None = None
 ) -> tuple[Path, Evaluation]:
     """Train the run that `start_run` began; continue at its last checkpoint if it has one.
 

@@ -13,7 +13,7 @@ from benchmarks.commands.options import TEST_DATA
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BUNDLE
 from edge_runtime.folders import REPORTS
-from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_errors, quoted, say
+from edge_runtime.terminal import MEASURING, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 
 if TYPE_CHECKING:
     from benchmarks.run.record import BenchmarkReport
@@ -48,7 +48,7 @@ def run(**values: Any) -> None:
     what was measured so far, and is marked incomplete.
     """
     options = RunOptions(**values)
-    with one_line_errors("bench", stopped="stopped before anything was measured"):
+    with one_line_errors("bench", stopped="stopped before anything was measured"), ended_by_sigterm():
         bundle = options.bundle or default_bundle()
         target = options.out or REPORTS / bundle.resolve().name
         report = _measure(bundle, target, options)

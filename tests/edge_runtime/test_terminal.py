@@ -1,12 +1,14 @@
 """A command that cannot go on ends with one line and an exit code."""
 
 import shutil
+import signal
 import subprocess
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
-from edge_runtime.terminal import fail, one_line_errors, quoted, say, say_exactly, show_status
+from edge_runtime.terminal import ended_by_sigterm, fail, one_line_errors, quoted, say, say_exactly, show_status
 from edge_runtime.visible_text import exact_bytes, visible
 from tests.hostile import NAMES
 
@@ -62,3 +64,18 @@ def test_a_command_to_type_means_the_name(name: str) -> None:
     assert quoted(name) == visible(quoted(name))
     done = subprocess.run([bash, "-c", f"printf %s {quoted(name)}"], capture_output=True, check=True)
     assert done.stdout == exact_bytes(name)
+
+
+def test_sigterm_ends_the_block_in_order() -> None:
+    """Proves that the block cleans up, that the exit code is 143, and that the handler goes again."""
+    before, cleaned = signal.getsignal(signal.SIGTERM), list[bool]()
+
+    def work() -> None:
+        with ended_by_sigterm(), ExitStack() as stack:
+            stack.callback(cleaned.append, True)
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as left:
+        work()
+    assert (left.value.code, cleaned) == (143, [True])
+    assert signal.getsignal(signal.SIGTERM) == before

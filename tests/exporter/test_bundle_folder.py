@@ -95,7 +95,7 @@ def test_names_that_are_no_text_are_written(record, folder):
     write_bundle(folder, folder.with_name("b"), manifest_of(record), record)
     for name in ("report.md", "report.html"):
         text = html.unescape((folder.with_name("b") / name).read_text(encoding="utf-8"))
-        assert "12 pictures of /shots\\udcff set" in text
+        assert "12 pictures of <code>/shots\\udcff</code> set" in text
     assert read_bundle(folder.with_name("b")).training["calibration"]["folder"] == "shots\\udcff"
 
 

@@ -121,3 +121,11 @@ def test_ctrl_c_is_exit_code_130_and_no_bundle(run_folder, tmp_path):
     assert lines[-1] == "stopped; no bundle was written"
     assert not any("Traceback" in line for line in lines)
     assert not folder.parent.exists()
+
+
+def test_sigterm_is_exit_code_143_and_leaves_nothing(run_folder, tmp_path):
+    """Proves that a scheduler that ends an export finds no temporary folder afterwards."""
+    folder = tmp_path / "bundles" / "b"
+    assert end_at(MOMENTS["converting"], run_folder, folder, signal.SIGTERM) == 143
+    assert not folder.parent.exists()
+    assert "Traceback" not in (tmp_path / "stderr.txt").read_text()

@@ -31,7 +31,6 @@ from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_pictu
 from trainer.errors import DataError
 
 _CHUNK = 256
-DEFAULT_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "catdog-edge"
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,24 @@ class PictureCache:
     pixels: Pixels
 
 
+def default_cache() -> Path:
+    """Return the folder of all caches: in the folder that XDG_CACHE_HOME names, or else in `.cache` of the home.
+
+    Raises:
+        DataError: there is no home folder.
+    """
+    named = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(named) if named else Path.home() / ".cache") / "catdog-edge"
+    except RuntimeError as error:
+        raise DataError(f"no home folder to keep pictures in ({error}). Set XDG_CACHE_HOME to a folder.") from error
+
+
 def cache_pictures(
     paths: list[Path],
     preprocessing: Preprocessing,
     *,
-    cache: Path = DEFAULT_CACHE,
+    cache: Path | None = None,
     report: Callable[[int], None] = lambda done: None,
 ) -> PictureCache:
     """Add the pictures that the cache does not hold yet, then return all from the cache.
@@ -76,13 +88,13 @@ def cache_pictures(
     Args:
         paths: picture files. Each is read for its hash; only new ones are decoded.
         preprocessing: how pictures become pixels; each preprocessing has a cache of its own.
-        cache: the folder of all caches.
+        cache: the folder of all caches. Default: `default_cache()`.
         report: called with the number of files done so far.
 
     Raises:
         DataError: the cache cannot be written, or a file cannot be read from disk.
     """
-    folder = cache / preprocessing.identifier
+    folder = (cache or default_cache()) / preprocessing.identifier
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder), (folder / "pixels.bin").open("ab") as handle:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing
 from edge_runtime.run_folder import LeftOutFile, Side, SplitFile, Splits
 from edge_runtime.strict_json import unprintable
-from trainer.data.cache import DEFAULT_CACHE, PictureCache, cache_pictures
+from trainer.data.cache import PictureCache, cache_pictures
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.errors import DataError
 from trainer.random_streams import Stream
@@ -150,7 +150,7 @@ def read_dataset(
     preprocessing: Preprocessing,
     plan: SplitPlan,
     *,
-    cache: Path = DEFAULT_CACHE,
+    cache: Path | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
     """Read, decode, clean, balance and split a data folder.
@@ -183,7 +183,7 @@ def add_crops(
     dataset: Dataset,
     side: int,
     *,
-    cache: Path = DEFAULT_CACHE,
+    cache: Path | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
     """Add copies of the training pictures at `side` x `side` pixels, to cut random crops from.

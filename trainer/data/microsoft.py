@@ -35,6 +35,9 @@ PICTURES_FOLDER = "PetImages"
 MARKER_FILE = "archive.json"
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 TIMEOUT_S = 30.0
+SLOW_AFTER_S = 60.0  # of one connection; a server that sends a byte now and then is given up
+SLOWEST_BYTES_PER_S = 1000
+_SIZE = r"[0-9]{1,15}"  # Python takes seconds for thousands of digits, or refuses them
 MAX_BACKOFF_S = 60.0
 CHUNK_BYTES = 256 * 1024
 # A zip hardly makes pictures smaller. The quarter is for disk blocks that they do not fill.
@@ -230,6 +233,7 @@ def _transfer(part: Path, archive: Archive, report: Report) -> None:
     if done == archive.size_bytes:
         return
     response, done = _open_at(archive, done if done < archive.size_bytes else 0)
+    start_s, start_bytes = time.monotonic(), done
     with response, part.open("ab" if done else "wb") as file:
         report(done, archive.size_bytes)
         while done < archive.size_bytes:
@@ -238,6 +242,13 @@ def _transfer(part: Path, archive: Archive, report: Report) -> None:
             file.flush()  # a kill loses nothing that was reported
             done += len(chunk)
             report(done, archive.size_bytes)
+            _require_pace(done - start_bytes, time.monotonic() - start_s)
+
+
+def _require_pace(received_bytes: int, seconds: float) -> None:
+    """Raise _DroppedError if a connection has been open for long and has brought next to nothing."""
+    if seconds > SLOW_AFTER_S and received_bytes < SLOWEST_BYTES_PER_S * seconds:
+        raise _DroppedError(f"{received_bytes:,} bytes in {seconds:.0f} s")
 
 
 def _read(response: http.client.HTTPResponse, limit_bytes: int) -> bytes:
@@ -293,8 +304,8 @@ def _declared(response: http.client.HTTPResponse) -> tuple[int, int | None]:
     """Return where the body begins (-1: not said) and the size of the whole file (None: not said)."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
-    said = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        return 0, int(length) if re.fullmatch(_SIZE, length) else None
+    said = re.fullmatch(rf"bytes ({_SIZE})-{_SIZE}/({_SIZE}|\*)", response.headers.get("Content-Range", ""))
     if said is None:
         return -1, None
     return int(said[1]), None if said[2] == "*" else int(said[2])

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from edge_runtime.bundle.labels import NEITHER
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
-from trainer.data.cache import DEFAULT_CACHE, cache_pictures
+from trainer.data.cache import cache_pictures, default_cache
 from trainer.data.dataset import Dataset, Picture, SplitPlan, clean, find_files, split
 from trainer.data.matching import match_files
 from trainer.data.near_duplicates import group_near_duplicates
@@ -31,7 +31,7 @@ def add_negatives(
     preprocessing: Preprocessing,
     seed: int,
     *,
-    cache: Path = DEFAULT_CACHE,
+    cache: Path | None = None,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Dataset:
     """Add the pictures of a folder to a data set, as one more class `neither`.
@@ -73,6 +73,7 @@ def add_negatives(
         )
     trained = sides[Side.TRAIN]
     models = dataset.sides[Side.TRAIN]
+    cache = cache or default_cache()
     copies = match_files(trained, models, dataset.folder, preprocessing, seed, folder=cache / "matched")
     cached = cache_pictures(copies, preprocessing, cache=cache)
     rows = [entry.row for entry in cached.entries]

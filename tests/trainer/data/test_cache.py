@@ -13,7 +13,7 @@ from PIL import Image
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from tests.trainer.conftest import SMALL, draw_blocks, write_class
-from trainer.data.cache import PictureCache, cache_pictures
+from trainer.data.cache import PictureCache, cache_pictures, default_cache
 from trainer.errors import DataError
 
 ROW_BYTES = 32 * 32 * 3
@@ -219,3 +219,17 @@ def test_what_is_no_file_or_too_large_is_left_out_unread(paths: list[Path], fres
     assert all(entry.row < 0 for entry in cached.entries[:3])
     assert [entry.row for entry in cached.entries[3:]] == list(range(len(paths)))
     assert cache_pictures([*odd, *paths], SMALL, cache=fresh).entries == cached.entries
+
+
+def test_no_home_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Proves that a service without a home folder is told what to set, and that what it sets is used."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    with pytest.raises(DataError, match="Set XDG_CACHE_HOME to a folder"):
+        default_cache()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "catdog-edge"

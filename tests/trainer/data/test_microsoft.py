@@ -1,5 +1,6 @@
 """The download, proof and unpacking of the Microsoft archive, against a faulty server on the loopback."""
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -41,6 +42,8 @@ class Faults:
     satisfies: bool = True
     declares_size: bool = True
     stalls: bool = False
+    trickles: bool = False
+    length: str = ""
     shift: int = 0
     location: str = ""
     ranges: list[str | None] = field(default_factory=list)
@@ -86,15 +89,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             begins = first + faults.shift
             self.send_header("Content-Range", f"bytes {begins}-{len(faults.body) - 1}/{len(faults.body)}")
         if faults.declares_size:
-            self.send_header("Content-Length", str(len(rest)))
+            self.send_header("Content-Length", faults.length or str(len(rest)))
         self.end_headers()
         if faults.drops or faults.stalls:
             faults.drops = max(0, faults.drops - 1)
             rest = rest[: len(rest) // 2]
         faults.sent_bytes += len(rest)
+        if faults.trickles:
+            self.trickle(rest)
+            return
         self.wfile.write(rest)
         if faults.stalls:
             faults.released.wait(10)
+
+    def trickle(self, rest: bytes) -> None:
+        with contextlib.suppress(OSError):  # the client has had enough
+            for byte in rest:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.005)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -275,6 +287,20 @@ def test_silent_server_is_given_up(tmp_path, faults, monkeypatch):
     with pytest.raises(DataError, match=r"gave up after 1 attempts .*timed out"):
         fetch(tmp_path, archive=faults.archive, attempts=1)
     assert part_of(tmp_path).read_bytes() == faults.body[: len(faults.body) // 2]
+
+
+def test_server_that_trickles_is_given_up(tmp_path, faults, monkeypatch):
+    """Proves that a byte now and then, which no time-out of a read notices, does not hold the download for ever."""
+    monkeypatch.setattr("trainer.data.microsoft.SLOW_AFTER_S", 0.1)
+    faults.trickles = True
+    with pytest.raises(DataError, match=r"gave up after 1 attempts \([0-9]+ bytes in 0 s\)"):
+        fetch(tmp_path, archive=faults.archive, attempts=1)
+
+
+def test_size_of_thousands_of_digits_is_no_size(tmp_path, faults):
+    """Proves that a Content-Length which Python refuses to read counts as none, and the pictures still come."""
+    faults.length = "9" * 5000
+    assert files_under(fetch(tmp_path, archive=faults.archive, attempts=1)) == PICTURES
 
 
 def test_waits_grow(tmp_path, faults):
