@@ -34,9 +34,15 @@ def show_status(text: str) -> None:
     click.echo(b"\r" + _encoded(fitting) + b"\x1b[K", err=True, nl=False)
 
 
+# What no shell reads as anything but itself; shlex.quote has the same.
+_UNQUOTED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+
+
 def quoted(argument: str | os.PathLike[str]) -> str:
     """Return an argument as people can type it into a shell, whatever is in it."""
     text = os.fspath(argument)
+    if text and _UNQUOTED.issuperset(text):
+        return text
     if visible(text) == text:
         import shlex  # here, because `classify` must come fast
 
