@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SIZE_MIB = 32
+SIZE_MIB = 64
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def mounted(image: Path, folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", "--lazy", folder], check=True)  # a mapped file may still be open
 
 
 def make_image(path: Path) -> Path:

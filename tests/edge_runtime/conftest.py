@@ -148,6 +148,6 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A mounted file system of 32 MiB, or a skip where none can be mounted."""
+    """A mounted file system of 64 MiB, or a skip where none can be mounted."""
     with mounted(make_image(tmp_path / "disk.img"), tmp_path / "disk") as folder:
         yield folder

@@ -31,7 +31,7 @@ def test_a_full_disk_leaves_the_old_file(small_disk: Path) -> None:
     write_whole(small_disk / "file", b"old")
     free = os.statvfs(small_disk).f_bavail
     with pytest.raises(OSError, match="No space left"):
-        write_whole(small_disk / "file", bytes(64 * 2**20))
+        write_whole(small_disk / "file", bytes(128 * 2**20))
     assert (small_disk / "file").read_bytes() == b"old"
     assert [path.name for path in small_disk.iterdir() if path.name != "lost+found"] == ["file"]
     assert os.statvfs(small_disk).f_bavail == free
