@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -34,11 +35,14 @@ class Environment:
         name: what it is called in messages.
         python: the command that starts it.
         variables: environment variables besides those of this process.
+        executable: what starts this Python again from inside it, where its own file cannot be started; empty where
+            it can.
     """
 
     name: str
     python: tuple[str, ...]
     variables: dict[str, str] = field(default_factory=dict)
+    executable: str = ""
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run Python with arguments to its end, without the folder it is started in on its path."""
@@ -48,7 +52,8 @@ class Environment:
 
     def command(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `catdog-edge`."""
-        return self.run("-c", "from edge_runtime.cli import run; run()", *arguments)
+        again = f"import sys; sys.executable = {self.executable!r}; " if self.executable else ""
+        return self.run("-c", f"{again}from edge_runtime.cli import run; run()", *arguments)
 
     def probe(self, *arguments: object) -> dict[str, Any]:
         """Return what `probe.py` prints with these arguments."""
@@ -107,7 +112,11 @@ def emulated_pi(extra: str) -> Environment:
     _set_up_arm()
     root = folder / "root"
     python = (str(folder / "qemu/usr/bin/qemu-aarch64"), "-L", str(root), str(root / "usr/bin/python3.11"))
-    return Environment(f"aarch64 {extra}", python, {"PYTHONPATH": str(folder / extra)})
+    # The kernel does not start a file of another processor: a script of this one starts it in the emulator.
+    again = folder / "python.sh"
+    again.write_text(f'#!/bin/sh\nexec {shlex.join(python)} "$@"\n')
+    again.chmod(0o755)
+    return Environment(f"aarch64 {extra}", python, {"PYTHONPATH": str(folder / extra)}, str(again))
 
 
 @functools.cache
