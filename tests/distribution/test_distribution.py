@@ -30,6 +30,7 @@ BEYOND = {
     "edge_runtime.backends.onnx_runtime": {"onnxruntime"},
     "edge_runtime.backends.tflite_runtime": {"tflite_runtime"},
     "edge_runtime.camera.video": {"av", "picamera2"},
+    "edge_runtime.picture.near_duplicates": {"imagehash"},
 }
 IMPORTS = Path(__file__).with_name("imports.py")
 

@@ -61,7 +61,7 @@ def test_a_video_plays_in_its_own_time_and_at_full_speed(bench_bundle):
 
 
 def test_decoders_take_turns():
-    """Proves that each decoder has its passes; the next test sees what a pass does, as times waver on busy machines."""
+    """Proves that each decoder has its passes. The next test sees what a pass does, without a clock."""
     found = measure_decoders(seconds=1, rounds=3)
     assert list(found)[:2] == ["PyAV", "PyAV, frames dropped"]
     assert {stats["count"] for stats in found.values()} == {3}
