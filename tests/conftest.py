@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.measurements import Measurements
+from tests.disks import make_image, mounted
 
 SIDE = 16
 
@@ -123,3 +124,11 @@ def measurements() -> Iterator[Measurements]:
     measured = Measurements()
     yield measured
     measured.write_where_wanted()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A mounted small file system, and its image; a skip where none can be mounted."""
+    image = make_image(tmp_path / "disk.img")
+    with mounted(image, tmp_path / "disk") as folder:
+        yield folder, image

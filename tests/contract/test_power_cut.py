@@ -1,27 +1,16 @@
 """Every writer of results has them on the disk when it is done: seen by copying the disk at that moment."""
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from benchmarks.report.folder import write_folder
 from benchmarks.run.record import read_report
 from edge_runtime import Preprocessing, read_bundle
 from tests.benchmarks.records import full_report
-from tests.disks import after_a_power_cut, make_image, mounted
+from tests.disks import after_a_power_cut
 from tests.exporter.conftest import run_export
 from trainer.data.cache import cache_pictures
 from trainer.data.sample import write_sample
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A mounted small file system, and its image."""
-    image = make_image(tmp_path / "disk.img")
-    with mounted(image, tmp_path / "disk") as folder:
-        yield folder, image
 
 
 def test_an_export_survives(disk: tuple[Path, Path], tmp_path: Path, run_folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from PIL import Image
 from edge_runtime import backends
 from edge_runtime.bundle import MANIFEST, Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.picture.preprocessing import Preprocessing
-from tests.disks import make_image, mounted
 
 SIDE = 16
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -147,7 +146,6 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A mounted file system of 64 MiB, or a skip where none can be mounted."""
-    with mounted(make_image(tmp_path / "disk.img"), tmp_path / "disk") as folder:
-        yield folder
+def small_disk(disk: tuple[Path, Path]) -> Path:
+    """The folder of a mounted file system of 64 MiB, or a skip where none can be mounted."""
+    return disk[0]

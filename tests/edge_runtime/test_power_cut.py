@@ -4,24 +4,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.atomic_file import write_whole
 from edge_runtime.atomic_folder import whole_folder
-from tests.disks import after_a_power_cut, make_image, mounted
+from tests.disks import after_a_power_cut
 
 FILES = {"marker": b"m" * 100, "model.tflite": b"w" * 1_000_000, "selftest/a.png": b"p" * 10_000}
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A mounted small file system, and its image."""
-    image = make_image(tmp_path / "disk.img")
-    with mounted(image, tmp_path / "disk") as folder:
-        yield folder, image
 
 
 def write_folder(target: Path, version: bytes) -> None:

@@ -1,23 +1,14 @@
 """What a training run reports as done is on the disk: seen by copying the disk at that moment."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.run_folder import Epoch
-from tests.disks import after_a_power_cut, make_image, mounted
+from tests.disks import after_a_power_cut
 from trainer.checkpoint import FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig, read_config
 from trainer.run_folder import finish_run, start_run
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
-    """A mounted small file system, and its image."""
-    image = make_image(tmp_path / "disk.img")
-    with mounted(image, tmp_path / "disk") as folder:
-        yield folder, image
 
 
 def epoch(number: int) -> Epoch:
