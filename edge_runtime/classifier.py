@@ -108,7 +108,7 @@ class Classifier:
         self._sandbox = _sandbox(max_pixels) if untrusted else None
         self._model = selection.model
         self._lock = Lock()  # the model's buffers serve one call at a time
-        self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
+        self._reopen = partial(backends.open_model, selection.backend, selection.content, 1, selection.file)
         self._free: SimpleQueue[Predict] = SimpleQueue()  # the idle models of `classify_many`, one thread each
         self._opened = 0
         if threads == 1:
@@ -240,7 +240,7 @@ class Classifier:
     def _classify(self, picture: PictureSource, predict: Predict) -> Prediction:
         preprocessing = self.bundle.preprocessing
         start = time.perf_counter()
-        if _is_ready(picture, (preprocessing.height, preprocessing.width, 3)):
+        if _is_ready(picture, preprocessing.shape):
             pixels, decoded = picture, start
         elif self._sandbox is not None:  # decodes and resizes
             pixels = self._sandbox.load(picture, preprocessing, max_pixels=self.max_pixels)

@@ -202,7 +202,7 @@ def load_split_pictures(
         SourceError: a file is missing, has changed, or cannot be decoded.
     """
     contents = (_read_unchanged(picture) for picture in pictures)
-    pixels = np.empty((len(pictures), preprocessing.height, preprocessing.width, 3), np.uint8)
+    pixels = np.empty((len(pictures), *preprocessing.shape), np.uint8)
     for index, loaded in enumerate(load_pictures(contents, preprocessing)):
         if isinstance(loaded, PictureError):
             raise SourceError(

@@ -70,7 +70,9 @@ def open_content(labels: tuple[str, ...], file: ModelFile, content: bytes) -> Cl
     """Open the bytes of a model file as a device opens those of a bundle, to run on one thread."""
     backend = format_named(file.format).backend
     bundle = Bundle(Path(), Manifest("", labels, Preprocessing(), (file,), {}))
-    return Classifier(bundle, Selection(file, content, backend, open_model(backend, content, 1), ()), threads=1)
+    return Classifier(
+        bundle, Selection(file, content, backend, open_model(backend, content, 1, file), ()), threads=1
+    )
 
 
 def run_file(

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.run.timing import clock, describe, take_turns
-from edge_runtime.backends import BACKENDS, installed_backends, open_model
+from edge_runtime.backends import BACKENDS, Backend, installed_backends, open_model
 from edge_runtime.bundle import read_bundle
 from edge_runtime.picture.source import Pixels
 
@@ -58,18 +58,17 @@ def measure_inference(
 
 def _tasks(folder: Path, threads: int) -> Iterator[tuple[str, Callable[[], tuple[float, float]]]]:
     bundle, installed = read_bundle(folder), installed_backends()
-    size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
+    size = bundle.preprocessing.shape
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     for file in bundle.files:
         backend = next((name for name in installed if BACKENDS[name].format == file.format), None)
         if backend:
             yield (
                 f"{bundle.path_of(file)} {backend}",
-                _twice(backend, bundle.read(file), threads, pixels),
+                _twice(open_model(backend, bundle.read(file), threads, file), pixels),
             )
 
 
-def _twice(backend: str, content: bytes, threads: int, pixels: Pixels) -> Callable[[], tuple[float, float]]:
-    model = open_model(backend, content, threads)
+def _twice(model: Backend, pixels: Pixels) -> Callable[[], tuple[float, float]]:
     run = clock(lambda: model.predict(pixels))
     return lambda: (run(), run())

@@ -29,7 +29,7 @@ def measure_overhead(
     """
     classifier = Classifier.open(folder, "litert", precision="int8", threads=1)
     plain = PlainInterpreter(int8_tflite(classifier.bundle))
-    size = (classifier.bundle.preprocessing.height, classifier.bundle.preprocessing.width, 3)
+    size = classifier.bundle.preprocessing.shape
     pixels = np.random.default_rng(0).integers(0, 256, size).astype(np.uint8)
     tasks = {"bare interpreter": lambda: plain.run(pixels), "classify": lambda: classifier.classify(pixels)}
     times = interleave(tasks, rounds=rounds, warm_up=20, report=report)

@@ -114,7 +114,7 @@ def load_all(
     Raises:
         BenchmarkError: none of them can be read.
     """
-    shape = (len(pictures), preprocessing.height, preprocessing.width, 3)
+    shape = (len(pictures), *preprocessing.shape)
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     good: list[int] = []
     for row, loaded in enumerate(load_pictures(pictures.paths, preprocessing)):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from edge_runtime.bundle.manifest import TensorInfo
+    from edge_runtime.bundle.manifest import ModelFile, TensorInfo
     from edge_runtime.picture.source import Pixels
 
 AUTO = "auto"  # instead of the name of a backend or a precision: the fastest that there is
@@ -83,7 +83,8 @@ class Backend(Protocol):
         """Run the model on one picture.
 
         Args:
-            pixels: `uint8 (height, width, 3) RGB 0-255`.
+            pixels: `uint8 (height, width, 3) RGB 0-255`, or `(height, width, 1)` of grey. A backend also takes
+                the values that an adapter has made of them, in the shape and type of the file's input.
 
         Returns:
             `float32 (outputs,)`, 0-1.
@@ -101,13 +102,14 @@ def import_ahead(name: str) -> None:
         import_module(BACKENDS[name].module)
 
 
-def open_model(name: str, content: bytes, threads: int) -> Backend:
+def open_model(name: str, content: bytes, threads: int, file: ModelFile | None = None) -> Backend:
     """Load the bytes of a model file in a backend.
 
     Args:
         name: a key of `BACKENDS`.
         content: the bytes of the model file.
         threads: inference threads, 1 or more.
+        file: its entry in the manifest; it may say how to feed a file that others made. Default none.
 
     Returns:
         The loaded model.
@@ -124,6 +126,11 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
         )
     try:
         model: Backend = import_module(backend.module).open_model(content, threads)
+        if file is not None and file.interface is not None:
+            from edge_runtime.backends.adapter import AdaptedModel  # here, because our own files need none
+
+            return AdaptedModel(model, file)
+        _refuse_other_values(model)
     except ImportError as error:
         raise BackendError(
             f"{backend.library} cannot be imported ({error}). Install it: {backend.install}"
@@ -133,3 +140,16 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
         reason = " ".join(str(error).split())  # TFLite's messages have several lines
         raise BackendError(f"{backend.library} does not load this file: {reason}") from error
     return model
+
+
+def _refuse_other_values(model: Backend) -> None:
+    """Refuse a file that takes no pixels or gives no scores by itself.
+
+    Raises:
+        ValueError: the input is neither uint8 nor float32, or the output holds integers without a scale.
+    """
+    taken, given = model.input, model.output
+    if taken.dtype not in ("uint8", "float32"):
+        raise ValueError(f"expected a uint8 or float32 input, received {taken.dtype}")
+    if given.dtype != "float32" and not given.scale:
+        raise ValueError(f"expected a float32 output, received {given.dtype}")

@@ -27,13 +27,11 @@ class InterpreterModel:
         """Allocate the tensors and keep the values that every call needs.
 
         Raises:
-            ValueError: the file takes neither uint8 nor float32 pictures.
+            ValueError: the interpreter cannot allocate them.
         """
         interpreter.allocate_tensors()
         source = interpreter.get_input_details()[0]
         result = interpreter.get_output_details()[0]
-        if source["dtype"] not in (np.uint8, np.float32):
-            raise ValueError(f"expected a uint8 or float32 input, received {source['dtype'].__name__}")
         self.input, self.output = _tensor_info(source), _tensor_info(result)
         self._interpreter = interpreter
         self._input = interpreter.tensor(source["index"])
@@ -45,7 +43,7 @@ class InterpreterModel:
         """Run the model on one picture.
 
         Args:
-            pixels: `uint8 (height, width, 3) RGB 0-255`.
+            pixels: `uint8 (height, width, 3) RGB 0-255`, or an adapter's values in the shape of the input.
 
         Returns:
             `float32 (outputs,)`, 0-1.

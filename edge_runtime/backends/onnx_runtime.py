@@ -17,6 +17,13 @@ _OWN_ERRORS: tuple[type[Exception], ...] = tuple(
     for error in vars(onnxruntime.capi.onnxruntime_pybind11_state).values()
     if isinstance(error, type) and issubclass(error, Exception)
 )
+_DTYPES = {
+    "tensor(uint8)": "uint8",
+    "tensor(int8)": "int8",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+}
 # And what the binding makes of C++'s: a damaged name is a UnicodeDecodeError, which is a ValueError.
 _ERRORS: tuple[type[Exception], ...] = (*_OWN_ERRORS, RuntimeError, ValueError, IndexError)
 
@@ -33,27 +40,29 @@ class OnnxModel:
         """Prepare the input buffer. Every call reuses it.
 
         Raises:
-            ValueError: the input is not uint8 or float32 of a fixed size, or the output is not float32.
+            ValueError: input or output hold no numbers, or the input has no fixed size.
         """
         source, result = session.get_inputs()[0], session.get_outputs()[0]
-        sizes = source.shape[1:]
-        dtype = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}.get(source.type)
-        if dtype is None or result.type != "tensor(float)" or not all(isinstance(size, int) for size in sizes):
+        batch, *sizes = source.shape or [1]
+        dtypes = [_DTYPES.get(tensor.type) for tensor in (source, result)]
+        if None in dtypes or not all(isinstance(size, int) for size in sizes):
             raise ValueError(
                 "expected a uint8 or float32 input of fixed size and a float32 output, "
                 f"received {source.type} {source.shape} and {result.type}"
             )
-        self.input, self.output = _tensor_info(source, np.dtype(dtype).name), _tensor_info(result, "float32")
+        dtype, result_dtype = map(str, dtypes)
+        self.input, self.output = _tensor_info(source, dtype), _tensor_info(result, result_dtype)
         self._session = session
         self._name = source.name
-        self._buffer = np.zeros((1, *sizes), dtype)
+        # A file for 16 pictures at once gets one and 15 black ones.
+        self._buffer = np.zeros((batch if isinstance(batch, int) else 1, *sizes), dtype)
         self._outputs = [result.name]
 
     def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """Run the model on one picture.
 
         Args:
-            pixels: `uint8 (height, width, 3) RGB 0-255`.
+            pixels: `uint8 (height, width, 3) RGB 0-255`, or an adapter's values in the shape of the input.
 
         Returns:
             `float32 (outputs,)`, 0-1.

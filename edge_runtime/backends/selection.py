@@ -92,7 +92,7 @@ def open_file(bundle: Bundle, file: ModelFile, backend: str, threads: int) -> Se
     if backends.BACKENDS[backend].format != file.format:
         raise BackendError(f"{bundle.path_of(file)}: {backend} runs no files of the format {file.format}")
     content = _read_and_import(bundle, file, backend)
-    model = backends.open_model(backend, content, threads)
+    model = backends.open_model(backend, content, threads, file)
     _refuse_misfit(model, bundle, bundle.path_of(file))
     return Selection(file, content, backend, model, ())
 
@@ -180,7 +180,7 @@ def fastest_first(names: Iterable[str]) -> tuple[str, ...]:
 
 def _refuse_misfit(model: backends.Backend, bundle: Bundle, path: Path) -> None:
     """Refuse a file whose input or output differs from the manifest."""
-    size = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
+    size = bundle.preprocessing.shape
     if model.input.shape[1:] != size:
         raise BundleError(
             f"{path}: expected the input {size} of the manifest, received {model.input.shape[1:]}. "

@@ -119,7 +119,7 @@ def _scores(task: dict[str, Any], pixels: IO[bytes]) -> list[list[float]]:
     from edge_runtime.bundle.scores import label_scores
 
     bundle = read_bundle(Path(task["folder"]))
-    shape = (bundle.preprocessing.height, bundle.preprocessing.width, 3)
+    shape = bundle.preprocessing.shape
     pictures = [np.frombuffer(pixels.read(math.prod(shape)), np.uint8) for _ in range(task["pictures"])]
     model = open_file(bundle, bundle.file(task["file"]), task["backend"], 1).model
     return [label_scores(model.predict(picture.reshape(shape))).tolist() for picture in pictures]

@@ -66,6 +66,11 @@ class Bundle(NamedTuple):
         """The confidence threshold, 0-1. A prediction with less confidence is unsure. With 0 none is unsure."""
         return self.manifest.confidence_threshold
 
+    @property
+    def label_thresholds(self) -> tuple[float, ...] | None:
+        """For each label the score from which on a picture shows it; None if a picture shows one label."""
+        return self.manifest.label_thresholds
+
     def file(self, path: str) -> ModelFile:
         """Return the model file of this name.
 

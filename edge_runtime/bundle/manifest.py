@@ -13,19 +13,23 @@ import math
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.bundle.formats import Precision, require_format
 from edge_runtime.errors import BundleError
 from edge_runtime.picture.contract import Preprocessing
 from edge_runtime.strict_json import shortened, unprintable
 
+if TYPE_CHECKING:
+    from edge_runtime.bundle.interface import Interface
+
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_MODEL_BYTES = 2_000_000_000  # both formats end at 2 GiB, which a parser needs some of
 # For each version the keys that it added, with the value that they take in older manifests.
-ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}
+ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}, 3: {"label_thresholds": None}}
+ADDED_FILE_KEYS: dict[int, dict[str, Any]] = {3: {"interface": None}}  # the same, of each model file
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,10 @@ class ModelFile:
         output: the tensor that gives the scores.
         oldest_runtime: the oldest release of a backend that is known to load the file, such as `onnxruntime 1.20`;
             empty when unknown.
-        drift: the exporter's comparison of this file with the Keras model on the test split.
+        drift: the exporter's comparison of this file with the Keras model on the test split; of a file that others
+            made, with the true labels.
+        interface: how pictures go into a file that others made, and how its outputs become scores. Default none: it
+            takes RGB 0-255 and gives scores.
     """
 
     path: str
@@ -103,6 +110,7 @@ class ModelFile:
     output: TensorInfo
     oldest_runtime: str
     drift: dict[str, Any]
+    interface: Interface | None = None
 
     def __post_init__(self) -> None:
         """Refuse a path that leaves the bundle folder, and a size that no device reads.
@@ -122,7 +130,9 @@ class ModelFile:
 
     def to_dict(self) -> dict[str, Any]:
         """Return its JSON object."""
-        return asdict(self) | {"input": self.input.to_dict(), "output": self.output.to_dict()}
+        interface = None if self.interface is None else self.interface.to_dict()
+        tensors = {"input": self.input.to_dict(), "output": self.output.to_dict()}
+        return asdict(self) | tensors | {"interface": interface}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelFile:
@@ -136,7 +146,14 @@ class ModelFile:
         """
         known = _every_field(cls, values)
         tensors = {key: TensorInfo.from_dict(known[key]) for key in ("input", "output")}
-        typed = {"format": require_format(known["format"]), "precision": Precision(known["precision"])}
+        typed: dict[str, Any] = {
+            "format": require_format(known["format"]),
+            "precision": Precision(known["precision"]),
+        }
+        if known["interface"] is not None:
+            from edge_runtime.bundle.interface import Interface  # here, because our own files need none
+
+            typed["interface"] = Interface.from_dict(known["interface"])
         return cls(**known | tensors | typed)
 
 
@@ -202,6 +219,8 @@ class Manifest:
         confidence_threshold: a prediction with less confidence is unsure, 0-1. Default 0: none is unsure.
         extra: free for the maker of the bundle and for later versions. It is kept and otherwise ignored. Default
             empty.
+        label_thresholds: for each label the score from which on a picture shows it, 0-1. Then a picture may show
+            several labels or none. Default none: a picture shows the one label with the highest score.
     """
 
     name: str
@@ -212,6 +231,7 @@ class Manifest:
     selftest: tuple[SelfTestPicture, ...] = ()
     confidence_threshold: float = 0.0
     extra: dict[str, Any] = field(default_factory=dict)
+    label_thresholds: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check the values that every reader relies on.
@@ -233,6 +253,7 @@ class Manifest:
             raise _unexpected("files", "each path once", paths)
         if not _is_share(self.confidence_threshold):
             raise _unexpected("confidence_threshold", "a number from 0 to 1", self.confidence_threshold)
+        self._refuse_thresholds()
         for picture in self.selftest:
             self._refuse_misfit(picture)
 
@@ -243,6 +264,7 @@ class Manifest:
             "files": [file.to_dict() for file in self.files],
             "preprocessing": self.preprocessing.to_dict(),
             "selftest": [picture.to_dict() for picture in self.selftest],
+            "label_thresholds": None if self.label_thresholds is None else list(self.label_thresholds),
             "schema_version": SCHEMA_VERSION,
         }
 
@@ -260,10 +282,20 @@ class Manifest:
             known["preprocessing"] = Preprocessing.from_dict(known["preprocessing"])
             known["files"] = tuple(map(ModelFile.from_dict, _tuple(known, "files")))
             known["selftest"] = tuple(map(SelfTestPicture.from_dict, _tuple(known, "selftest")))
+            if known["label_thresholds"] is not None:
+                known["label_thresholds"] = _tuple(known, "label_thresholds")
             return cls(**known)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error!s:.200}"
             raise BundleError(f"{MANIFEST} cannot be read ({reason}). Export the bundle again.") from error
+
+    def _refuse_thresholds(self) -> None:
+        thresholds = self.label_thresholds
+        if thresholds is None:
+            return
+        shares = isinstance(thresholds, tuple) and all(map(_is_share, thresholds))
+        if not shares or len(thresholds) != len(self.labels):
+            raise _unexpected("label_thresholds", "a number from 0 to 1 for each label", thresholds)
 
     def _refuse_misfit(self, picture: SelfTestPicture) -> None:
         paths = {file.path for file in self.files}
@@ -331,7 +363,15 @@ def _in_this_version(values: dict[str, Any]) -> dict[str, Any]:
         )
     for number, added in ADDED_KEYS.items():
         if number > version:
-            if known := added.keys() & values.keys():
-                raise TypeError(f"version {version} has no key {', '.join(sorted(known))}")
-            values |= copy.deepcopy(added)
+            values = _with_keys(values, added, version)
+    for number, added in ADDED_FILE_KEYS.items():
+        if number > version:
+            values["files"] = [_with_keys(file, added, version) for file in _tuple(values, "files")]
     return values
+
+
+def _with_keys(values: dict[str, Any], added: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return the values with keys that a later version added, which must not be there."""
+    if known := added.keys() & values.keys():
+        raise TypeError(f"version {version} has no key {', '.join(sorted(known))}")
+    return values | copy.deepcopy(added)

@@ -15,6 +15,8 @@ from edge_runtime.errors import BundleError
 from edge_runtime.strict_json import shortened
 
 CONTRACT_VERSION = 1
+GREY_VERSION = 2  # adds `channels`, so that one channel of grey can be asked for
+MAX_SIDE = 2048  # of the model's input, pixels; a float32 input of that size takes 48 MiB
 # 64-megapixel phone pictures pass. Pillow holds 4 bytes a pixel, so 320 MB; JPEGs are decoded smaller.
 MAX_PIXELS = 80_000_000
 LARGEST_MAX_PIXELS = 178_956_970  # Pillow refuses more
@@ -37,11 +39,13 @@ class Preprocessing:
     A model was trained on pictures that were prepared in this way, and it must get no others.
 
     Args:
-        width: target width in pixels, 8-1024. Default 128.
-        height: target height in pixels, 8-1024. Default 128.
+        width: target width in pixels, 1-2048. Default 128.
+        height: target height in pixels, 1-2048. Default 128.
         resize_filter: antialiasing filter of the resize. Default bilinear.
         background: colour laid under transparent pictures, RGB 0-255. Default white.
-        version: version of the contract in `edge_runtime/picture/preprocessing.py`. Default the newest.
+        version: version of the contract in `edge_runtime/picture/preprocessing.py`: 1 for RGB, 2 for any number of
+            channels. Default 1.
+        channels: 3 for RGB, 1 for grey. Default 3. Version 1 knows RGB alone.
     """
 
     width: int = 128
@@ -49,6 +53,7 @@ class Preprocessing:
     resize_filter: ResizeFilter = ResizeFilter.BILINEAR
     background: tuple[int, int, int] = (255, 255, 255)
     version: int = CONTRACT_VERSION
+    channels: int = 3
 
     def __post_init__(self) -> None:
         """Refuse values that this code cannot carry out exactly.
@@ -57,16 +62,32 @@ class Preprocessing:
             BundleError: the contract version is unknown, or a value is out of range.
         """
         _refuse_unknown_version(self.version)
-        sizes_valid = all(type(side) is int and 8 <= side <= 1024 for side in (self.width, self.height))
+        sizes = (self.width, self.height)
+        if not all(type(side) is int and 1 <= side <= MAX_SIDE for side in sizes):
+            raise BundleError(
+                f"preprocessing out of range: expected width and height from 1 to {MAX_SIDE} pixels, received "
+                f"{shortened(self.width)} x {shortened(self.height)}. Export a model of such an input."
+            )
         colour_valid = (
             isinstance(self.background, tuple)
             and len(self.background) == 3
             and all(type(value) is int and 0 <= value <= 255 for value in self.background)
         )
-        if not (sizes_valid and colour_valid and isinstance(self.resize_filter, ResizeFilter)):
+        channels_valid = self.channels == 3 or (self.channels == 1 and self.version == GREY_VERSION)
+        if type(self.channels) is not int or not channels_valid:
+            raise BundleError(
+                f"preprocessing out of range: expected 3 channels, or 1 in version {GREY_VERSION}, received "
+                f"{shortened(self.channels)} in version {self.version}. Export the bundle again."
+            )
+        if not (colour_valid and isinstance(self.resize_filter, ResizeFilter)):
             raise BundleError(
                 f"preprocessing out of range: {shortened(asdict(self), 300)}. Export the bundle again."
             )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the model's input."""
+        return self.height, self.width, self.channels
 
     @property
     def identifier(self) -> str:
@@ -75,7 +96,10 @@ class Preprocessing:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in manifests."""
-        return asdict(self) | {"background": list(self.background)}
+        values = asdict(self) | {"background": list(self.background)}
+        if self.version == CONTRACT_VERSION:
+            del values["channels"]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
@@ -86,6 +110,10 @@ class Preprocessing:
         """
         try:
             _refuse_unknown_version(values["version"])
+            if values["version"] == CONTRACT_VERSION:
+                if "channels" in values:
+                    raise TypeError(f"version {CONTRACT_VERSION} has no key channels")
+                values = values | {"channels": 3}
             known = {field.name: values[field.name] for field in fields(cls)} | values
             known["resize_filter"] = ResizeFilter(known["resize_filter"])
             known["background"] = tuple(known["background"])
@@ -97,8 +125,8 @@ class Preprocessing:
 
 
 def _refuse_unknown_version(version: object) -> None:
-    if type(version) is not int or version != CONTRACT_VERSION:
+    if type(version) is not int or version not in (CONTRACT_VERSION, GREY_VERSION):
         raise BundleError(
-            f"preprocessing contract version {shortened(version)} is unknown: this catdog-edge knows version "
-            f"{CONTRACT_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
+            f"preprocessing contract version {shortened(version)} is unknown: this catdog-edge knows the versions "
+            f"{CONTRACT_VERSION} and {GREY_VERSION}. Install the catdog-edge that made the bundle, or a newer one."
         )

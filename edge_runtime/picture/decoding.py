@@ -45,7 +45,7 @@ FROM_THE_END = (3, 4, 7, 8)  # the upright picture's first row is stored last
 def decode_picture(
     source: PictureSource, preprocessing: Preprocessing, *, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
-    """Decode a picture to an upright RGB image: steps 1-5 of the contract.
+    """Decode a picture to an upright image, RGB or grey: steps 1-5 of the contract.
 
     Args:
         source: path, encoded bytes, binary file object, PIL image, or `uint8 (H, W, 3) RGB 0-255`.
@@ -53,8 +53,8 @@ def decode_picture(
         max_pixels: larger pictures are refused before they are decoded, 1 to `LARGEST_MAX_PIXELS`.
 
     Returns:
-        An RGB image, at least the target size where the original is. One of more than `STRIP_PIXELS` comes
-        resized across already, to the same pixels in the end.
+        An image of mode RGB, or L for one channel, at least the target size where the original is. One of more
+        than `STRIP_PIXELS` comes resized across already, to the same pixels in the end.
 
     Raises:
         PictureError: the picture cannot be read or decoded, or is too large.
@@ -66,13 +66,13 @@ def decode_picture(
             _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
             if image is source:
                 image.load()  # first: it can turn the picture and take the orientation away
-                return _upright_rgb(image, preprocessing)
+                return _upright_picture(image, preprocessing)
             whole = _decoded_pixels(image)
             _decode_smaller(image, preprocessing)
             kept = whole if cost > PLAIN_BYTES else _decoded_pixels(image)
             with one_at_a_time(kept * cost):
                 image.load()
-                upright = _upright_rgb(image, preprocessing)
+                upright = _upright_picture(image, preprocessing)
                 # Free its pixels. Closing it would close a caller's file, and breaks leaving Pillow 11.0's context.
                 if upright is not image:
                     image.im = Image.new("L", (1, 1)).im
@@ -145,10 +145,10 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _upright_rgb(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
+def _upright_picture(image: Image.Image, preprocessing: Preprocessing) -> Image.Image:
     orientation, wide = _orientation(image), _is_wide(image)
     if image.width * image.height <= STRIP_PIXELS:
-        return _to_rgb(_upright(image, orientation), preprocessing.background, wide)
+        return _to_mode(_upright(image, orientation), preprocessing, wide)
     return _narrowed(image, preprocessing, orientation, wide)
 
 
@@ -159,10 +159,10 @@ def _narrowed(image: Image.Image, preprocessing: Preprocessing, orientation: int
     """
     lying = orientation in LYING
     rows = image.width if lying else image.height
-    narrow = Image.new("RGB", (preprocessing.width, rows))
+    narrow = Image.new("RGB" if preprocessing.channels == 3 else "L", (preprocessing.width, rows))
     for start, end in _strips(image, rows):
         box = (start, 0, end, image.height) if lying else (0, start, image.width, end)
-        strip = _to_rgb(_upright(image.crop(box), orientation), preprocessing.background, wide)
+        strip = _to_mode(_upright(image.crop(box), orientation), preprocessing, wide)
         size = (preprocessing.width, strip.height)
         across = strip.resize(size, Image.Resampling[preprocessing.resize_filter.name])
         narrow.paste(across, (0, rows - end if orientation in FROM_THE_END else start))
@@ -188,6 +188,12 @@ def _is_wide(image: Image.Image) -> bool:
         return False
     boxes = ((0, start, image.width, end) for start, end in _strips(image, image.height))
     return any(np.nan_to_num(np.asarray(image.crop(box))).max(initial=0) > 255 for box in boxes)
+
+
+def _to_mode(image: Image.Image, preprocessing: Preprocessing, wide: bool) -> Image.Image:
+    """Return the picture as RGB, or as the grey of that."""
+    rgb = _to_rgb(image, preprocessing.background, wide)
+    return rgb if preprocessing.channels == 3 else rgb.convert("L")
 
 
 def _to_rgb(image: Image.Image, background: tuple[int, int, int], wide: bool) -> Image.Image:

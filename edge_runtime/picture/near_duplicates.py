@@ -19,14 +19,16 @@ def difference_hash(pixels: Pixels) -> str:
     """Return the perceptual hash of a picture: 256 bits as 64 hex digits.
 
     Args:
-        pixels: `uint8 (H, W, 3) RGB 0-255`.
+        pixels: `uint8 (H, W, 3) RGB 0-255`, or `(H, W, 1)` of grey.
 
     Source: imagehash's `dhash`, after Neal Krawetz, "Kind of Like That".
     """
     import imagehash
     from PIL import Image
 
-    return str(imagehash.dhash(Image.fromarray(pixels), hash_size=HASH_SIZE))
+    return str(
+        imagehash.dhash(Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels), hash_size=HASH_SIZE)
+    )
 
 
 def hash_words(hashes: Sequence[str]) -> NDArray[np.uint64]:

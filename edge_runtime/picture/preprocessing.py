@@ -1,6 +1,6 @@
 """Turn any picture into the model's input. All packages call this one implementation.
 
-These are the steps of the contract, version 1:
+These are the steps of the contract, versions 1 and 2:
 
 1. A picture of more than `MAX_PIXELS` pixels is refused before it is decoded. The limit is lower for formats whose
    decoders need more memory. A file that would cost its decoder far more than its pixels is refused too.
@@ -9,10 +9,12 @@ These are the steps of the contract, version 1:
    edges.
 3. Of an animation the first frame is taken. A truncated file is an error.
 4. The EXIF orientation is applied. Colour profiles are ignored.
-5. 16-bit values keep their high byte. Transparent pictures are laid over `background`. Everything becomes RGB.
+5. 16-bit values keep their high byte. Transparent pictures are laid over `background`. Everything becomes RGB. For
+   a model of one channel, RGB becomes grey as in Pillow's mode L: ITU-R 601-2 luma, which only version 2 knows.
 6. The whole picture is resized to `width` x `height` with an antialiasing filter. Its aspect ratio is not kept. It
    is resized first across and then down, and both results are rounded to bytes.
-7. The result is `uint8 (height, width, 3) RGB 0-255`. The model's first layer scales it to 0-1.
+7. The result is `uint8 (height, width, 3) RGB 0-255`, or `(height, width, 1)` of grey. The model's first layer
+   scales it to 0-1.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def load_picture(source: PictureSource, preprocessing: Preprocessing, *, max_pix
             80,000,000.
 
     Returns:
-        `uint8 (height, width, 3) RGB 0-255`.
+        `uint8 (height, width, 3) RGB 0-255`, or `(height, width, 1)` of grey.
 
     Raises:
         PictureError: the picture cannot be read or decoded, or it is too large.
@@ -62,10 +64,10 @@ def load_picture(source: PictureSource, preprocessing: Preprocessing, *, max_pix
 
 
 def resize_picture(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """Resize an upright RGB image. These are steps 6 and 7 of the contract.
+    """Resize an upright image, RGB or grey. These are steps 6 and 7 of the contract.
 
     Returns:
-        `uint8 (height, width, 3) RGB 0-255`.
+        `uint8 (height, width, 3) RGB 0-255`, or `(height, width, 1)` of grey.
     """
     width, height = preprocessing.width, preprocessing.height
     # Two calls fix the order. In one call, Pillow 13 takes the cheaper order and older releases always go across
@@ -73,7 +75,8 @@ def resize_picture(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     for size in ((width, image.height), (width, height)):
         if image.size != size:
             image = image.resize(size, Image.Resampling[preprocessing.resize_filter.name])
-    return np.asarray(image)
+    pixels = np.asarray(image)
+    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def load_pictures(

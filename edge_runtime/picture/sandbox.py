@@ -114,7 +114,7 @@ class Sandbox:
             "size_bytes": size_bytes,
             "seconds": math.ceil(self.seconds),
         }
-        shape = (preprocessing.height, preprocessing.width, 3)
+        shape = preprocessing.shape
         child = self._take()
         try:
             kind, answer = child.ask(json.dumps(task).encode(), file, self.seconds)

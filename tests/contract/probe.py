@@ -46,7 +46,7 @@ def scores_of(folder: Path, pixels: list[Pixels], float_pictures: int = 10_000) 
     for file, backend in candidates(bundle):
         key = f"{file.path} {backend}"
         try:
-            model = open_model(backend, bundle.read(file), 1)
+            model = open_model(backend, bundle.read(file), 1, file)
         except BackendError as error:
             found["errors"][key] = str(error)
             continue

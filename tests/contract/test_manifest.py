@@ -26,10 +26,11 @@ from edge_runtime.bundle import (
     read_bundle,
 )
 from edge_runtime.bundle.folder import MAX_MANIFEST_BYTES
+from edge_runtime.bundle.interface import Activation, Interface, Layout
 from edge_runtime.bundle.manifest import SCHEMA_VERSION
 from edge_runtime.commands.selftest import TOLERANCE
 from edge_runtime.errors import BundleError
-from edge_runtime.picture.contract import MAX_PIXELS
+from edge_runtime.picture.contract import GREY_VERSION, MAX_PIXELS
 from edge_runtime.picture.decoding import DECODER_BYTES, PLAIN_BYTES, SCANS_BYTES
 from edge_runtime.picture.preprocessing import CONTRACT_VERSION, Preprocessing, ResizeFilter
 from edge_runtime.picture.signatures import FORMATS as PICTURE_FORMATS
@@ -49,7 +50,7 @@ from trainer.run_folder import start_run
 from trainer.training import train
 
 ROOT = Path(__file__).parents[2]
-GOLDEN_PATH = Path(__file__).with_name("golden_manifest_2.json")
+GOLDEN_PATH = Path(__file__).with_name("golden_manifest_3.json")
 PAGE = (ROOT / "docs/reference/manifest.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((ROOT / "docs/reference/manifest.schema.json").read_text(encoding="utf-8"))
 DEFINED = SCHEMA["$defs"]
@@ -146,6 +147,15 @@ def as_json(values: Any) -> Any:
 
 GOLDEN = golden_manifest()
 VALUES = GOLDEN.to_dict()
+GREY = VALUES["preprocessing"] | {"version": 2, "channels": 1}
+INTERFACE = {
+    "layout": "NCHW", "mean": [123.7, 116.3, 103.5], "deviation": [58.4, 57.1, 57.4], "activation": "softmax"
+}  # fmt: skip
+LABEL_FIGURES = {"pictures": 1000, "accuracy": 0.9, "interval": [0.88, 0.92]}
+LABEL_DRIFT = LABEL_FIGURES | {
+    "by_class": {"cat": LABEL_FIGURES},
+    "gate": {"state": "passed", "min_accuracy": 0.5},
+}
 OPEN_KEYS = {"versions", "export_versions", "extra"}  # maps of any keys
 FREE = {"drift", "training", "extra"}  # where the reader does not look
 
@@ -218,7 +228,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_bytes_written_are_pinned(tmp_path: Path) -> None:
-    """Proves that the writer writes exactly the bytes of version 2. A change needs a new version."""
+    """Proves that the writer writes exactly the bytes of version 3. A change needs a new version."""
     _write_json(tmp_path / MANIFEST, GOLDEN.to_dict())
     assert (tmp_path / MANIFEST).read_bytes() == GOLDEN_PATH.read_bytes()
 
@@ -236,7 +246,7 @@ def test_every_version_stays_readable(tmp_path: Path) -> None:
     """Proves that bundles of each version can be read. These files are never changed, and new ones are added."""
     paths = [ROOT / f"tests/contract/golden_manifest_{number}.json" for number in range(1, SCHEMA_VERSION + 1)]
     digests = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths]
-    assert digests == ["fe1ff028c8cdecea", "d7744bd59327e15a"]
+    assert digests == ["fe1ff028c8cdecea", "d7744bd59327e15a", "bd058bf722c82bb0"]
     for path in paths:
         (tmp_path / MANIFEST).write_bytes(path.read_bytes())
         assert read_bundle(tmp_path).manifest == GOLDEN
@@ -275,11 +285,23 @@ def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
 # The schema and the reader agree
 
 BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
-    "unknown schema version": (("schema_version",), 3),
+    "unknown schema version": (("schema_version",), 4),
     "schema version 0": (("schema_version",), 0),
     "schema version as text": (("schema_version",), "1"),
     "schema version true": (("schema_version",), True),
-    "unknown preprocessing version": (("preprocessing", "version"), 2),
+    "unknown preprocessing version": (("preprocessing", "version"), 3),
+    "channels in version 1": (("preprocessing", "channels"), 3),
+    "version 2 without channels": (("preprocessing", "version"), 2),
+    "two channels": (("preprocessing",), GREY | {"channels": 2}),
+    "a threshold for each label above 1": (("label_thresholds",), [0.5, 1.5]),
+    "thresholds as text": (("label_thresholds",), "0.5"),
+    "interface no object": (("files", 0, "interface"), "NCHW"),
+    "unknown layout": (("files", 0, "interface"), INTERFACE | {"layout": "HWCN"}),
+    "unknown activation": (("files", 0, "interface"), INTERFACE | {"activation": "tanh"}),
+    "deviation 0": (("files", 0, "interface"), INTERFACE | {"deviation": [0, 1, 1]}),
+    "no mean": (("files", 0, "interface"), INTERFACE | {"mean": []}),
+    "a mean that is no number": (("files", 0, "interface"), INTERFACE | {"mean": ["0", 0, 0]}),
+    "unknown key of an interface": (("files", 0, "interface"), INTERFACE | {"order": "BGR"}),
     "unknown key": (("colour",), "red"),
     "unknown key of a file": (("files", 0, "colour"), "red"),
     "unknown key of a tensor": (("files", 0, "input", "colour"), "red"),
@@ -303,7 +325,7 @@ BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
     "threshold null": (("confidence_threshold",), None),
     "threshold true": (("confidence_threshold",), True),
     "width 0": (("preprocessing", "width"), 0),
-    "width 1025": (("preprocessing", "width"), 1025),
+    "width 2049": (("preprocessing", "width"), 2049),
     "half a pixel": (("preprocessing", "height"), 64.5),
     "unknown filter": (("preprocessing", "resize_filter"), "nearest"),
     "background of two": (("preprocessing", "background"), [0, 0]),
@@ -338,7 +360,7 @@ BOTH_REFUSE: dict[str, tuple[Place, Any]] = {
 }
 
 READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
-    "version 2.0, an integer to JSON Schema": (("schema_version",), 2.0),
+    "version 3.0, an integer to JSON Schema": (("schema_version",), 3.0),
     "width 64.0, an integer to JSON Schema": (("preprocessing", "width"), 64.0),
     "size 219432.0, an integer to JSON Schema": (("files", 0, "size_bytes"), 219432.0),
     "scores of another file": (("selftest", 0, "scores"), {"other.tflite": [0.5, 0.5]}),
@@ -346,6 +368,12 @@ READER_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
         ("selftest", 0, "scores"),
         {INT8: [0.5, 0.5], "other.tflite": [0.5, 0.5]},
     ),
+    "two numbers of an interface": (
+        ("files", 0, "interface"),
+        INTERFACE | {"mean": [1, 2], "deviation": [1, 2]},
+    ),
+    "a mean more than deviations": (("files", 0, "interface"), INTERFACE | {"deviation": [1]}),
+    "a label's threshold too many": (("label_thresholds",), [0.5, 0.5, 0.5]),
     "a score too many": (("selftest", 0, "scores", INT8), [0.5, 0.25, 0.25]),
     "threshold NaN, which is no JSON": (("confidence_threshold",), float("nan")),
     "scale infinite, which is no JSON": (("files", 0, "input", "scale"), float("inf")),
@@ -478,6 +506,14 @@ VALID: dict[str, tuple[Place, Any]] = {
     "no self-test": (("selftest",), []),
     "a seed unknown": (("training", "seed"), None),
     "no stability": (("training", "stability"), {}),
+    "grey": (("preprocessing",), GREY),
+    "RGB in version 2": (("preprocessing",), GREY | {"channels": 3}),
+    "one pixel": (("preprocessing", "width"), 1),
+    "2048 pixels": (("preprocessing", "height"), 2048),
+    "a file of others": (("files", 0, "interface"), INTERFACE),
+    "one number for all channels": (("files", 0, "interface"), INTERFACE | {"mean": [0], "deviation": [255]}),
+    "figures of the labels alone": (("files", 0, "drift"), LABEL_DRIFT),
+    "several labels at once": (("label_thresholds",), [0.25, 1]),
 }
 
 
@@ -498,9 +534,15 @@ def test_closed_sets_are_those_of_the_code() -> None:
     assert file["format"]["enum"] == list(FORMATS)
     assert file["precision"]["enum"] == list(Precision)
     assert preprocessing["resize_filter"]["enum"] == list(ResizeFilter)
-    assert preprocessing["version"]["const"] == CONTRACT_VERSION
+    assert preprocessing["version"]["enum"] == [CONTRACT_VERSION, GREY_VERSION]
+    interface = DEFINED["interface"]["properties"]
+    assert interface["layout"]["enum"] == list(Layout)
+    assert interface["activation"]["enum"] == list(Activation)
     assert SCHEMA["properties"]["schema_version"]["maximum"] == SCHEMA_VERSION
     assert DEFINED["gateState"]["enum"] == [state for state in GateState if state is not GateState.FAILED]
+
+
+LATER_KEYS = ("channels", "interface")  # a later version has them, and then requires them
 
 
 @pytest.mark.parametrize(
@@ -509,6 +551,7 @@ def test_closed_sets_are_those_of_the_code() -> None:
         (Preprocessing, "preprocessing"),
         (ModelFile, "file"),
         (TensorInfo, "tensor"),
+        (Interface, "interface"),
         (SelfTestPicture, "picture"),
         (DriftReport, "figures"),
         (Verdict, "gate"),
@@ -518,7 +561,8 @@ def test_closed_sets_are_those_of_the_code() -> None:
 def test_keys_are_the_fields_of_the_code(record: type, name: str) -> None:
     """Proves that an object has exactly the fields of its record, all required, in the order they are written."""
     names = [field.name for field in fields(record)]
-    assert [*DEFINED[name]["properties"]] == DEFINED[name]["required"] == names
+    assert [*DEFINED[name]["properties"]] == names
+    assert DEFINED[name]["required"] == [name for name in names if name not in LATER_KEYS]
 
 
 # The page
@@ -528,7 +572,12 @@ SECTIONS = {
     "## preprocessing": DEFINED["preprocessing"],
     "## files": DEFINED["file"],
     "### input and output": DEFINED["tensor"],
+    "### interface": DEFINED["interface"],
     "### drift": {"properties": DEFINED["figures"]["properties"] | DEFINED["drift"]["properties"]},
+    "### drift of a file that others made": {
+        "properties": DEFINED["labelFigures"]["properties"] | DEFINED["labelDrift"]["properties"]
+    },
+    "### its gate": DEFINED["labelGate"],
     "### gate": DEFINED["gate"],
     "## training": DEFINED["training"],
     "### training.calibration": DEFINED["calibration"],

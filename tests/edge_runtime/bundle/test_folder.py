@@ -101,7 +101,8 @@ GOLDEN = """\
       "oldest_runtime": "tflite-runtime 2.14",
       "drift": {
         "labels_changed": 0.01
-      }
+      },
+      "interface": null
     }
   ],
   "training": {
@@ -122,7 +123,8 @@ GOLDEN = """\
   ],
   "confidence_threshold": 0.7,
   "extra": {},
-  "schema_version": 2
+  "label_thresholds": null,
+  "schema_version": 3
 }"""
 
 WRONG = (None, True, False, 0, -1, 1.5, "", "text", "\0", [], [1], {}, {"a": 1}, [None], [[]], float("nan"), 10**30)
@@ -219,8 +221,9 @@ def test_extra_is_kept_and_ignored(tmp_path: Path) -> None:
 
 def as_version_1(values: dict[str, Any]) -> dict[str, Any]:
     """Return a manifest as version 1 wrote it."""
-    older = {key: value for key, value in values.items() if key != "extra"}
-    return older | {"schema_version": 1}
+    older = {key: value for key, value in values.items() if key not in ("extra", "label_thresholds")}
+    files = [{key: value for key, value in file.items() if key != "interface"} for file in values["files"]]
+    return older | {"files": files, "schema_version": 1}
 
 
 def test_version_1_is_read_with_the_stated_defaults(tmp_path: Path) -> None:
@@ -245,7 +248,7 @@ def test_bundles_share_no_extra(tmp_path: Path) -> None:
     assert read_bundle(folder).manifest.extra == {}
 
 
-@pytest.mark.parametrize("version", [3, 0, -1, "1", 1.0, True, None], ids=repr)
+@pytest.mark.parametrize("version", [4, 0, -1, "1", 1.0, True, None], ids=repr)
 def test_unknown_schema_version_is_refused(tmp_path: Path, version: Any) -> None:
     """Proves that an unknown version is named before its unknown keys, with advice."""
     folder = write_manifest(tmp_path, json.dumps({"schema_version": version, "new_key": 1}))
