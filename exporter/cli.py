@@ -7,7 +7,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -19,15 +19,21 @@ from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
 from edge_runtime.native_output import native_output_to
 from edge_runtime.terminal import Command, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
+from exporter.own.options import Numbers, Size
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
     from exporter.export import Outcome
     from exporter.formats.conversion import ExportTarget
+    from exporter.own.model import OwnModel
     from exporter.source import Source
 
 
 _NONE, _ALL = "none", "all"
+# The options that say something of --model.
+_OF_MODEL = (
+    "test", "labels", "input_range", "mean", "deviation", "size", "validation", "min_accuracy", "trust"
+)  # fmt: skip
 # What can be made of a float32 file. Mixed files come of --repair alone.
 _SMALLER = (Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
 
@@ -44,9 +50,16 @@ class ExportOptions:
     calibration: Path | None
     calibration_count: int
     seed: int
-    keras: Path | None
+    model: Path | None
     test: Path | None
+    labels: str | None
     input_range: tuple[float, float] | None
+    mean: tuple[float, ...] | None
+    deviation: tuple[float, ...] | None
+    size: tuple[int, int] | None
+    validation: Path | None
+    min_accuracy: float | None
+    trust: Path | None
     name: str | None
     bundles: Path
 
@@ -55,7 +68,7 @@ class ExportOptions:
     cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed, "
-    "4 too few test pictures to decide, 130 stopped by Ctrl-C.",
+    "4 too few test pictures to decide, or a model no better than guessing, 130 stopped by Ctrl-C.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
@@ -82,12 +95,39 @@ class ExportOptions:
               help="How many pictures set the integer ranges.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True,
               help="Seed for drawing these pictures.")  # fmt: skip
-@click.option("--keras", type=click.Path(path_type=Path),
-              help="Keras model of your own, instead of a run. Needs --test and --calibration.")  # fmt: skip
+@click.option(
+    "--model", "--keras", "model", type=click.Path(path_type=Path),
+    help="Model of your own, instead of a run: .keras, .h5, SavedModel, TFLite or ONNX. Needs --test; a Keras model or "
+         "SavedModel also --calibration.",
+)  # fmt: skip
 @click.option("--test", type=click.Path(path_type=Path),
-              help="Test pictures for --keras, with a sub-folder for each class.")  # fmt: skip
+              help="Test pictures for --model, with a sub-folder for each class.")  # fmt: skip
+@click.option(
+    "--labels",
+    help="Labels of --model in the order of its outputs: cat,dog or a file with one on each line.  [default: those in "
+         "the file, or the sub-folders of --test in order]",
+)  # fmt: skip
 @click.option("--input-range", type=(float, float), metavar="LOW HIGH",
-              help="Input values of black and white, if the --keras model does not rescale itself.")  # fmt: skip
+              help="Input values of black and white, if --model does not rescale itself.")  # fmt: skip
+@click.option(
+    "--mean", type=Numbers(),
+    help="Mean that --model's input is made with, such as 123.7,116.3,103.5. Of pixels 0-255, or 0-1 if all numbers "
+         "are at most 1.",
+)  # fmt: skip
+@click.option("--deviation", type=Numbers(), help="Deviation that goes with --mean.")
+@click.option("--size", type=Size(),
+              help="Size of the pictures, if --model takes any: 224, or 320x240 (width x height).")  # fmt: skip
+@click.option("--validation", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Pictures like those of --test that set the confidence threshold of --model.")  # fmt: skip
+@click.option(
+    "--min-accuracy", type=NumberRange(0, 1),
+    help="Smallest accuracy of a TFLite or ONNX file that passes.  [default: better than guessing]",
+)  # fmt: skip
+@click.option(
+    "--trust", type=click.Path(path_type=Path),
+    help="Run this Python file, and the code in the model, for its own layers and Lambda layers. Only for makers that "
+         "you trust.",
+)  # fmt: skip
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder in which the bundle is written.")  # fmt: skip
@@ -101,19 +141,27 @@ def main(**values: Any) -> None:
     options = ExportOptions(**values)
     with one_line_errors("export", stopped="stopped; no bundle was written"), ended_by_sigterm():
         targets = _targets(options)
-        source = _source(options)
+        own = None if options.model is None else _own_model(options.model, options)
+        source = _source(options) if own is None else _own_source(own, options)
+        _say_what_was_found(source.labels, source.notes)
         outcome = _export(source, targets, options)
-    _finish(outcome)
+        warnings = _warnings(outcome)
+    _finish(outcome, warnings)
 
 
 def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
     """Return the files that are asked for, when the options go together."""
-    if options.keras is None and (options.test or options.input_range):
-        raise click.UsageError("--test and --input-range go with --keras; a run has its own test pictures")
-    if options.keras is not None and (options.run or not options.test or not options.calibration):
+    of_model = {name: getattr(options, name) for name in _OF_MODEL}
+    if options.model is None and (given := [name for name, value in of_model.items() if value is not None]):
         raise click.UsageError(
-            "--keras needs --test and --calibration, two folders of pictures, and cannot go with --run"
+            f"--{given[0].replace('_', '-')} goes with --model; a run has its own test pictures and labels"
         )
+    if options.model is not None and (options.run or not options.test):
+        raise click.UsageError("--model needs --test, a folder of pictures, and cannot go with --run")
+    if (options.mean is None) != (options.deviation is None) or (options.mean and options.input_range):
+        raise click.UsageError("--mean and --deviation go together, and not with --input-range")
+    if options.mean and options.deviation and len(options.mean) != len(options.deviation):
+        raise click.UsageError("--mean and --deviation need as many numbers: 1, or 3")
     targets = wanted_targets(options.quantize, options.format)
     if options.quantize in _SMALLER and options.quantize not in [target.precision for target in targets]:
         raise click.UsageError(
@@ -132,18 +180,38 @@ def wanted_targets(quantize: str, format_: str) -> tuple[ExportTarget, ...]:
 
 
 def _source(options: ExportOptions) -> Source:
-    from exporter.source import read_keras_source, read_source
+    from exporter.source import read_source
 
-    if options.keras is not None and options.test is not None:
-        from exporter.network.model import input_size
-
-        with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
-            size = input_size(options.keras)
-        return read_keras_source(options.keras, options.test, size=size, input_range=options.input_range)
     folder = options.run or newest_folder(RUNS, RUN)
     if folder is None:
         raise SourceError(f"no finished run in {RUNS}/: name one with --run, or train one with: catdog-train")
     return read_source(folder)
+
+
+def _own_source(model: OwnModel, options: ExportOptions) -> Source:
+    from exporter.own.model import read_own_keras
+
+    if not options.calibration:
+        raise click.UsageError("--model needs --calibration too, a folder of pictures that set the integer ranges")
+    with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
+        return read_own_keras(model)
+
+
+def _own_model(path: Path, options: ExportOptions) -> OwnModel:
+    from exporter.labels import named_labels
+    from exporter.own.model import OwnModel, normalisation
+
+    assert options.test is not None
+    return OwnModel(
+        path,
+        options.test,
+        labels=named_labels(options.labels) if options.labels else (),
+        size=options.size,
+        input_range=options.input_range,
+        normalisation=normalisation(options.mean, options.deviation),
+        validation=options.validation,
+        trust=options.trust,
+    )
 
 
 def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Outcome:
@@ -170,20 +238,39 @@ def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOp
         ) from error
 
 
-def _finish(outcome: Outcome) -> None:
+def _say_what_was_found(labels: tuple[str, ...], notes: tuple[str, ...]) -> None:
+    from exporter.labels import order_line
+
+    for line in (order_line(labels), *notes):
+        say(line, err=True)
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return what to say of a model that guesses. Then other values of black and white are tried."""
+    from exporter.own.mistakes import baseline_warnings
+
+    with native_output_to(Path(os.devnull)):
+        return baseline_warnings(outcome.record)
+
+
+def _finish(outcome: Outcome, warnings: list[str]) -> NoReturn:
     """Print what came of each file and what to do next, and end with the exit code of the gate."""
     from edge_runtime.proof.gate import GateState
     from exporter.export import explain
+    from exporter.own.mistakes import is_guessing
 
     for line in explain(outcome):
         say(line)
     say(f"{outcome.folder}/report.md")
+    for line in warnings:
+        say(line, err=True)
+    guessing = is_guessing(outcome.record)
     if outcome.state is GateState.FAILED:
         say("the drift gate failed: no bundle was written, only the report", err=True)
-    else:
+    elif not guessing:
         next_command(f"catdog-edge classify --bundle {quoted(outcome.folder)} PICTURE")
     codes = {
-        GateState.PASSED: ExitCode.DONE,
+        GateState.PASSED: ExitCode.UNDECIDED if guessing else ExitCode.DONE,
         GateState.FAILED: ExitCode.FAILED,
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from numpy.typing import NDArray
 from edge_runtime.bounded_file import is_refused, read_picture_file
 from edge_runtime.errors import PictureError, RunFolderError
 from edge_runtime.parallel import map_in_order
+from edge_runtime.picture.contract import CONTRACT_VERSION, GREY_VERSION
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from edge_runtime.run_folder import Side, read_run_folder
-from edge_runtime.strict_json import unprintable
+from edge_runtime.strict_json import shortened, unprintable
 from exporter.errors import SourceError
 
 
@@ -60,6 +63,11 @@ class Source:
         sides: the pictures of `train`, `validation` and `test`.
         input_range: what the model takes for black and white; None if it takes 0 and 255.
         origin: a run of catdog-train, or a Keras model of the user's own.
+        normalisation: mean and deviation that the model's input was made with, of pixels 0-255, each one number or
+            one for each channel; None if `input_range` says it.
+        trust: a Python file that the user lets run, because it defines layers of the model.
+        independent: whether each label has a score of its own, so that a picture may show several.
+        notes: what was assumed of the model, a sentence each.
     """
 
     folder: Path
@@ -70,6 +78,10 @@ class Source:
     sides: dict[str, tuple[SplitPicture, ...]]
     input_range: tuple[float, float] | None = None
     origin: Origin = Origin.RUN
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    trust: Path | None = None
+    independent: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -104,40 +116,31 @@ def read_source(folder: Path) -> Source:
 
 
 def read_keras_source(
-    model_path: Path, test: Path, *, size: tuple[int, int], input_range: tuple[float, float] | None = None
+    model_path: Path,
+    test: Path,
+    *,
+    size: tuple[int, int],
+    input_range: tuple[float, float] | None = None,
+    labels: tuple[str, ...] = (),
+    channels: int = 3,
 ) -> Source:
     """Return a source for a Keras image classifier that catdog-train did not make.
 
     Args:
-        model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
-            case.
+        model_path: a Keras file or a SavedModel folder.
+        test: folder with a sub-folder of test pictures for each class.
         size: height and width of the model's input, pixels.
         input_range: what it takes for black and white, if it does not rescale 0-255 itself.
+        labels: the labels in the order of the outputs. Default the sorted names of the sub-folders, in lower case.
+        channels: 3 if it takes RGB, 1 for grey. Default 3.
 
     Raises:
-        SourceError: there are no two classes of pictures there, or a file is no picture.
+        SourceError: there are no two classes of pictures there, a sub-folder has the name of no label, or a file is
+            no picture.
     """
-    folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
-    if len(folders) < 2:
-        raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
-    labels = tuple(os.fsencode(folder.name).decode("utf-8", "backslashreplace").lower() for folder in folders)
-    if len(set(labels)) < len(labels):
-        raise SourceError(f"{test}: two sub-folders differ only in upper and lower case. Merge or rename them.")
-    if odd := next(filter(unprintable, labels), None):
-        raise SourceError(
-            f"{test}: the name of the sub-folder {odd!r} has a control character, a line break or a mark of "
-            "direction. Rename it."
-        )
-    files = [
-        (path, label)
-        for label, folder in enumerate(folders)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    ]
-    height, width = size
-    preprocessing = Preprocessing(width=width, height=height)
-    pictures = read_pictures(files, preprocessing, role="test")
+    preprocessing = own_preprocessing(size, channels)
+    folders = labelled_folders(test, labels)
+    pictures = read_pictures(files_below(folders), preprocessing, role="test")
     run: dict[str, Any] = {
         "name": model_path.stem,
         "architecture": "",
@@ -146,7 +149,74 @@ def read_keras_source(
         "versions": {},
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
-    return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
+    used = labels or tuple(folder_label(folder) for folder, _ in folders)
+    return Source(test, model_path, run, used, preprocessing, sides, input_range, Origin.KERAS)
+
+
+def own_preprocessing(size: tuple[int, int], channels: int) -> Preprocessing:
+    """Return the contract for a model of the user's own.
+
+    Args:
+        size: height and width, pixels.
+        channels: 3 for RGB, 1 for grey.
+    """
+    height, width = size
+    version = CONTRACT_VERSION if channels == 3 else GREY_VERSION
+    return Preprocessing(width=width, height=height, version=version, channels=channels)
+
+
+def labelled_folders(test: Path, labels: tuple[str, ...] = ()) -> list[tuple[Path, int]]:
+    """Return the sub-folders of a folder of test pictures, each with the index of its label.
+
+    Args:
+        test: the folder.
+        labels: the labels in the order of the outputs. Default the sorted names of the sub-folders, in lower case.
+
+    Raises:
+        SourceError: there are no two sub-folders, two have the name of one label, or one has the name of none.
+    """
+    folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
+    if len(folders) < 2:
+        raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
+    names = [folder_label(folder) for folder in folders]
+    if len({key(name) for name in names}) < len(names):
+        raise SourceError(f"{test}: two sub-folders differ only in upper and lower case. Merge or rename them.")
+    if odd := next(filter(unprintable, names), None):
+        raise SourceError(
+            f"{test}: the name of the sub-folder {odd!r} has a control character, a line break or a mark of "
+            "direction. Rename it."
+        )
+    if not labels:
+        return [(folder, index) for index, folder in enumerate(folders)]
+    places = {key(label): index for index, label in reversed(list(enumerate(labels)))}
+    if stranger := next((name for name in names if key(name) not in places), None):
+        raise SourceError(
+            f"{test}: the sub-folder {stranger} has the name of no label. Expected the names of labels: "
+            f"{shortened(', '.join(labels), 200)}. Rename it, or state the labels with --labels."
+        )
+    return sorted(
+        ((folder, places[key(name)]) for folder, name in zip(folders, names, strict=True)), key=itemgetter(1)
+    )
+
+
+def folder_label(folder: Path) -> str:
+    """Return the label that a sub-folder stands for: its name in lower case."""
+    return os.fsencode(folder.name).decode("utf-8", "backslashreplace").lower()
+
+
+def key(name: str) -> str:
+    """Return what two names of one label have in common, such as `Katze` and `katze`."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def files_below(folders: Iterable[tuple[Path, int]]) -> list[tuple[Path, int]]:
+    """Return the files below each folder with the folder's label, hidden ones left out."""
+    return [
+        (path, label)
+        for folder, label in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
 
 
 def read_pictures(
@@ -196,7 +266,7 @@ def load_split_pictures(
         report: called with pictures done and in all.
 
     Returns:
-        `uint8 (N, height, width, 3) RGB 0-255` and label indices `int (N,)`.
+        `uint8 (N, height, width, channels) 0-255` and label indices `int (N,)`.
 
     Raises:
         SourceError: a file is missing, has changed, or cannot be decoded.

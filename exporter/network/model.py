@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import textwrap
+import math
 from collections.abc import Callable
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +13,20 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 
 from edge_runtime.bundle.scores import label_scores, possible_outputs
-from edge_runtime.keras_file import require_bounded
 from edge_runtime.picture.preprocessing import Pixels
+from edge_runtime.strict_json import shortened
 from exporter.errors import SourceError
-from exporter.network.confidence import last_activation, last_layer
+from exporter.network.confidence import last_layer
 from exporter.network.folding import settle
+from exporter.network.inputs import TakenPictures, has_lambda, is_chain, on_pictures, rescaled, taken_pictures
+from exporter.network.loading import load_model
+from exporter.network.outputs import Ending, ending_of, giving_scores
 from exporter.source import Origin, Source
 
 if TYPE_CHECKING:
     import keras
 
+__all__ = ["ModelFacts", "examine_model", "input_size", "is_chain", "keras_scores", "load_keras_model", "traced"]
 INPUT_NAME = "image"
 OUTPUT_NAME = "scores"
 _BATCH = 64
@@ -35,79 +38,81 @@ def load_keras_model(source: Source) -> keras.Model:
     Raises:
         SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
     """
-    model = _load(source.model_path)
+    path = source.model_path
+    model = _load(path, source.trust)
     if source.origin is Origin.KERAS:
-        model = _take_pixels(model, source)
-    wanted = (None, source.preprocessing.height, source.preprocessing.width, 3)
+        model = _taking_pixels(model, source)
+    wanted = (None, *source.preprocessing.shape)
     outputs = possible_outputs(len(source.labels))
     if model.input_shape != wanted or model.output_shape[-1] not in outputs:
         raise SourceError(
-            f"{source.model_path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
-            f"{', '.join(source.labels)}, received {model.input_shape} and {model.output_shape[-1]}. "
-            "Name the model of these labels."
+            f"{path}: expected input {wanted} and {' or '.join(map(str, outputs))} outputs for labels "
+            f"{shortened(', '.join(source.labels), 200)}, received {model.input_shape} and "
+            f"{model.output_shape[-1]}. Name the model of these labels, or name its labels with --labels."
         )
-    _require_shares(model, source.model_path)
-    return model
+    ending = ending_of(model, path)
+    if (ending is Ending.INDEPENDENT) is not source.independent:
+        raise SourceError(f"{path}: gives {ending}, which is not what was found at first. Start the export again.")
+    return giving_scores(model, ending)
 
 
-def _require_shares(model: keras.Model, path: Path) -> None:
-    """Refuse logits and independent sigmoids: their shape is that of scores, but they do not sum to 1."""
-    import keras
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a Keras model before any picture is read.
 
-    name, outputs = last_activation(model), model.output_shape[-1]
-    if name in ("sigmoid", "softmax") and (name == "sigmoid") == (outputs == 1):
-        return
-    # A known activation is judged by its name, any other ending by what it gives for noise.
-    if hasattr(keras.activations, name) or not _gives_shares(model):
+    Args:
+        pictures: what it takes.
+        outputs: how many numbers it gives.
+        ending: what they are.
+    """
+
+    pictures: TakenPictures
+    outputs: int
+    ending: Ending
+
+
+def examine_model(path: Path, trust: Path | None = None) -> ModelFacts:
+    """Return what a Keras model takes and gives.
+
+    Args:
+        path: a Keras file or a SavedModel folder.
+        trust: a Python file to run for its own layers.
+
+    Raises:
+        SourceError: it cannot be loaded, takes anything but one picture, or gives no scores.
+    """
+    model = _load(path, trust)
+    pictures = taken_pictures(model, path)
+    shape = getattr(model, "output_shape", None)
+    if not isinstance(shape, tuple) or None in shape[1:] or math.prod(shape[1:]) != shape[-1]:
         raise SourceError(
-            f"{path}: expected scores from 0 to 1 that sum to 1, received {outputs} outputs of {name}. End the "
-            "model in a softmax, or in a sigmoid of one output, and save it again."
+            f"{path}: expected one output with a score for each label, such as (None, 2), received {shape}. Export "
+            "a "
+            "model that ends in its scores."
         )
-
-
-def _gives_shares(model: keras.Model) -> bool:
-    noise = np.random.default_rng(0).integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
-    scores = keras_scores(model, noise)
-    return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+    if pictures.channels_first or None in (pictures.height, pictures.width):
+        sized = (pictures.height or 224, pictures.width or 224, pictures.channels)
+        model = on_pictures(model, sized, path)
+    return ModelFacts(pictures, int(shape[-1]), ending_of(model, path))
 
 
 def input_size(path: Path) -> tuple[int, int]:
     """Return height and width that a Keras model takes, pixels.
 
     Raises:
-        SourceError: the file cannot be loaded or takes anything but one RGB picture of fixed size.
+        SourceError: the file cannot be loaded or takes anything but one picture of fixed size.
     """
-    model = _load(path)
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3 or None in shape[1:3]:
-        raise SourceError(
-            f"{path}: expected a model of one input (None, height, width, 3), received {shape}. Only RGB "
-            "classifiers of fixed size can be exported."
-        )
-    return int(shape[1]), int(shape[2])
+    return taken_pictures(_load(path, None), path).sized(path, None)
 
 
-def _load(path: Path) -> keras.Model:
-    try:
-        require_bounded(path)
-    except ValueError as error:
-        raise SourceError(f"{path}: {error}. Save the model again, as a .keras file of Keras itself.") from error
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow leaves these kernels off on processors without AVX-512: 0.7x the time with them, measured there.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+def _load(path: Path, trust: Path | None) -> keras.Model:
+    model = load_model(path, trust)
     import keras
 
-    try:
-        model = keras.saving.load_model(path, compile=False)
-    except MemoryError:
-        raise
-    # Damaged files raise almost anything (KeyError, BadZipFile, zlib.error, RuntimeError, ...), in many lines.
-    except Exception as error:
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
-        raise SourceError(
-            f"{path}: Keras cannot load it ({reason}). Train it again, or save it as .keras."
-        ) from error
-    if not isinstance(model, keras.Sequential):
+    named = any(isinstance(getattr(model, key, None), dict | list) for key in ("input_shape", "output_shape"))
+    if named and len(model.inputs) == len(model.outputs) == 1:
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    if not isinstance(model, keras.Sequential) or has_lambda(model):
         return model
     # Loading calls each layer once for every layer after it. Then no layer would look like the link of a chain.
     fresh = keras.models.clone_model(model)
@@ -116,46 +121,25 @@ def _load(path: Path) -> keras.Model:
     return fresh
 
 
-def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
+def _taking_pixels(model: keras.Model, source: Source) -> keras.Model:
     """Return a model of the user's own that takes 0-255, as all of ours do."""
-    import keras
-
-    first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
-    rescales = type(first).__name__ in ("Rescaling", "Normalization")
+    taken = taken_pictures(model, source.model_path)
+    model = on_pictures(model, source.preprocessing.shape, source.model_path)
+    if source.normalisation is not None:
+        mean, deviation = source.normalisation
+        scale = [1 / value for value in deviation]
+        offset = [-first / value for first, value in zip(mean, deviation, strict=True)]
+        alone = len(scale) == 1
+        return rescaled(model, scale[0] if alone else scale, offset[0] if alone else offset)
     if source.input_range is None:
-        if rescales:
+        if taken.takes_pixels:
             return model
         raise SourceError(
             f"{source.model_path}: the model does not begin with a Rescaling layer, so its values for black and "
             "white are unknown. State them, for example with --input-range 0 1 or --input-range 0 255."
         )
     low, high = source.input_range
-    image = keras.Input(model.input_shape[1:])
-    outputs = keras.layers.Rescaling((high - low) / 255, low)(image)
-    if not is_chain(model):
-        return keras.Model(image, model(outputs))
-    for layer in model.layers:
-        if type(layer).__name__ != "InputLayer":
-            fresh = type(layer).from_config(layer.get_config())
-            outputs = fresh(outputs)
-            fresh.set_weights(layer.get_weights())
-            settle(fresh)
-    return keras.Model(image, outputs)
-
-
-def is_chain(model: keras.Model) -> bool:
-    """Tell whether every layer feeds exactly the next."""
-    import keras
-
-    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
-        return False
-    layers = model.layers
-    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
-        isinstance(layer, keras.Model) for layer in layers
-    ):
-        return False
-    links = all(following.input is layer.output for layer, following in pairwise(layers))
-    return links and model.outputs[0] is layers[-1].output
+    return rescaled(model, (high - low) / 255, low)
 
 
 class KerasScorer:
