@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -23,8 +25,10 @@ from exporter.own.options import Numbers, Size
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
+    from edge_runtime.proof.gate import GateState
     from exporter.export import Outcome
     from exporter.formats.conversion import ExportTarget
+    from exporter.model_kind import ModelKind
     from exporter.own.model import OwnModel
     from exporter.source import Source
 
@@ -97,22 +101,22 @@ class ExportOptions:
               help="Seed for drawing these pictures.")  # fmt: skip
 @click.option(
     "--model", "--keras", "model", type=click.Path(path_type=Path),
-    help="Model of your own, instead of a run: .keras, .h5, SavedModel, TFLite or ONNX. Needs --test; a Keras model or "
-         "SavedModel also --calibration.",
+    help="Model of your own, instead of a run: .keras, .h5, SavedModel, TFLite or ONNX. Needs --test; a Keras "
+         "model or SavedModel also --calibration.",
 )  # fmt: skip
 @click.option("--test", type=click.Path(path_type=Path),
               help="Test pictures for --model, with a sub-folder for each class.")  # fmt: skip
 @click.option(
     "--labels",
-    help="Labels of --model in the order of its outputs: cat,dog or a file with one on each line.  [default: those in "
-         "the file, or the sub-folders of --test in order]",
+    help="Labels of --model in the order of its outputs: cat,dog or a file with one on each line.  [default: "
+         "those in the file, or the sub-folders of --test in order]",
 )  # fmt: skip
 @click.option("--input-range", type=(float, float), metavar="LOW HIGH",
               help="Input values of black and white, if --model does not rescale itself.")  # fmt: skip
 @click.option(
     "--mean", type=Numbers(),
-    help="Mean that --model's input is made with, such as 123.7,116.3,103.5. Of pixels 0-255, or 0-1 if all numbers "
-         "are at most 1.",
+    help="Mean that --model's input is made with, such as 123.7,116.3,103.5. Of pixels 0-255, or 0-1 if all "
+         "numbers are at most 1.",
 )  # fmt: skip
 @click.option("--deviation", type=Numbers(), help="Deviation that goes with --mean.")
 @click.option("--size", type=Size(),
@@ -125,8 +129,8 @@ class ExportOptions:
 )  # fmt: skip
 @click.option(
     "--trust", type=click.Path(path_type=Path),
-    help="Run this Python file, and the code in the model, for its own layers and Lambda layers. Only for makers that "
-         "you trust.",
+    help="Run this Python file, and the code in the model, for its own layers and Lambda layers. Only for makers "
+         "that you trust.",
 )  # fmt: skip
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
@@ -141,12 +145,77 @@ def main(**values: Any) -> None:
     options = ExportOptions(**values)
     with one_line_errors("export", stopped="stopped; no bundle was written"), ended_by_sigterm():
         targets = _targets(options)
-        own = None if options.model is None else _own_model(options.model, options)
-        source = _source(options) if own is None else _own_source(own, options)
-        _say_what_was_found(source.labels, source.notes)
-        outcome = _export(source, targets, options)
-        warnings = _warnings(outcome)
-    _finish(outcome, warnings)
+        if options.model is None:
+            ended = _converted(_source(options), targets, options)
+        else:
+            ended = _of_own_model(options.model, targets, options)
+    _finish(ended)
+
+
+class Ended(NamedTuple):
+    """How an export ended.
+
+    Attributes:
+        folder: the bundle, or the folder of the report of a failed gate.
+        lines: a line for each file.
+        state: the gate's verdict.
+        guessing: whether the model is not shown to be better than guessing.
+        warnings: what to say of that.
+        gate: what judged the files.
+    """
+
+    folder: Path
+    lines: list[str]
+    state: GateState
+    guessing: bool
+    warnings: list[str]
+    gate: str = "drift gate"
+
+
+def _of_own_model(path: Path, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Ended:
+    """Convert a Keras model or SavedModel of the user's own, or put a finished file into a bundle."""
+    from exporter.model_kind import kind_of
+
+    kind = kind_of(path)
+    own = _own_model(path, options)
+    if not kind.is_converted:
+        return _packed(own, kind, options)
+    if options.min_accuracy is not None:
+        raise click.UsageError("--min-accuracy is for TFLite and ONNX files; a Keras model has --max-drop")
+    if not options.calibration:
+        raise click.UsageError("--model needs --calibration too, a folder of pictures that set the integer ranges")
+    with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
+        from exporter.own.model import read_own_keras
+
+        source = read_own_keras(own)
+    return _converted(source, targets, options)
+
+
+def _converted(source: Source, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Ended:
+    from exporter.export import explain
+    from exporter.own.mistakes import baseline_warnings, is_guessing
+
+    _say_what_was_found(source.labels, source.notes)
+    outcome = _export(source, targets, options)
+    with native_output_to(Path(os.devnull)):
+        warnings = baseline_warnings(outcome.record)
+    return Ended(outcome.folder, explain(outcome), outcome.state, is_guessing(outcome.record), warnings)
+
+
+def _packed(own: OwnModel, kind: ModelKind, options: ExportOptions) -> Ended:
+    from exporter.own.export import explain_finished, export_finished
+    from exporter.own.finished import read_finished
+    from exporter.own.mistakes import finished_warnings
+
+    with native_output_to(Path(os.devnull)):
+        finished = read_finished(own, kind)
+    _say_what_was_found(finished.labels, finished.notes)
+    with _watched(_folder(options, own.path.stem)) as (folder, progress):
+        outcome = export_finished(finished, folder, min_accuracy=options.min_accuracy, observer=progress)
+    with native_output_to(Path(os.devnull)):
+        warnings = finished_warnings(outcome.record)
+    guessing = outcome.record.guessing.is_guessing
+    return Ended(outcome.folder, [explain_finished(outcome)], outcome.state, guessing, warnings, "gate")
 
 
 def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
@@ -188,15 +257,6 @@ def _source(options: ExportOptions) -> Source:
     return read_source(folder)
 
 
-def _own_source(model: OwnModel, options: ExportOptions) -> Source:
-    from exporter.own.model import read_own_keras
-
-    if not options.calibration:
-        raise click.UsageError("--model needs --calibration too, a folder of pictures that set the integer ranges")
-    with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
-        return read_own_keras(model)
-
-
 def _own_model(path: Path, options: ExportOptions) -> OwnModel:
     from exporter.labels import named_labels
     from exporter.own.model import OwnModel, normalisation
@@ -226,11 +286,25 @@ def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOp
         max_drop=options.max_drop,
         repair=options.repair,
     )
-    folder = options.bundles / plain_name(options.name or source.name, "--name")
+    with _watched(_folder(options, source.name)) as (folder, progress):
+        return export(source, folder, plan, observer=progress)
+
+
+def _folder(options: ExportOptions, name: str) -> Path:
+    return options.bundles / plain_name(options.name or name, "--name")
+
+
+@contextmanager
+def _watched(folder: Path) -> Iterator[tuple[Path, Progress]]:
+    """Give the folder to write and what shows the progress.
+
+    Raises:
+        CatdogError: the folder cannot be written.
+    """
     # The converters' chatter is redirected below Python; the display keeps its own way to the terminal.
     try:
         with os.fdopen(os.dup(2), "w") as terminal, Progress(terminal) as progress:
-            return export(source, folder, plan, observer=progress)
+            yield folder, progress
     except OSError as error:  # of writing: an error of reading is told where it happens
         raise CatdogError(
             f"{folder}: cannot be written ({error.strerror}). Make room there and in "
@@ -245,36 +319,25 @@ def _say_what_was_found(labels: tuple[str, ...], notes: tuple[str, ...]) -> None
         say(line, err=True)
 
 
-def _warnings(outcome: Outcome) -> list[str]:
-    """Return what to say of a model that guesses. Then other values of black and white are tried."""
-    from exporter.own.mistakes import baseline_warnings
-
-    with native_output_to(Path(os.devnull)):
-        return baseline_warnings(outcome.record)
-
-
-def _finish(outcome: Outcome, warnings: list[str]) -> NoReturn:
+def _finish(ended: Ended) -> NoReturn:
     """Print what came of each file and what to do next, and end with the exit code of the gate."""
     from edge_runtime.proof.gate import GateState
-    from exporter.export import explain
-    from exporter.own.mistakes import is_guessing
 
-    for line in explain(outcome):
+    for line in ended.lines:
         say(line)
-    say(f"{outcome.folder}/report.md")
-    for line in warnings:
+    say(f"{ended.folder}/report.md")
+    for line in ended.warnings:
         say(line, err=True)
-    guessing = is_guessing(outcome.record)
-    if outcome.state is GateState.FAILED:
-        say("the drift gate failed: no bundle was written, only the report", err=True)
-    elif not guessing:
-        next_command(f"catdog-edge classify --bundle {quoted(outcome.folder)} PICTURE")
+    if ended.state is GateState.FAILED:
+        say(f"the {ended.gate} failed: no bundle was written, only the report", err=True)
+    elif not ended.guessing:
+        next_command(f"catdog-edge classify --bundle {quoted(ended.folder)} PICTURE")
     codes = {
-        GateState.PASSED: ExitCode.UNDECIDED if guessing else ExitCode.DONE,
+        GateState.PASSED: ExitCode.UNDECIDED if ended.guessing else ExitCode.DONE,
         GateState.FAILED: ExitCode.FAILED,
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }
-    sys.exit(codes[outcome.state])
+    sys.exit(codes[ended.state])
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def is_own(record: dict[str, Any]) -> bool:
     """Say whether a record is of a class that is not Keras's own."""
     module = record.get("module")
     if isinstance(module, str):  # Keras 3
-        return module.partition(".")[0] not in ("keras", "builtins", "tensorflow")
+        return module.partition(".")[0] not in ("keras", "tf_keras", "builtins", "tensorflow")
     if "registered_name" in record:
         return record["registered_name"] is not None
     import keras

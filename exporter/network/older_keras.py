@@ -19,6 +19,14 @@ _OF_EVERY_LAYER = {
     "input_layers", "output_layers", "build_input_shape", "activity_regularizer", "autocast", "sparse", "ragged",
 }  # fmt: skip
 
+# An axis of a normalisation, and the tensors of a model. To Keras 3 a list of one tensor is another thing.
+_SINGLE = {"axis", "input_layers", "output_layers"}
+_MODELS = {
+    "Functional": "keras.src.models.functional",
+    "Sequential": "keras",
+    "Model": "keras.src.models.functional",
+}
+
 
 def refuse_foreign_storage(path: Path) -> None:
     """Refuse an HDF5 file that reads other files: their bytes would become weights.
@@ -101,15 +109,30 @@ def _without_unknown(values: Any) -> Any:
         return [_without_unknown(value) for value in values]
     if not isinstance(values, dict):
         return values
-    values = {key: _without_unknown(value) for key, value in values.items()}
+    values = _at_home({key: _without_unknown(value) for key, value in values.items()})
     config = values.get("config")
     if isinstance(values.get("class_name"), str) and isinstance(config, dict):
         known = _arguments(values["class_name"])
         kept = {
             key: value for key, value in config.items() if not known or key in known or not _says_nothing(value)
         }
-        values["config"] = kept
+        values["config"] = kept | {key: kept[key][0] for key in _SINGLE & kept.keys() if _holds_one(kept[key])}
     return values
+
+
+def _holds_one(value: Any) -> bool:
+    """Say whether a value is a list of one number or one list, where Keras 3 has that alone."""
+    return isinstance(value, list) and len(value) == 1 and isinstance(value[0], int | list)
+
+
+def _at_home(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with the module in which Keras 3 has its class; Keras 2 had some elsewhere."""
+    module = record.get("module")
+    if not isinstance(module, str) or "class_name" not in record:
+        return record
+    if record["class_name"] in _MODELS:
+        return record | {"module": _MODELS[record["class_name"]]}
+    return record | {"module": module.removeprefix("tf_")} if module.startswith("tf_keras") else record
 
 
 def _says_nothing(value: Any) -> bool:
