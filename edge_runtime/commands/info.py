@@ -116,11 +116,12 @@ def bundle_lines(values: dict[str, Any]) -> list[str]:
         values: the object that `describe_bundle` returned.
     """
     sizes = values["preprocessing"]
+    colours = "grey" if sizes.get("channels") == 1 else "RGB"
     threshold = values["confidence_threshold"]
     lines = [
         f"bundle     {values['name']}",
         f"labels     {', '.join(values['labels'])}",
-        f"pictures   {sizes['width']} x {sizes['height']} RGB, {sizes['resize_filter']}",
+        f"pictures   {sizes['width']} x {sizes['height']} {colours}, {sizes['resize_filter']}",
         f"threshold  {f'{threshold:.0%}: less is unsure' if threshold else 'none'}",
         f"self-test  {len(values['selftest'])} pictures",
         f"training   {', '.join(_training(values['training'])) or 'unknown'}",
