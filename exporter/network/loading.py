@@ -67,7 +67,9 @@ def _loaded(file: Path, path: Path, trusted: Trusted) -> keras.Model:
     except Exception as error:
         if known := _known_reason(path, trusted):
             raise SourceError(f"{path}: {known}") from error
-        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" ...")
+        # Of an error within an error the last part says why; the parts before it are whole configurations.
+        text = f"{type(error).__name__}: {error}".rsplit("Exception encountered: ", 1)[-1]
+        reason = textwrap.shorten(text, 300, placeholder=" ...")
         raise SourceError(
             f"{path}: Keras cannot load it ({reason}). Copy the file again, or save the model again with "
             "model.save('model.keras')."

@@ -395,7 +395,7 @@ SCHEMA_REFUSES_MORE: dict[str, tuple[Place, Any]] = {
     "no training": (("training",), {}),
     "a seed below 0": (("training", "seed"), -1),
     "a version that is a number": (("training", "versions", "keras"), 3),
-    "no calibration pictures": (("training", "calibration", "pictures"), 0),
+    "fewer than no calibration pictures": (("training", "calibration", "pictures"), -1),
     "stability of a path outside": (("training", "stability", "../x"), asdict(Stability(9, 1.0, 0.0, 0.0))),
     "temperature 0": (("training", "temperature", "value"), 0),
 }

@@ -35,30 +35,26 @@ def older(values):
         return [older(value) for value in values]
     if not isinstance(values, dict):
         return values
-    values = {key: older(value) for key, value in values.items()}
     if values.get("class_name") == "DTypePolicy":
         return "float32"
-    for key in ("module", "registered_name", "build_config", "compile_config"):
-        values.pop(key, None)
-    config = values.get("config")
-    if isinstance(config, dict):
-        if "batch_shape" in config:
-            config["batch_input_shape"] = config.pop("batch_shape")
-            config |= {"sparse": False, "ragged": False}
-        if values["class_name"] == "DepthwiseConv2D":
-            config["groups"] = 1
-        if values["class_name"] == "BatchNormalization":
-            config["axis"] = [3]
-        for key in ("input_layers", "output_layers"):
-            if key in config and not isinstance(config[key][0], list):
-                config[key] = [config[key]]
-        if values["class_name"] == "Functional":
-            values["class_name"] = "Model"
+    dropped = ("module", "registered_name", "build_config", "compile_config")
+    values = {key: older(value) for key, value in values.items() if key not in dropped}
+    if isinstance(values.get("config"), dict):
+        values["config"] |= older_arguments(values["class_name"], values["config"])
     nodes = values.get("inbound_nodes")
     if nodes and isinstance(nodes[0], dict):
         names = [node["args"][0]["config"]["keras_history"] for node in nodes]
         values["inbound_nodes"] = [[[*name, {}]] for name in names]
     return values
+
+
+def older_arguments(kind, config):
+    """Return the arguments of a layer that Keras 2 wrote otherwise."""
+    added = {"DepthwiseConv2D": {"groups": 1}, "BatchNormalization": {"axis": [3]}}.get(kind, {})
+    if "batch_shape" in config:
+        added |= {"batch_input_shape": config.pop("batch_shape"), "sparse": False, "ragged": False}
+    ends = {key: config[key] for key in ("input_layers", "output_layers") if key in config}
+    return added | {key: value if isinstance(value[0], list) else [value] for key, value in ends.items()}
 
 
 def write_older(model, path, change=lambda text: text):
