@@ -44,6 +44,7 @@ ROOMS = {
         "report",
         "bundle_folder",
         "export",
+        "own",
         "cli",
     ),
     "benchmarks": ("errors", "run", "report", "peers", "figures", "commands", "cli"),

@@ -37,13 +37,13 @@ def load_model(path: Path, trust: Path | None = None) -> keras.Model:
     Raises:
         SourceError: it is no such model, is damaged, or needs code that is not trusted.
     """
-    kind = kind_of(path)
-    if not kind.is_converted:
-        raise SourceError(f"{path}: is a file of {kind.upper()}, expected a Keras model.")
     try:
         require_bounded(path)
     except ValueError as error:
         raise SourceError(f"{path}: {error}. Save the model again, as a .keras file of Keras itself.") from error
+    kind = kind_of(path)
+    if not kind.is_converted:
+        raise SourceError(f"{path}: is a file of {kind.upper()}, expected a Keras model.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow leaves these kernels off on processors without AVX-512: 0.7x the time with them, measured there.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

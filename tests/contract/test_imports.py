@@ -17,7 +17,18 @@ SOURCES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROO
 
 TENSORFLOW = {"tensorflow", "keras", "tf2onnx"}
 TENSORFLOW_PLACES = {
-    Path("exporter/network", f"{name}.py") for name in ("model", "folding", "equalization", "confidence")
+    Path("exporter/network", f"{name}.py")
+    for name in (
+        "model",
+        "folding",
+        "equalization",
+        "confidence",
+        "inputs",
+        "outputs",
+        "loading",
+        "older_keras",
+        "saved_model",
+    )
 }
 BACKEND_OF = {
     "ai_edge_litert": Path("edge_runtime/backends/litert.py"),
@@ -30,6 +41,7 @@ TOOLS = {
     Path("exporter/formats/onnx/operators.py"): ("onnxruntime",),
     Path("exporter/formats/onnx/quantization.py"): ("onnxruntime.quantization.",),
     Path("exporter/formats/onnx/rounding.py"): ("onnxruntime.InferenceSession",),
+    Path("exporter/formats/tflite/facts.py"): ("ai_edge_litert.schema_py_generated",),
     Path("exporter/formats/tflite/interface.py"): (
         "ai_edge_litert.schema_py_generated",
         "ai_edge_litert.tools.flatbuffer_utils",

@@ -8,8 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge_runtime.picture.preprocessing import Preprocessing
 from exporter.errors import SourceError
-from exporter.network.model import KerasScorer, input_size, is_chain, keras_scores, load_keras_model, traced
+from exporter.network.inputs import on_pictures
+from exporter.network.model import (
+    KerasScorer,
+    examine_model,
+    input_size,
+    is_chain,
+    keras_scores,
+    load_keras_model,
+    traced,
+)
+from exporter.network.outputs import Ending
 from exporter.source import load_split_pictures, read_source
 from tests.exporter.conftest import own_source
 
@@ -21,14 +32,14 @@ def test_model_that_does_not_match_its_labels(copy):
     run["labels"] = splits["labels"] = ["cat", "dog", "hamster"]
     (copy / "run.json").write_text(json.dumps(run))
     (copy / "splits.json").write_text(json.dumps(splits))
-    with pytest.raises(SourceError, match="3 outputs for labels cat, dog, hamster"):
+    with pytest.raises(SourceError, match="3 outputs for labels 'cat, dog, hamster'"):
         load_keras_model(read_source(copy))
 
 
 def test_damaged_model(copy):
     """Proves that a model file that Keras cannot read is named."""
     (copy / "model.keras").write_bytes(b"not a zip")
-    with pytest.raises(SourceError, match=r"model\.keras: Keras cannot load it"):
+    with pytest.raises(SourceError, match=r"model\.keras: is a text file, not a model"):
         load_keras_model(read_source(copy))
 
 
@@ -38,24 +49,66 @@ def test_a_model_without_rescaling_or_range_is_refused(own):
         load_keras_model(own_source(own, "bare"))
 
 
-@pytest.mark.parametrize("name", ["grey", "open"])
-def test_a_model_of_another_input_is_refused(own, name):
-    """Proves that one grey channel or an open size is said to be unsupported, with what was received."""
-    with pytest.raises(SourceError, match=rf"{name}\.keras: expected .*height, width, 3.*received .*None"):
-        input_size(own / f"{name}.keras")
+def test_an_open_size_must_be_stated(own):
+    """Proves that a model that takes any size asks for one, and takes the one that is stated."""
+    with pytest.raises(SourceError, match=r"open\.keras: takes pictures of any size.*--size 224"):
+        input_size(own / "open.keras")
+    facts = examine_model(own / "open.keras")
+    assert facts.pictures.sized(own / "open.keras", (24, 40)) == (24, 40)
+    source = replace(own_source(own, "one"), model_path=own / "open.keras", preprocessing=Preprocessing(40, 24))
+    assert load_keras_model(source).input_shape == (None, 24, 40, 3)
+
+
+def test_grey_is_found_out(own):
+    """Proves that a model of one channel is told from one of three."""
+    assert examine_model(own / "grey.keras").pictures.channels == 1
+    assert examine_model(own / "one.keras").pictures.channels == 3
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 4), (12,), (8, 8, 8, 3)], ids=str)
+def test_a_model_of_another_input_is_refused(tmp_path, shape):
+    """Proves that what takes no picture is refused with what was received."""
+    import keras
+
+    layers = keras.layers
+    keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(2, "softmax")]).save(tmp_path / "m.keras")
+    with pytest.raises(SourceError, match=r"m\.keras: expected .*height, width, 3.*received .*None"):
+        input_size(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("kind", ["fixed batch", "uint8", "channels first", "both"])
+def test_other_batches_types_and_orders_are_taken(tmp_path, kind):
+    """Proves that the model on plain pictures gives the scores that it gives what it was saved with."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    shape = (3, 8, 12) if kind == "channels first" else (8, 12, 3)
+    image = keras.Input(
+        batch_shape=(4 if kind in ("fixed batch", "both") else None, *shape),
+        dtype="uint8" if kind in ("uint8", "both") else "float32",
+    )
+    model = keras.Model(image, layers.Dense(2, "softmax")(layers.Flatten()(layers.Rescaling(1 / 255)(image))))
+    plain = on_pictures(model, (8, 12, 3), tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 12, 3)).astype(np.uint8)
+    fed = pixels.transpose(0, 3, 1, 2) if kind == "channels first" else pixels
+    assert plain.input_shape == (None, 8, 12, 3)
+    np.testing.assert_allclose(plain.predict_on_batch(pixels), model.predict_on_batch(fed), atol=1e-6)
 
 
 def test_labels_that_do_not_match_the_outputs(own):
     """Proves that three outputs over two folders of test pictures are refused, with both numbers."""
-    with pytest.raises(SourceError, match=r"three\.keras: .*1 or 2 outputs for labels hund, katze, received .* 3"):
+    with pytest.raises(
+        SourceError, match=r"three\.keras: .*1 or 2 outputs for labels 'hund, katze', received .* 3"
+    ):
         load_keras_model(own_source(own, "three"))
 
 
 def test_no_model_there(tmp_path):
     """Proves that a missing or damaged Keras file is named."""
     (tmp_path / "broken.keras").write_bytes(b"PK nothing")
-    for name in ("missing", "broken"):
-        with pytest.raises(SourceError, match=rf"{name}\.keras: Keras cannot load it"):
+    for name, message in (("missing", "no such file"), ("broken", "is a text file")):
+        with pytest.raises(SourceError, match=rf"{name}\.keras: {message}"):
             input_size(tmp_path / f"{name}.keras")
 
 
@@ -80,17 +133,20 @@ def with_a_flipped_bit(content):
 def test_a_damaged_model_is_one_line(own, tmp_path, damage):
     """Proves that whatever Keras raises on a damaged zip, the error is one line with file and remedy."""
     (tmp_path / "damaged.keras").write_bytes(damage((own / "one.keras").read_bytes()))
-    with pytest.raises(SourceError, match=r"damaged\.keras: Keras cannot load it \(.*Train it again") as refused:
+    with pytest.raises(
+        SourceError, match=r"damaged\.keras: Keras cannot load it \(.*[Ss]ave the model again"
+    ) as refused:
         input_size(tmp_path / "damaged.keras")
     assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
     ("units", "activation"),
-    [(2, "linear"), (1, "linear"), (1, "tanh"), (2, "relu"), (3, "sigmoid"), (1, "softmax")],
+    [(1, "tanh"), (2, "relu"), (1, "softmax")],
 )
 def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
-    """Proves that logits and independent sigmoids, right by their shape, are refused with file and remedy."""
+    """Proves that what is neither scores nor logits is refused with file and remedy, also where its shape is "
+    "right."""
     import keras
     from keras import layers
 
@@ -103,6 +159,25 @@ def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
         SourceError, match=rf"raw\.keras: expected scores .* received {units} outputs of {activation}\..*a softmax"
     ):
         load_keras_model(source)
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_logits_get_their_activation(own, tmp_path, units):
+    """Proves that a model that ends without activation gives the softmax, or the sigmoid of one output."""
+    import keras
+    from keras import layers
+
+    body = [layers.Rescaling(1 / 255), layers.GlobalAveragePooling2D(), layers.Dense(units)]
+    model = keras.Sequential([keras.Input((32, 32, 3)), *body])
+    model.save(tmp_path / "raw.keras")
+    labels = ("a", "b", "c")[: max(2, units)]
+    source = replace(own_source(own, "one"), model_path=tmp_path / "raw.keras", labels=labels)
+    pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
+    logits = model.predict_on_batch(pixels).astype(np.float64)
+    powers = np.exp(np.hstack([0 * logits, logits]) if units == 1 else logits)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(keras_scores(load_keras_model(source), pixels), expected, atol=1e-5)
+    assert examine_model(tmp_path / "raw.keras").ending is Ending.LOGITS
 
 
 @pytest.mark.parametrize("ending", ["an operation", "turned round", "scaled by one", "within a model"])
