@@ -44,6 +44,9 @@ class Prediction:
         decode_ms: time to read and decode the picture, milliseconds. With `untrusted` this includes the resize.
         preprocess_ms: time to resize the picture, milliseconds. With `untrusted` it is 0.
         inference_ms: time to run the model, milliseconds.
+        labels: of a bundle whose pictures may show several labels, those that reach their thresholds, the highest
+            score first. Then `confident` says whether there is one, and the scores do not sum to 1. None for other
+            bundles.
     """
 
     label: str
@@ -53,12 +56,16 @@ class Prediction:
     decode_ms: float
     preprocess_ms: float
     inference_ms: float
+    labels: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON object. Scores have six decimals and times three."""
+        """Return a JSON object. Scores have six decimals and times three. `labels` is there only if it is not "
+        "None."""
         rounded = {key: round(score, 6) for key, score in self.scores.items()}
         times = {key: round(getattr(self, key), 3) for key in ("decode_ms", "preprocess_ms", "inference_ms")}
-        return asdict(self) | {"confidence": round(self.confidence, 6), "scores": rounded} | times
+        values = asdict(self) | {"confidence": round(self.confidence, 6), "scores": rounded} | times
+        labels = values.pop("labels")
+        return values if labels is None else values | {"labels": list(labels)}
 
 
 class Classifier:
@@ -70,7 +77,8 @@ class Classifier:
         backend: name of the backend in use, such as `litert`.
         passed_over: the files that come before the one in use but do not load, each with its reason.
         threads: inference threads of `classify`.
-        confidence_threshold: a prediction with less confidence is unsure, 0-1.
+        confidence_threshold: a prediction with less confidence is unsure, 0-1. Of a bundle whose pictures may show
+            several labels, the threshold of each label, if the user gave one.
         max_pixels: a picture with more pixels is refused before it is decoded.
         untrusted: whether pictures are decoded in a process of their own with hard limits.
     """
@@ -103,6 +111,9 @@ class Classifier:
         self.confidence_threshold = (
             bundle.confidence_threshold if confidence_threshold is None else confidence_threshold
         )
+        self._label_thresholds = bundle.label_thresholds
+        if self._label_thresholds is not None and confidence_threshold is not None:
+            self._label_thresholds = (confidence_threshold,) * len(bundle.labels)
         self.max_pixels = max_pixels
         self.untrusted = untrusted
         self._sandbox = _sandbox(max_pixels) if untrusted else None
@@ -259,15 +270,24 @@ class Classifier:
                 f"{self.file.path} with {self.backend}: gave scores that are not numbers. Choose another --backend "
                 "or --precision. `catdog-edge selftest` says which of them work here."
             )
+        by_label = dict(zip(self.bundle.labels, scores.tolist(), strict=True))
+        labels = None if self._label_thresholds is None else _reached(by_label, self._label_thresholds)
         return Prediction(
             label=self.bundle.labels[best],
             confidence=confidence,
-            confident=confidence >= self.confidence_threshold,
-            scores=dict(zip(self.bundle.labels, scores.tolist(), strict=True)),
+            confident=confidence >= self.confidence_threshold if labels is None else bool(labels),
+            scores=by_label,
             decode_ms=(decoded - start) * 1e3,
             preprocess_ms=(resized - decoded) * 1e3,
             inference_ms=(done - resized) * 1e3,
+            labels=labels,
         )
+
+
+def _reached(scores: dict[str, float], thresholds: tuple[float, ...]) -> tuple[str, ...]:
+    """Return the labels whose score reaches their threshold, the highest score first."""
+    found = [label for (label, score), least in zip(scores.items(), thresholds, strict=True) if score >= least]
+    return tuple(sorted(found, key=lambda label: -scores[label]))
 
 
 def _sandbox(max_pixels: int) -> Sandbox:

@@ -30,13 +30,16 @@ if TYPE_CHECKING:
     from exporter.formats.conversion import ExportTarget
     from exporter.model_kind import ModelKind
     from exporter.own.model import OwnModel
+    from exporter.own.several_export import SeveralModel
+    from exporter.plan import ExportPlan
     from exporter.source import Source
 
 
 _NONE, _ALL = "none", "all"
 # The options that say something of --model.
 _OF_MODEL = (
-    "test", "labels", "input_range", "mean", "deviation", "size", "validation", "min_accuracy", "trust"
+    "test", "test_labels", "labels", "input_range", "mean", "deviation", "size", "validation", "min_accuracy",
+    "trust",
 )  # fmt: skip
 # What can be made of a float32 file. Mixed files come of --repair alone.
 _SMALLER = (Precision.FLOAT16, Precision.DYNAMIC, Precision.INT8)
@@ -56,6 +59,7 @@ class ExportOptions:
     seed: int
     model: Path | None
     test: Path | None
+    test_labels: Path | None
     labels: str | None
     input_range: tuple[float, float] | None
     mean: tuple[float, ...] | None
@@ -106,6 +110,10 @@ class ExportOptions:
 )  # fmt: skip
 @click.option("--test", type=click.Path(path_type=Path),
               help="Test pictures for --model, with a sub-folder for each class.")  # fmt: skip
+@click.option(
+    "--test-labels", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV file with a line file,label;label for each picture of --test, if it may show several.",
+)  # fmt: skip
 @click.option(
     "--labels",
     help="Labels of --model in the order of its outputs: cat,dog or a file with one on each line.  [default: "
@@ -185,10 +193,16 @@ def _of_own_model(path: Path, targets: tuple[ExportTarget, ...], options: Export
     if not options.calibration:
         raise click.UsageError("--model needs --calibration too, a folder of pictures that set the integer ranges")
     with native_output_to(Path(os.devnull)):  # TensorFlow announces itself
+        from exporter.network.model import examine_model
         from exporter.own.model import read_own_keras
+        from exporter.own.several_reading import read_several_keras
 
-        source = read_own_keras(own)
-    return _converted(source, targets, options)
+        facts = examine_model(own.path, own.trust)
+        if facts.is_independent:
+            several = read_several_keras(own, facts)
+        else:
+            source = read_own_keras(own, facts)
+    return _several(several, targets, options) if facts.is_independent else _converted(source, targets, options)
 
 
 def _converted(source: Source, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Ended:
@@ -204,11 +218,15 @@ def _converted(source: Source, targets: tuple[ExportTarget, ...], options: Expor
 
 def _packed(own: OwnModel, kind: ModelKind, options: ExportOptions) -> Ended:
     from exporter.own.export import explain_finished, export_finished
-    from exporter.own.finished import read_finished
+    from exporter.own.finished import examine_finished, read_finished
     from exporter.own.mistakes import finished_warnings
+    from exporter.own.several_reading import read_several_finished
 
     with native_output_to(Path(os.devnull)):
-        finished = read_finished(own, kind)
+        examined = examine_finished(own, kind)
+    if examined.independent:
+        return _several(read_several_finished(own, examined), (), options)
+    finished = read_finished(own, examined)
     _say_what_was_found(finished.labels, finished.notes)
     with _watched(_folder(options, own.path.stem)) as (folder, progress):
         outcome = export_finished(finished, folder, min_accuracy=options.min_accuracy, observer=progress)
@@ -216,6 +234,18 @@ def _packed(own: OwnModel, kind: ModelKind, options: ExportOptions) -> Ended:
         warnings = finished_warnings(outcome.record)
     guessing = outcome.record.guessing.is_guessing
     return Ended(outcome.folder, [explain_finished(outcome)], outcome.state, guessing, warnings, "gate")
+
+
+def _several(model: SeveralModel, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Ended:
+    """Export a model whose pictures may show several labels."""
+    from exporter.own.several_export import explain_several, export_several, several_warnings
+
+    _say_what_was_found(model.labels, model.notes)
+    with _watched(_folder(options, model.path.stem)) as (folder, progress):
+        plan = _plan(targets, options)
+        outcome = export_several(model, folder, plan, min_accuracy=options.min_accuracy, observer=progress)
+    warnings = several_warnings(outcome)
+    return Ended(outcome.folder, explain_several(outcome), outcome.state, outcome.is_guessing, warnings, "gate")
 
 
 def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
@@ -271,14 +301,21 @@ def _own_model(path: Path, options: ExportOptions) -> OwnModel:
         normalisation=normalisation(options.mean, options.deviation),
         validation=options.validation,
         trust=options.trust,
+        test_labels=options.test_labels,
     )
 
 
 def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Outcome:
     from exporter.export import export
+
+    with _watched(_folder(options, source.name)) as (folder, progress):
+        return export(source, folder, _plan(targets, options), observer=progress)
+
+
+def _plan(targets: tuple[ExportTarget, ...], options: ExportOptions) -> ExportPlan:
     from exporter.plan import ExportPlan
 
-    plan = ExportPlan(
+    return ExportPlan(
         targets,
         calibration_count=options.calibration_count,
         seed=options.seed,
@@ -286,8 +323,6 @@ def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOp
         max_drop=options.max_drop,
         repair=options.repair,
     )
-    with _watched(_folder(options, source.name)) as (folder, progress):
-        return export(source, folder, plan, observer=progress)
 
 
 def _folder(options: ExportOptions, name: str) -> Path:

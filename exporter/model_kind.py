@@ -129,14 +129,14 @@ def _kind_of_archive(path: Path) -> ModelKind:
         return ModelKind.KERAS
     if any(name.endswith("/data.pkl") or name == "data.pkl" for name in names):
         raise SourceError(f"{path}: {_PYTORCH}")
-    inside = [name for name in names if name.endswith((".keras", ".h5", ".tflite", ".onnx", "saved_model.pb"))]
-    if inside:
-        raise SourceError(f"{path}: is an archive. Unpack it, and name the model in it: {inside[0]}")
     if "metadata.json" in names:
         raise SourceError(
             f"{path}: Keras cannot load it (the archive has no config.json, which describes the network). Save the "
             "model again."
         )
+    inside = [name for name in names if name.endswith((".keras", ".h5", ".tflite", ".onnx", "saved_model.pb"))]
+    if inside:
+        raise SourceError(f"{path}: is an archive. Unpack it, and name the model in it: {inside[0]}")
     raise SourceError(f"{path}: is a zip archive, but no Keras model: it has no config.json. {_EXPECTED}")
 
 

@@ -99,8 +99,10 @@ def find_pictures(
     for sha256 in map_in_order(_sha256, paths, workers=usable_cores()):
         hashes.append(sha256)
         report(len(hashes), len(paths))
+    # A folder says one label, and pictures of such a bundle may show several.
+    labels = bundle.labels if bundle.label_thresholds is None else ()
     found = _test_pictures(folder, dict(zip(hashes, paths, strict=True)), bundle) or _by_folder(
-        folder, paths, hashes, bundle.labels
+        folder, paths, hashes, labels
     )
     order = np.random.default_rng(0).permutation(len(found))
     return found.keep(order[:most] if most else order)

@@ -50,11 +50,19 @@ class TableFormat:
             return f"error: {path}: {result.reason}"
         time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
         width = self._label_width
+        if result.labels is not None:
+            return f"{visible(path):{self._path_width}}  {self._several(result)}  {time_ms:6.1f} ms"
         shown = best(result, self._top_k).items()
         scores = "  ".join(f"{visible(label):{width}} {score:6.1%}" for label, score in shown)
         if not result.confident:
             scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self._top_k == 1 else f"{UNSURE}: {scores}"
         return f"{visible(path):{self._path_width}}  {scores}  {time_ms:6.1f} ms"
+
+    def _several(self, result: Prediction) -> str:
+        """Return all labels that a picture shows; `unsure` if none reaches its threshold."""
+        pairs = [(label, result.scores[label]) for label in result.labels or ()]
+        pairs = pairs or [(UNSURE, result.confidence)]
+        return "  ".join(f"{visible(label):{self._label_width}} {score:6.1%}" for label, score in pairs)
 
 
 class JsonFormat:
@@ -110,7 +118,8 @@ class CsvFormat:
         scores = [values["scores"][label] if label in shown else "" for label in self._labels]
         confident = str(result.confident).lower()
         times = [values[key] for key in TIMES]
-        return _row([path, result.label, values["confidence"], confident, "", *times, *scores])
+        label = result.label if result.labels is None else ";".join(result.labels)
+        return _row([path, label, values["confidence"], confident, "", *times, *scores])
 
 
 def best(prediction: Prediction, count: int) -> dict[str, float]:

@@ -70,6 +70,11 @@ class ModelFacts:
     outputs: int
     ending: Ending
 
+    @property
+    def is_independent(self) -> bool:
+        """Whether each label has a score of its own, so that a picture may show several."""
+        return self.ending is Ending.INDEPENDENT
+
 
 def examine_model(path: Path, trust: Path | None = None) -> ModelFacts:
     """Return what a Keras model takes and gives.

@@ -111,20 +111,50 @@ def export_finished(
             _provenance(record),
             confidence_threshold=record.threshold,
         )
-        (folder / "operators.json").write_text(_json({record.entry.path: record.graph.to_dict()}), encoding="utf-8")
+        written = Written({record.entry.path: model.facts.content}, {record.entry.path: record.graph})
         text = write_own_report(bundle, record)
-        (folder / "report.md").write_text(text, encoding="utf-8")
-        (folder / "report.html").write_text(write_html(text, folder), encoding="utf-8")
-        if record.judgement.state is GateState.FAILED:
-            replace_folder(folder, failed_folder(target), marker=LOG)
-            return OwnOutcome(failed_folder(target), record)
-        (folder / record.entry.path).write_bytes(model.facts.content)
-        opened = {record.entry.path: open_content(model.labels, record.entry, model.facts.content)}
-        bundle = replace(bundle, selftest=write_selftest(folder, model.preprocessing, opened))
-        (folder / MANIFEST).write_text(_json(bundle.to_dict()), encoding="utf-8")
-        replace_folder(folder, target, marker=MANIFEST)
-        remove_folder(failed_folder(target), marker=LOG)
-        return OwnOutcome(target, record)
+        return OwnOutcome(write_folder(folder, target, bundle, written, text), record)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is written into a bundle besides its manifest and report.
+
+    Args:
+        contents: the bytes of each model file by its name.
+        graphs: what each computes.
+    """
+
+    contents: dict[str, bytes]
+    graphs: dict[str, Graph]
+
+
+def write_folder(folder: Path, target: Path, bundle: Manifest, written: Written, report: str) -> Path:
+    """Fill `folder` and rename it to the bundle, or to the folder of a failed export; return which.
+
+    Args:
+        folder: a temporary folder.
+        target: the bundle.
+        bundle: the manifest, without self-test.
+        written: what is written besides.
+        report: the text of `report.md`.
+    """
+    graphs = {name: graph.to_dict() for name, graph in written.graphs.items()}
+    (folder / "operators.json").write_text(_json(graphs), encoding="utf-8")
+    (folder / "report.md").write_text(report, encoding="utf-8")
+    (folder / "report.html").write_text(write_html(report, folder), encoding="utf-8")
+    if bundle.training["gate"] == GateState.FAILED:
+        replace_folder(folder, failed_folder(target), marker=LOG)
+        return failed_folder(target)
+    opened = {}
+    for file in bundle.files:
+        (folder / file.path).write_bytes(written.contents[file.path])
+        opened[file.path] = open_content(bundle.labels, file, written.contents[file.path])
+    bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
+    (folder / MANIFEST).write_text(_json(bundle.to_dict()), encoding="utf-8")
+    replace_folder(folder, target, marker=MANIFEST)
+    remove_folder(failed_folder(target), marker=LOG)
+    return target
 
 
 def _examined(model: FinishedModel, min_accuracy: float | None, observer: ExportObserver) -> OwnRecord:
@@ -159,21 +189,35 @@ def _provenance(record: OwnRecord) -> dict[str, Any]:
     packages = (*_PACKAGES, *format_named(record.entry.format).packages)
     lines = sorted(f"test {picture.label} {picture.sha256}\n" for picture in model.test)
     lines += sorted(f"validation {picture.label} {picture.sha256}\n" for picture in model.validation)
-    reason = "the file is not ours, so nothing in it was changed"
+    return own_provenance(model.path, model.test_folder, lines, packages, record.judgement.state)
+
+
+def own_provenance(
+    path: Path, test: Path, lines: list[str], packages: tuple[str, ...], state: GateState
+) -> dict[str, Any]:
+    """Return where a model comes from that was not fitted further, with the keys that a training of ours has.
+
+    Args:
+        path: the model.
+        test: the folder of test pictures.
+        lines: `side label sha256` and a line feed for each picture, sorted.
+        packages: packages whose versions matter.
+        state: the gate's verdict.
+    """
     return {
-        "name": visible(model.path.stem),
+        "name": visible(path.stem),
         "architecture": "",
-        "data": visible(model.test_folder.name),
+        "data": visible(test.name),
         "seed": None,
         "versions": {},
         "data_sha256": hashlib.sha256("".join(lines).encode()).hexdigest(),
         "export_versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "calibration": {"pictures": 0, "seed": 0, "folder": None},
         "stability": {},
-        "temperature": {"value": 1.0, "validation_pictures": 0, "reason": reason},
+        "temperature": {"value": 1.0, "validation_pictures": 0, "reason": "nothing of the model was changed"},
         "folded": [],
         "kept_float": {},
-        "gate": record.judgement.state,
+        "gate": state,
     }
 
 

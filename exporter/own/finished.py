@@ -22,7 +22,8 @@ from exporter.formats.table import format_named
 from exporter.labels import checked
 from exporter.model_kind import ModelKind
 from exporter.own.file import file_name, precision_of, read_facts
-from exporter.own.model import Normalisation, OwnModel, require_outputs
+from exporter.own.model import Normalisation, OwnModel, refuse_test_labels, require_outputs
+from exporter.own.truth import labels_shown, labels_table
 from exporter.source import (
     SplitPicture,
     files_below,
@@ -65,11 +66,45 @@ class FinishedModel:
     notes: tuple[str, ...]
 
 
-def read_finished(model: OwnModel, kind: ModelKind) -> FinishedModel:
-    """Return a finished file with its labels and pictures.
+@dataclass(frozen=True)
+class ExaminedFile:
+    """A finished file before any picture is read.
+
+    Args:
+        facts: what it says.
+        entry: its entry in the manifest, without figures.
+        graph: what it computes.
+        preprocessing: the pictures that it takes.
+        outputs: how many numbers it gives.
+        independent: whether each label has a score of its own.
+    """
+
+    facts: FileFacts
+    entry: ModelFile
+    graph: Graph
+    preprocessing: Preprocessing
+    outputs: int
+    independent: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found or assumed, a sentence each."""
+        assert self.entry.interface is not None
+        several = "Each label has a sigmoid of its own, so a picture may show several labels or none."
+        shown = [several] if self.independent else []
+        return (
+            *self.facts.notes,
+            *_activation_notes(self.entry.interface.activation),
+            *_batch_notes(self.facts),
+            *shown,
+        )
+
+
+def examine_finished(model: OwnModel, kind: ModelKind) -> ExaminedFile:
+    """Return what is found out about a finished file.
 
     Raises:
-        SourceError: the file or its pictures cannot be used, or do not fit each other.
+        SourceError: it cannot be used.
     """
     facts = read_facts(model.path, kind, model.size)
     height, width, channels = facts.picture
@@ -80,21 +115,46 @@ def read_finished(model: OwnModel, kind: ModelKind) -> FinishedModel:
     interface = Interface(facts.layout, *input_values(model, facts))
     entry, graph = _entry(model.path, facts, interface)
     outputs = _outputs(entry, facts, preprocessing)
-    activation = _activation(entry, facts, preprocessing)
+    independent = facts.ending == "sigmoid" and outputs > 1
+    activation = Activation.NONE if independent else _activation(entry, facts, preprocessing)
     entry = replace(entry, interface=replace(interface, activation=activation))
-    labels, notes = _labels(model, facts, outputs)
-    require_outputs(replace(model, labels=model.labels or facts.labels), labels, outputs)
+    return ExaminedFile(facts, entry, graph, preprocessing, outputs, independent)
+
+
+def read_finished(model: OwnModel, examined: ExaminedFile) -> FinishedModel:
+    """Return a finished file with its labels and pictures.
+
+    Raises:
+        SourceError: the pictures cannot be used, or do not fit the file.
+    """
+    refuse_test_labels(model)
+    preprocessing = examined.preprocessing
+    labels, notes = file_labels(model, examined)
+    test = _pictures(model.test, labels, preprocessing, "test")
+    validation = _pictures(model.validation, labels, preprocessing, "validation") if model.validation else ()
+    return finished_model(model, examined, labels, test, validation, notes)
+
+
+def finished_model(
+    model: OwnModel,
+    examined: ExaminedFile,
+    labels: tuple[str, ...],
+    test: tuple[SplitPicture, ...],
+    validation: tuple[SplitPicture, ...],
+    notes: list[str],
+) -> FinishedModel:
+    """Bring a finished file and its pictures together."""
     return FinishedModel(
         model.path,
-        facts,
-        entry,
-        graph,
+        examined.facts,
+        examined.entry,
+        examined.graph,
         labels,
-        preprocessing,
+        examined.preprocessing,
         model.test,
-        _pictures(model.test, labels, preprocessing, "test"),
-        _pictures(model.validation, labels, preprocessing, "validation") if model.validation else (),
-        (*facts.notes, *notes, *_activation_notes(activation), *_batch_notes(facts)),
+        test,
+        validation,
+        (*notes, *examined.notes),
     )
 
 
@@ -181,12 +241,25 @@ def _activation(entry: ModelFile, facts: FileFacts, preprocessing: Preprocessing
     return Activation.SOFTMAX
 
 
-def _labels(model: OwnModel, facts: FileFacts, outputs: int) -> tuple[tuple[str, ...], list[str]]:
+def file_labels(model: OwnModel, examined: ExaminedFile) -> tuple[tuple[str, ...], list[str]]:
+    """Return the labels of a finished file, and what was assumed of them.
+
+    Raises:
+        SourceError: they are not as many as the outputs.
+    """
+    labels, notes = _labels(model, examined.facts, examined.outputs, several=examined.independent)
+    require_outputs(replace(model, labels=model.labels or examined.facts.labels), labels, examined.outputs)
+    return labels, notes
+
+
+def _labels(model: OwnModel, facts: FileFacts, outputs: int, *, several: bool) -> tuple[tuple[str, ...], list[str]]:
     notes = []
     labels = model.labels
     if not labels and facts.labels:
         labels = checked(facts.labels, str(model.path))
         notes.append("The labels are those in the file.")
+    if not labels and several:
+        return labels_shown(model.test, labels_table(model.test, model.test_labels)), notes
     if not labels:
         return tuple(folder_label(folder) for folder, _ in labelled_folders(model.test)), notes
     if outputs == len(labels) + 1 and outputs not in possible_outputs(len(labels)):

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_runtime.bundle.scores import possible_outputs
 from edge_runtime.strict_json import shortened
 from exporter.errors import SourceError
-from exporter.network.model import ModelFacts, examine_model
+from exporter.network.model import ModelFacts
 from exporter.network.outputs import Ending, added_activation
 from exporter.source import Source, SplitPicture, files_below, labelled_folders, read_keras_source, read_pictures
 
@@ -28,6 +28,8 @@ class OwnModel:
         normalisation: mean and deviation, of pixels 0-255; None where they are not said.
         validation: folder like `test`, of the pictures that set the confidence threshold; None if there are none.
         trust: a Python file to run for its layers; None if none is trusted.
+        test_labels: CSV file with the labels of each test picture, if it may show several; None where the
+            sub-folders say them.
     """
 
     path: Path
@@ -38,15 +40,20 @@ class OwnModel:
     normalisation: Normalisation | None = None
     validation: Path | None = None
     trust: Path | None = None
+    test_labels: Path | None = None
 
 
-def read_own_keras(model: OwnModel) -> Source:
+def read_own_keras(model: OwnModel, facts: ModelFacts) -> Source:
     """Return the source of a Keras model, with all that was found out about it.
+
+    Args:
+        model: what the user says.
+        facts: what `examine_model` found.
 
     Raises:
         SourceError: the model or its pictures cannot be used, or do not fit each other.
     """
-    facts = examine_model(model.path, model.trust)
+    refuse_test_labels(model)
     size = facts.pictures.sized(model.path, model.size)
     source = read_keras_source(
         model.path,
@@ -61,8 +68,7 @@ def read_own_keras(model: OwnModel) -> Source:
         source,
         normalisation=model.normalisation,
         trust=model.trust,
-        independent=facts.ending is Ending.INDEPENDENT,
-        notes=_notes(facts),
+        notes=notes_of(facts),
         sides=source.sides | {"validation": validation_pictures(model, source)},
     )
 
@@ -93,7 +99,22 @@ def require_outputs(model: OwnModel, labels: tuple[str, ...], outputs: int) -> N
     )
 
 
-def _notes(facts: ModelFacts) -> tuple[str, ...]:
+def refuse_test_labels(model: OwnModel) -> None:
+    """Refuse a CSV file of labels for a model whose pictures show one label each.
+
+    Raises:
+        SourceError: there is one.
+    """
+    if model.test_labels is not None:
+        raise SourceError(
+            f"{model.path}: gives one label a picture, so --test-labels has no use. Sort the pictures of --test "
+            "into a "
+            "sub-folder for each class."
+        )
+
+
+def notes_of(facts: ModelFacts) -> tuple[str, ...]:
+    """Return what was found out about a Keras model, a sentence each."""
     notes = []
     if facts.ending is Ending.LOGITS:
         notes.append(f"The model gives logits, so a {added_activation(facts.outputs)} was added.")

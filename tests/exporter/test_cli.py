@@ -25,6 +25,7 @@ PLAIN = ExportOptions(
     seed=0,
     model=None,
     test=None,
+    test_labels=None,
     labels=None,
     input_range=None,
     mean=None,

@@ -10,6 +10,7 @@ from PIL import Image
 from exporter.cli import main
 
 SIDE = 16
+RANGE = ("--input-range", -1, 1)
 
 
 @pytest.fixture(scope="session")
