@@ -59,8 +59,7 @@ class Prediction:
     labels: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON object. Scores have six decimals and times three. `labels` is there only if it is not "
-        "None."""
+        """Return a JSON object. Scores have six decimals and times three. Without `labels` it has no such key."""
         rounded = {key: round(score, 6) for key, score in self.scores.items()}
         times = {key: round(getattr(self, key), 3) for key in ("decode_ms", "preprocess_ms", "inference_ms")}
         values = asdict(self) | {"confidence": round(self.confidence, 6), "scores": rounded} | times

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from edge_runtime.proof.shares import Interval, wilson_interval
 from exporter.labels import order_line
 
-_MOST_LABELS = 20  # an order of more labels helps nobody on a command line
+MOST_LABELS = 20  # an order of more labels helps nobody on a command line
 RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))  # what models take for black and white, the most frequent first
 
 Scores = NDArray[np.float64]
@@ -84,7 +84,7 @@ def compare_with_guessing(scores: Scores, targets: Targets, labels: tuple[str, .
 
 def _best_order(answers: Targets, targets: Targets, labels: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
     """Return the order of the labels in which most answers are right, and the share that is right then."""
-    if len(labels) > _MOST_LABELS:
+    if len(labels) > MOST_LABELS:
         return (), 0.0
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (answers, targets), 1)

@@ -1,5 +1,4 @@
-"""Put a finished TFLite or ONNX file of others into a bundle: no conversion, but a gate, a self-test and a "
-"report."""
+"""Put a finished TFLite or ONNX file of others into a bundle, with a gate, a self-test and a report."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from exporter.network.model import KerasScorer, load_keras_model
 from exporter.own.export import Written, own_provenance, write_folder
 from exporter.own.finished import FinishedModel
 from exporter.own.judgement import Judgement
-from exporter.own.several import Scores, Truth, check_several, choose_thresholds, figures, guess_share
+from exporter.own.several import Scores, Truth, better_order, check_several, choose_thresholds, figures, guess_share
 from exporter.own.truth import LabelledPictures
 from exporter.plan import ExportPlan
 from exporter.progress import ExportObserver
@@ -255,18 +255,24 @@ def _provenance(outcome: SeveralOutcome) -> dict[str, Any]:
 
 def several_warnings(outcome: SeveralOutcome) -> list[str]:
     """Return what to say of a model that guesses; nothing if there is nothing to warn of."""
-    if not outcome.is_guessing:
-        return []
-    whole = outcome.whole
-    low, high = whole.interval
-    return [
-        f"warning: the model is no better than guessing: all labels right in {whole.accuracy:.2%} [{low:.2%}, "
-        f"{high:.2%}] "
-        f"of {whole.pictures:,} test pictures. Without looking one has {outcome.guess:.2%} right. Are the labels "
-        "in the "
-        "right order, is --input-range right, and are there enough test pictures?",
-        order_line(outcome.model.labels),
-    ]
+    lines = []
+    if outcome.is_guessing:
+        whole = outcome.whole
+        low, high = whole.interval
+        lines.append(
+            f"warning: the model is no better than guessing: all labels right in {whole.accuracy:.2%} [{low:.2%}, "
+            f"{high:.2%}] of {whole.pictures:,} test pictures. Without looking one has {outcome.guess:.2%} right. "
+            "Are "
+            "the labels in the right order, is --input-range right, and are there enough test pictures?"
+        )
+        lines.append(order_line(outcome.model.labels))
+    model = outcome.model
+    order, share = better_order(outcome.reference, model.test.truth, outcome.thresholds, model.labels)
+    if order:
+        lines.append(
+            f"warning: {share:.2%} would be right with the labels in another order: --labels {','.join(order)}"
+        )
+    return lines
 
 
 def explain_several(outcome: SeveralOutcome) -> list[str]:

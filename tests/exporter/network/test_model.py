@@ -145,8 +145,7 @@ def test_a_damaged_model_is_one_line(own, tmp_path, damage):
     [(1, "tanh"), (2, "relu"), (1, "softmax")],
 )
 def test_an_ending_without_shares_is_refused(own, tmp_path, units, activation):
-    """Proves that what is neither scores nor logits is refused with file and remedy, also where its shape is "
-    "right."""
+    """Proves that what is neither scores nor logits is refused with file and remedy, whatever its shape."""
     import keras
     from keras import layers
 

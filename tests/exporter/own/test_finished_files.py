@@ -24,8 +24,7 @@ def passed(folder):
 
 @pytest.mark.parametrize("layout", Layout)
 def test_an_onnx_file_becomes_a_bundle(colours, tmp_path, run, layout):
-    """Proves that either layout is fed right, that the bytes stay, and that bundle, self-test and report are "
-    "there."""
+    """Proves that either layout is fed right, that the bytes stay, and that self-test and report are there."""
     shape = (1, 3, 16, 16) if layout is Layout.NCHW else (1, 16, 16, 3)
     path = write_onnx(tmp_path / "mine.onnx", shape=shape)
     code, out, err = run("--model", path, "--test", colours / "test", *RANGE)
@@ -66,8 +65,7 @@ def test_mean_and_deviation(colours, tmp_path, run, mean):
     ],
 )
 def test_endings(colours, tmp_path, run, ending, columns, activation):
-    """Proves that scores stay, and that logits of one or more outputs become scores in the runtime, and that is "
-    "said."""
+    """Proves that scores stay, that logits become scores in the runtime, and that this is said."""
     path = write_onnx(tmp_path / "mine.onnx", ending=ending, columns=columns)
     code, out, err = run("--model", path, "--test", colours / "test", *RANGE)
     assert (code, "accuracy 100.00%" in out) == (0, True)

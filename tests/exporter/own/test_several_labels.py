@@ -65,8 +65,7 @@ def answers(folder, *options):
 
 
 def test_a_keras_model_of_independent_labels(halves, network, tmp_path, run):
-    """Proves that one command gives files of both formats, thresholds for each label, and answers of several "
-    "labels."""
+    """Proves that one command gives files of both formats, a threshold for each label, and their answers."""
     code, out, err = export(run, halves, network)
     assert code == 0, err
     assert "Each label has a sigmoid of its own" in err
@@ -98,8 +97,7 @@ def test_a_keras_model_of_independent_labels(halves, network, tmp_path, run):
 
 
 def test_a_finished_file_of_independent_labels(halves, tmp_path, run):
-    """Proves that an ONNX file of several sigmoids is judged by a CSV file, and that labels.csv is found by "
-    "itself."""
+    """Proves that an ONNX file of several sigmoids is judged by a CSV file, named or in the folder."""
     columns = [[6, -6, 0], [0, -6, 6]]
     path = write_onnx(tmp_path / "mine.onnx", ending="Sigmoid", columns=columns)
     data = tmp_path / "data"
@@ -121,9 +119,20 @@ def test_a_finished_file_of_independent_labels(halves, tmp_path, run):
     bundle = read_bundle(tmp_path / "bundles" / "mine")
     assert bundle.label_thresholds == (0.5, 0.5)
     assert bundle.files[0].drift["gate"] == {"state": "passed", "min_accuracy": pytest.approx(8 / 30)}
-    code, _, err = run(*options[:4], "--labels", "blue,red", *RANGE)
+    _, _, err = run(*options[:4], "--labels", "blue,red", *RANGE)
+    assert "warning: 100.00% would be right with the labels in another order: --labels red,blue" in err
+
+
+def test_several_labels_that_nobody_knows(tmp_path, run):
+    """Proves that a file that shows no label warns and exits with 4."""
+    path = write_onnx(tmp_path / "mine.onnx", ending="Sigmoid", columns=[[-9, -9, -9], [-9, -9, -9]])
+    for name in ("red", "blue", "red+blue"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (20, 20), (200, 200, 200 + number)).save(tmp_path / "data" / name / f"{number}.png")
+    code, _, err = run("--model", path, "--test", tmp_path / "data", *RANGE)
     assert code == 4
-    assert "no better than guessing" in err
+    assert "no better than guessing: all labels right in 0.00%" in err
 
 
 def test_a_threshold_of_the_user_counts_for_every_label(halves, network, tmp_path, run):
