@@ -78,6 +78,7 @@ class Classifier:
         threads: inference threads of `classify`.
         confidence_threshold: a prediction with less confidence is unsure, 0-1. Of a bundle whose pictures may show
             several labels, the threshold of each label, if the user gave one.
+        label_thresholds: for each label the score from which on a picture shows it, 0-1. None if it shows one.
         max_pixels: a picture with more pixels is refused before it is decoded.
         untrusted: whether pictures are decoded in a process of their own with hard limits.
     """
@@ -110,9 +111,9 @@ class Classifier:
         self.confidence_threshold = (
             bundle.confidence_threshold if confidence_threshold is None else confidence_threshold
         )
-        self._label_thresholds = bundle.label_thresholds
-        if self._label_thresholds is not None and confidence_threshold is not None:
-            self._label_thresholds = (confidence_threshold,) * len(bundle.labels)
+        self.label_thresholds = bundle.label_thresholds
+        if self.label_thresholds is not None and confidence_threshold is not None:
+            self.label_thresholds = (confidence_threshold,) * len(bundle.labels)
         self.max_pixels = max_pixels
         self.untrusted = untrusted
         self._sandbox = _sandbox(max_pixels) if untrusted else None
@@ -270,7 +271,7 @@ class Classifier:
                 "or --precision. `catdog-edge selftest` says which of them work here."
             )
         by_label = dict(zip(self.bundle.labels, scores.tolist(), strict=True))
-        labels = None if self._label_thresholds is None else _reached(by_label, self._label_thresholds)
+        labels = None if self.label_thresholds is None else _reached(by_label, self.label_thresholds)
         return Prediction(
             label=self.bundle.labels[best],
             confidence=confidence,

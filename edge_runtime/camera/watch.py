@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 from edge_runtime.camera.camera import Camera, Shot
+from edge_runtime.camera.several import SeveralSmoother
 from edge_runtime.camera.sighting import Sighting
 from edge_runtime.camera.smoothing import Smoother
 from edge_runtime.classifier import Classifier
@@ -49,7 +50,7 @@ class WatchSummary:
 def watch(
     classifier: Classifier,
     camera: Camera,
-    smoother: Smoother,
+    smoother: Smoother | SeveralSmoother,
     *,
     tell: Callable[[Sighting, Shot], None],
     stop: Event,

@@ -23,6 +23,8 @@ from edge_runtime.terminal import one_line_errors, say
 
 if TYPE_CHECKING:
     from edge_runtime.camera.log import Log
+    from edge_runtime.camera.several import SeveralSmoother
+    from edge_runtime.camera.smoothing import Smoother
     from edge_runtime.camera.trust import Trust
     from edge_runtime.camera.watch import WatchSummary
     from edge_runtime.classifier import Classifier
@@ -136,14 +138,9 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
     from edge_runtime.camera.camera import Camera, Pace
     from edge_runtime.camera.service import Service
     from edge_runtime.camera.sighting import Teller
-    from edge_runtime.camera.smoothing import Smoother
     from edge_runtime.camera.watch import watch as run
 
-    smoother = Smoother(
-        half_life_s=options.half_life,
-        margin=options.margin,
-        confidence_threshold=classifier.confidence_threshold,
-    )
+    smoother = _smoother(classifier, options)
     pace = Pace(options.every, options.max_fps, drop=not options.all_frames)
     with _appended(options.output) as output, _signals(output) as stop:
         teller = Teller(options.each_frame, options.as_json, output, options.save)
@@ -159,6 +156,20 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
         finally:
             camera.close()
             teller.clear()
+
+
+def _smoother(classifier: Classifier, options: WatchOptions) -> Smoother | SeveralSmoother:
+    from edge_runtime.camera.several import SeveralSmoother
+    from edge_runtime.camera.smoothing import Smoother
+
+    if classifier.label_thresholds is not None:
+        thresholds = dict(zip(classifier.bundle.labels, classifier.label_thresholds, strict=True))
+        return SeveralSmoother(thresholds, half_life_s=options.half_life, margin=options.margin)
+    return Smoother(
+        half_life_s=options.half_life,
+        margin=options.margin,
+        confidence_threshold=classifier.confidence_threshold,
+    )
 
 
 @contextmanager
