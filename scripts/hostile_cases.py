@@ -15,7 +15,9 @@ from hostile_makers import (
     hostile_benchmark,
     hostile_export,
     hostile_run,
+    in_the_way,
     interrupted,
+    kept,
     left,
     mark,
     met,
@@ -80,12 +82,19 @@ _CACHE = "tests/trainer/data/test_cache.py"
 EDGE, BENCHMARK = "catdog-edge", "catdog-bench"
 
 CASES = {
+    "bench-out": Case("loses", "`catdog-bench run --out keep`, a user's folder",
+                      in_the_way(BENCHMARK, "run", "--data", PICTURES, *BENCH[:-1], "keep"),
+                      "tests/benchmarks/commands/test_run.py", kept),
     "train-names": Case(
         "scripts", "class folder `<img onerror>`: `catdog-train`, its `report.md`", hostile_run, _NAMES,
         ran("runs/run/report.md"), folder="scripts", longest_s=180),
     "export-names": Case(
         "scripts", "the same and such a `--name`: `catdog-export`, page and model card", hostile_export, _NAMES,
         ran("bundles/*/report.html", "bundles/*/MODEL_CARD.md"), folder="scripts", longest_s=240),
+    "export-out": Case(
+        "loses", "`catdog-export --bundles . --name keep`, a user's folder",
+        in_the_way("catdog-export", "--run", "runs/run", "--bundles", ".", "--name", "keep", "--max-drop", "1"),
+        "tests/exporter/test_bundle_folder.py", kept, folder="scripts", longest_s=240),
     "bench-names": Case(
         "scripts", "scripts as name, label and picture: `catdog-bench run`, its page", hostile_benchmark, _NAMES,
         ran("report/report.html"), longest_s=120),

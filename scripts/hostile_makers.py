@@ -95,6 +95,22 @@ def left(folder: Path, text: str) -> str:
     return f"{found} temporary files left; {tail}"
 
 
+def kept(folder: Path, text: str) -> str:
+    """Say whether the user's file is still there."""
+    return "" if (folder / "keep" / "letter.txt").exists() else "**the user's folder was deleted**"
+
+
+def in_the_way(*command: str) -> Callable[[Path], list[str]]:
+    """Return a maker of a user's folder, and the command that is told to write there."""
+
+    def make(folder: Path) -> list[str]:
+        (folder / "keep").mkdir()
+        (folder / "keep" / "letter.txt").write_text("mine")
+        return list(command)
+
+    return make
+
+
 def trap(folder: Path, *names: str) -> None:
     """Put modules into the current folder that leave a mark."""
     line = f"open({str(folder / 'mark')!r}, 'a').write(__name__)\n"
