@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEAD = "logits"
 _BATCH = 64
-# Weight of the squared head against the mean cross-entropy. The head's inputs have a deviation of 1.
+# Weight of the squared head against the mean cross-entropy. The head's inputs have a deviation below 1.
 _PENALTIES = (1.0, 0.1, 0.01, 0.001, 0.0001)
 
 
@@ -70,7 +70,8 @@ def fit_head(
         labels: number of labels, 2 or more.
         weights: how much each training picture counts; None for all the same.
     """
-    mean, deviation = training[0].mean(axis=0), training[0].std(axis=0) + 1e-6
+    mean, variance = training[0].mean(axis=0), training[0].var(axis=0)
+    deviation = np.sqrt(variance + variance.mean())  # a feature that hardly varies must not grow large
     x = (training[0] - mean) / deviation
     judged = ((validation[0] - mean) / deviation, validation[1])
     best, least = None, np.inf
