@@ -62,7 +62,7 @@ def fit_head(
     labels: int,
     weights: NDArray[np.float64] | None = None,
 ) -> Head:
-    """Return the softmax head that fits the training pictures, with the penalty that the validation pictures prefer.
+    """Return the softmax head for the training pictures, with the penalty that fits the validation pictures.
 
     Args:
         training: features `(N, F)` and label indices `(N,)`.
@@ -120,7 +120,7 @@ def _minimum(
         return float(value), gradient.ravel()
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 100})
-    return found.x.reshape(start.shape)
+    return np.asarray(found.x, np.float64).reshape(start.shape)
 
 
 def _softmax(x: NDArray[np.float32], head: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
