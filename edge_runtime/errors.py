@@ -10,6 +10,7 @@
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
+    ├── trainer.errors.WeightsError     pretrained weights are missing, damaged or not what they should be
     ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
     └── benchmarks.errors.BenchmarkError something to measure is missing or cannot be run
