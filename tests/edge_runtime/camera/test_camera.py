@@ -13,14 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from edge_runtime.camera import camera as camera_module
 from edge_runtime.camera import video
 from edge_runtime.camera.address import is_file
 from edge_runtime.camera.allowance import Allowance
 from edge_runtime.camera.camera import Camera, Pace, Shot
-from edge_runtime.camera.video import Frame, check_source, opened_video
+from edge_runtime.camera.frame import Frame
+from edge_runtime.camera.opening import check_source
+from edge_runtime.camera.video import opened_video
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.camera.video_source import on_air, picture, turn_video, wait_until, write_video
 
@@ -235,11 +236,11 @@ class HalfHandler(QuietHandler):
 
 def test_source_that_gives_one_frame_each_time_is_asked_ever_more_slowly(tmp_path: Path) -> None:
     """Proves that the waits grow for a camera that always breaks off after its first frame."""
-    Image.fromarray(picture("red")).save(tmp_path / "now.jpg")
+    write_video(tmp_path / "now.avi", ["red"])
     handler, said = partial(QuietHandler, directory=str(tmp_path)), []
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        camera = Camera(f"http://127.0.0.1:{server.server_port}/now.jpg", Pace(), said.append)
+        camera = Camera(f"http://127.0.0.1:{server.server_port}/now.avi", Pace(), said.append)
         wait_until(lambda: sum("trying again" in line for line in said) >= 3)
         camera.close()
         server.shutdown()
@@ -363,10 +364,10 @@ import time
 import numpy as np
 class Picamera2:
     calls, trouble, is_open = [], None, False
-    def __init__(self):
+    def __init__(self, number=0):
         if Picamera2.is_open: raise RuntimeError("busy")
         Picamera2.is_open, self.left = True, 5
-    def create_video_configuration(self, main):
+    def create_video_configuration(self, main, controls):
         assert main == {"size": (640, 480), "format": "BGR888"}
         return main
     def configure(self, configuration): self.call("configure")
