@@ -7,9 +7,11 @@ the list of formats and protocols that it may use.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from edge_runtime.camera.address import PICAMERA, STREAMS, Kind, device_of, kind_of, shown_source
 from edge_runtime.camera.allowance import Allowance
@@ -81,12 +83,9 @@ def _check_file(source: str) -> None:
 
 
 def _check_standard_input() -> None:
-    try:
-        is_terminal = os.isatty(0)
-        os.fstat(0)
-    except OSError as error:
-        raise CameraError("-: there is no standard input. Send a video into the command with a pipe") from error
-    if is_terminal:
+    if sys.stdin is None:  # it was closed before Python started, and another file may have its number now
+        raise CameraError("-: there is no standard input. Send a video into the command with a pipe")
+    if os.isatty(0):
         raise CameraError(
             "-: standard input is a terminal. Send a video into it: rpicam-vid -t 0 --codec mjpeg -o - | "
             "catdog-edge watch -"
@@ -103,6 +102,8 @@ def _check_address(source: str, kind: Kind, settings: Settings) -> None:
     try:
         if kind in (Kind.TCP, Kind.UDP):
             host_and_port(source)
+        elif not urlsplit(source).hostname:
+            raise ValueError("no host")
         else:
             Origin(source, trust, Allowance(), 0)
     except ValueError as error:

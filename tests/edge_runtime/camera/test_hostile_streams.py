@@ -101,7 +101,7 @@ def test_part_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, length: b
 
 
 def test_pipe_without_a_writer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proves that a FIFO in place of a file, into which nobody writes, is one clear error and not a wait for ever."""
+    """Proves that a FIFO in place of a file, and without a writer, is one clear error and no endless wait."""
     monkeypatch.setattr(video, "TIMEOUT_S", 0.3)
     os.mkfifo(tmp_path / "video.mp4")
     with pytest.raises(CameraError, match=r"video\.mp4: cannot be opened \(nothing came in 0\.3 s\)"):

@@ -137,9 +137,7 @@ def test_second_pi_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     def configure(self, configuration): Picamera2.asked = configuration
 """
     text = FAKE.replace('assert main == {"size": (640, 480), "format": "BGR888"}', "main = (main, controls)")
-    text = text.replace(
-        "Picamera2.is_open, self.left = True, 5", "self.left = [9, 5][number]; self.number = number"
-    )
+    text = text.replace("Picamera2.is_open, self.left = True, 5", "self.left = [9, 5][number]")
     text = text.replace("(255, 0, 0), np.uint8", "(255, 0, 0), np.uint8)[..., [0, 1, 2, 0]].astype(np.uint8")
     text = text.replace('    def configure(self, configuration): self.call("configure")\n', "") + more
     (tmp_path / "picamera2.py").write_text(text)

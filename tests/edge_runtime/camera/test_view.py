@@ -30,7 +30,7 @@ def noise(width: int = 200, height: int = 150) -> Image.Image:
 def test_frame_equals_the_picture_file(
     onnx_bundle: Path, tmp_path: Path, rotate: int, flip: Flip, crop: Crop | None
 ) -> None:
-    """Proves to the bit that a frame with a view is the file that Pillow turned, mirrored and cut, and scores so."""
+    """Proves to the bit that a frame is the file that Pillow turned, mirrored and cut, and has its scores."""
     image = noise()
     expected = image.transpose(TURNED[rotate]) if rotate else image
     expected = expected.transpose(FLIPPED[flip]) if flip in FLIPPED else expected
