@@ -149,7 +149,16 @@ def _decoder(file: IO[bytes], size_bytes: int, name: str, max_pixels: int) -> Im
         refuse_harmful(file, kind, size_bytes, max_pixels * PLAIN_BYTES // DECODER_BYTES.get(kind, PLAIN_BYTES))
     except LimitError as error:
         raise PictureError(name, str(error)) from error
-    return _plugin_image(file, kind, name)
+    return _heic_image(file, name) if kind == "HEIC" else _plugin_image(file, kind, name)
+
+
+def _heic_image(file: IO[bytes], name: str) -> Image.Image:
+    from edge_runtime.picture.heic import INSTALL, MissingHeifError, open_heic
+
+    try:
+        return open_heic(file)
+    except MissingHeifError as error:
+        raise PictureError(name, f"is a HEIC file, which needs an extra. Install it: {INSTALL}") from error
 
 
 def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
