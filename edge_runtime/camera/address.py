@@ -8,7 +8,6 @@ import stat
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from edge_runtime.errors import CameraError
 
@@ -149,6 +148,8 @@ def reason_of(error: BaseException, source: str) -> str:
 
 def _secrets(source: str) -> set[str]:
     """Return the secrets of an address that are long enough to be recognised, as they are and decoded."""
+    from urllib.parse import unquote, urlsplit
+
     found: list[str] = []
     with suppress(ValueError):
         parts = urlsplit(source)

@@ -9,6 +9,7 @@ from threading import Condition, Event, Thread
 from typing import NamedTuple
 
 from edge_runtime.camera.address import is_read_once, shown_source
+from edge_runtime.camera.clock import Clock
 from edge_runtime.camera.frame import Frame
 from edge_runtime.camera.settings import Settings
 from edge_runtime.camera.video import opened_video
@@ -19,8 +20,6 @@ from edge_runtime.picture.source import Pixels
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 # The longest silence of a source that counts as alive. Streams and the Pi's camera give up much sooner.
 SILENCE_S = 30.0
-# A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
-LONGEST_GAP_S = 2.0
 # Each frame of a source may be unusable. A line is printed for the first one, and then at most once in this time.
 BAD_FRAME_LINE_S = 10.0
 
@@ -207,7 +206,7 @@ class Camera:
 
     def _read(self) -> None:
         """Read until no more frames come."""
-        clock = _Clock()
+        clock = Clock()
         opened = opened_video(self._source, self._settings, once=self._once, note=self._note)
         with opened as frames:
             for number, frame in enumerate(frames):
@@ -257,27 +256,3 @@ class Camera:
             # frames would be taken than `max_fps` allows.
             self._due_s = (self._due_s if now_s - self._due_s < interval_s else now_s) + interval_s
         return True
-
-
-class _Clock:
-    """Says how long to wait for each frame of a recording, so that it plays at its own speed."""
-
-    def __init__(self) -> None:
-        self._start_s: float | None = None
-        self._last_s = 0.0
-
-    def wait_s(self, time_s: float, now_s: float) -> float:
-        """Return the seconds to wait before a frame. The rest of a large gap and a jump back are skipped.
-
-        Args:
-            time_s: the frame's time in the recording, seconds.
-            now_s: the time now, seconds on the clock that the waits are measured on.
-        """
-        if self._start_s is None:
-            self._start_s, self._last_s = now_s - time_s, time_s
-        step_s, self._last_s = time_s - self._last_s, time_s
-        if step_s > LONGEST_GAP_S:
-            self._start_s -= step_s - LONGEST_GAP_S
-        elif step_s < -LONGEST_GAP_S:  # a small step back is a frame out of order
-            self._start_s -= step_s
-        return max(0.0, self._start_s + time_s - now_s)

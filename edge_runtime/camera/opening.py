@@ -11,11 +11,10 @@ import sys
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from edge_runtime.camera.address import PICAMERA, STREAMS, Kind, device_of, kind_of, shown_source
 from edge_runtime.camera.allowance import Allowance
-from edge_runtime.camera.inputs import host_and_port, open_input
+from edge_runtime.camera.inputs import open_input
 from edge_runtime.camera.settings import CAMERA_FORMATS, Settings
 from edge_runtime.errors import CameraError
 from edge_runtime.picture.contract import MAX_PIXELS
@@ -93,6 +92,9 @@ def _check_standard_input() -> None:
 
 
 def _check_address(source: str, kind: Kind, settings: Settings) -> None:
+    from urllib.parse import urlsplit
+
+    from edge_runtime.camera.network import host_and_port
     from edge_runtime.camera.trust import Trust
     from edge_runtime.camera.web import Origin
 

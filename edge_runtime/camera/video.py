@@ -95,7 +95,7 @@ def _snapshots(
         if settings.rate is not None:
             note(f"{name}: is a stream. --rate is for snapshot addresses and changes nothing here")
         return None
-    note(f"{name}: gives one picture a request. It is asked {rate:g} times a second; --rate sets this")
+    note(f"{name}: gives one picture a request. It is asked every {1 / rate:g} s; --rate sets this")
 
     def frames() -> Iterator[Frame | None]:
         with _clear_errors(source, "reading failed", (OSError, ValueError)):

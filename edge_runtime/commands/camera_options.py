@@ -12,6 +12,7 @@ from edge_runtime.commands.options import NumberRange
 
 if TYPE_CHECKING:
     from edge_runtime.camera.settings import Settings
+    from edge_runtime.camera.trust import Trust
     from edge_runtime.camera.view import View
 
 # The names of `Flip`, `ROTATIONS` and `CAMERA_FORMATS`. Importing those would cost each start an import of NumPy. A
@@ -66,6 +67,14 @@ def camera_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _trust(options: CameraOptions) -> Trust | None:
+    if options.ca_file is None and not options.insecure:
+        return None  # the default; it would import ssl, which a file does not need
+    from edge_runtime.camera.trust import Trust
+
+    return Trust(options.ca_file, options.insecure)
+
+
 def settings_and_view(options: CameraOptions) -> tuple[Settings, View]:
     """Return what the options ask of a camera, and how its frames are turned and cut.
 
@@ -77,13 +86,12 @@ def settings_and_view(options: CameraOptions) -> tuple[Settings, View]:
         CameraError: a value is out of range, or the crop is not inside the size that is asked for.
     """
     from edge_runtime.camera.settings import Settings, parse_size
-    from edge_runtime.camera.trust import Trust
     from edge_runtime.camera.view import Crop, Flip, View
 
     if options.ca_file and options.insecure:
         raise click.UsageError("--ca-file and --insecure cannot be used together")
     settings = Settings(
-        trust=Trust(options.ca_file, options.insecure),
+        trust=_trust(options),
         size=parse_size(options.size) if options.size is not None else None,
         rate=options.rate,
         camera_format=options.camera_format or "",

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.camera import camera as camera_module
+from edge_runtime.camera import clock as clock_module
 from edge_runtime.camera import video
 from edge_runtime.camera.address import is_file
 from edge_runtime.camera.allowance import Allowance
@@ -156,7 +157,7 @@ def test_jump_in_the_times_is_not_waited_out(
     monkeypatch: pytest.MonkeyPatch, jump_s: float, least_s: float
 ) -> None:
     """Proves that an hour without frames or a clock that was set back causes no wait."""
-    monkeypatch.setattr(camera_module, "LONGEST_GAP_S", 0.3)
+    monkeypatch.setattr(clock_module, "LONGEST_GAP_S", 0.3)
     assert waits_of(7.0, 7.1, 7.1 + jump_s, 7.2 + jump_s) == pytest.approx([0, 0.1, least_s, 0.1])
 
 
@@ -167,7 +168,7 @@ def test_frames_out_of_order_take_no_longer() -> None:
 
 def waits_of(*times_s: float) -> list[float]:
     """Return the wait before each frame of a recording."""
-    clock, now_s, waits = camera_module._Clock(), 100.0, []
+    clock, now_s, waits = clock_module.Clock(), 100.0, []
     for time_s in times_s:
         waits.append(clock.wait_s(time_s, now_s))
         now_s += waits[-1]

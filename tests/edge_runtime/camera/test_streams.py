@@ -226,7 +226,7 @@ def test_udp(host: str) -> None:
 def test_udp_listens_to_one_sender() -> None:
     """Proves that datagrams of a second machine are not mixed into the stream of the first."""
     from edge_runtime.camera.allowance import Allowance
-    from edge_runtime.camera.inputs import UdpInput
+    from edge_runtime.camera.network import UdpInput
 
     port = free_port()
     source = UdpInput(f"udp://@:{port}", Allowance(5))
@@ -247,7 +247,7 @@ def test_multicast_group_is_joined() -> None:
     """Proves that an address of a multicast group listens to the group."""
     port = free_port()
     from edge_runtime.camera.allowance import Allowance
-    from edge_runtime.camera.inputs import UdpInput
+    from edge_runtime.camera.network import UdpInput
 
     try:
         source = UdpInput(f"udp://@239.7.7.7:{port}", Allowance(2))
