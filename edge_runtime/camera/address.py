@@ -43,7 +43,7 @@ SCHEMES = {
 }
 STREAMS = tuple(f"{scheme}://" for scheme in SCHEMES)
 # Of a path or a question: words of cameras for the user, the password and the like.
-_SECRET = r"(?:user(?:name)?|usr|login|pass(?:word|wd)?|pwd|token|key|auth|secret|session)="
+_PRIVATE_WORDS = r"(?:user(?:name)?|usr|login|pass(?:word|wd)?|pwd|token|key|auth|secret|session)="
 
 
 def kind_of(source: str) -> Kind:
@@ -121,12 +121,12 @@ def shown_source(source: str) -> str:
     """
     scheme, separator, rest = source.partition("://")
     if not separator:
-        shown = re.sub(r"^((?:[a-z]{3,5}:/*)?)[^/@]*:.*@", r"\1***@", source, flags=re.DOTALL | re.IGNORECASE)
+        shown = re.sub(r"^((?:[a-z]{3,5}:?/+|/+)?)[^/@]*:.*@", r"\1***@", source, flags=re.DOTALL | re.IGNORECASE)
         return re.sub(r"\?[^?]*=.*$", "?***", shown, flags=re.DOTALL)
     # The last @ counts, because a password may have one in it.
     rest = re.sub(r"^.*@", "***@", rest, flags=re.DOTALL)
     rest = re.sub(r"([?#]).+$", r"\1***", rest, flags=re.DOTALL)
-    rest = re.sub(rf"(?<=[/;&_,]){_SECRET}[^?#]*", "***", rest, flags=re.IGNORECASE)
+    rest = re.sub(rf"(?<=[/;&_,]){_PRIVATE_WORDS}[^?#]*", "***", rest, flags=re.IGNORECASE)
     if scheme.lower() == "rtmp":
         rest = re.sub(r"(?<=.)/(?!\*\*\*)[^/?#]+(?=$|[?#])", "/***", rest)
     return scheme + separator + rest

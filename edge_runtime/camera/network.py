@@ -82,12 +82,12 @@ class UdpInput(_SocketInput):
     def _listen(self, family: int, address: tuple[str, int]) -> None:
         with suppress(OSError):
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        is_group = ip_address(address[0]).is_multicast
+        is_group = bool(address[0]) and ip_address(address[0]).is_multicast
         if is_group:  # several programs may listen to a group
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind(address)
         if is_group and family == socket.AF_INET:
-            group = socket.inet_aton(address[0]) + socket.inet_aton("0.0.0.0")  # any interface
+            group = socket.inet_aton(address[0]) + bytes(4)  # on any interface
             self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
         elif is_group:
             group = socket.inet_pton(family, address[0]) + struct.pack("@I", 0)
@@ -132,6 +132,6 @@ def host_and_port(source: str) -> tuple[str, int]:
 
 def _resolved(host: str, port: int) -> tuple[int, tuple[str, int]]:
     if not host:
-        return socket.AF_INET, ("0.0.0.0", port)  # the user asked for all addresses
+        return socket.AF_INET, ("", port)  # all addresses of this machine
     found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     return found[0], (str(found[4][0]), port)
