@@ -158,7 +158,9 @@ def _heic_image(file: IO[bytes], name: str) -> Image.Image:
     try:
         return open_heic(file)
     except MissingHeifError as error:
-        raise PictureError(name, f"is a HEIC file, which needs an extra. Install it: {INSTALL}") from error
+        raise PictureError(
+            name, f"is a HEIC file, which needs an extra. Install it: {INSTALL}", lasting=False
+        ) from error
 
 
 def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
@@ -169,12 +171,12 @@ def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
     try:
         import_module(f"PIL.{_PLUGINS.get(kind, kind.capitalize())}ImagePlugin")
     except ImportError as error:
-        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}") from error
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}", lasting=False) from error
     open_image, accepts = Image.OPEN[kind]
     answer = accepts is None or accepts(file.read(16))
     file.seek(0)
     if isinstance(answer, str):  # built without the library
-        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}")
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}", lasting=False)
     if not answer:
         raise PictureError(name, f"is a {kind} file of a kind that Pillow does not read")
     return open_image(file, "")
