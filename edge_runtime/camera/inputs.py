@@ -81,7 +81,8 @@ class PipeInput:
     def __init__(self, descriptor: int, name: str, allowance: Allowance) -> None:
         """Take an open pipe."""
         self._descriptor, self._allowance, self.name = descriptor, allowance, name
-        os.set_blocking(descriptor, True)
+        if sys.platform != "win32":
+            os.set_blocking(descriptor, True)
 
     def read(self, size: int) -> bytes:
         """Return the bytes that are there; wait for the first.

@@ -24,6 +24,7 @@ from edge_runtime.picture.limits.items import (
     item_properties,
     item_sources,
     read_extents,
+    refuse_long_sequence,
 )
 from edge_runtime.picture.limits.limit import MAX_METADATA_BYTES, REMEDY, LimitError, at_most, pixels_at_most
 
@@ -54,7 +55,7 @@ def scan(file: IO[bytes], size_bytes: int, allowed: int) -> None:
         if box.kind == b"meta":
             _Scan(file, size_bytes, allowed, _parts(file, box)).refuse()
         elif box.kind == b"moov":
-            raise LimitError(f"not safe to decode: a sequence of pictures. {REMEDY}")
+            refuse_long_sequence(file, box)  # a short one beside the picture is left alone
 
 
 def _parts(file: IO[bytes], meta: Box) -> _Parts:

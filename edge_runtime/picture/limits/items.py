@@ -15,6 +15,10 @@ MAX_ITEMS = 1024  # a grid of 16 x 16, its transparency, and as much again
 MAX_EXTENTS = 4096
 MAX_SAMPLES = 100_000
 
+# Lists of a sequence, each with the place of its count. Source: ISO/IEC 14496-12, 8.6 and 8.7.
+_COUNTS = {b"stsz": 8, b"stts": 4, b"stsc": 4, b"stss": 4, b"stco": 4, b"co64": 4, b"ctts": 4}
+_PATH = (b"trak", b"mdia", b"minf", b"stbl")
+
 INSIDE = 1  # the construction method of an item in the box `idat`
 
 
@@ -172,6 +176,21 @@ def item_sources(file: IO[bytes], references: Box, kind: bytes) -> dict[int, lis
         at_most(MAX_EXTENTS, total, "parts of pictures")
         found.setdefault(item, []).extend(fields.take(size) for _ in range(count))
     return found
+
+
+def refuse_long_sequence(file: IO[bytes], movie: Box) -> None:
+    """Refuse a box `moov` that lists a sequence of too many pictures.
+
+    Raises:
+        LimitError: it does.
+    """
+    for box in boxes(file, movie.start, movie.end):
+        if box.kind in _PATH:
+            refuse_long_sequence(file, box)
+        elif box.kind in _COUNTS:
+            content = content_of(file, Box(box.kind, box.start, min(box.end, box.start + 16)))
+            place = _COUNTS[box.kind]
+            at_most(MAX_SAMPLES, int.from_bytes(content[place : place + 4]), "pictures in a sequence")
 
 
 def read_extents(file: IO[bytes], size_bytes: int, extents: list[tuple[int, int]]) -> bytes:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.camera.address import Kind, device_of, is_read_once, kind_of, pi_camera_of
+from edge_runtime.camera.camera import Camera, Pace
 from edge_runtime.camera.opening import device_arguments, hint
 from edge_runtime.camera.settings import CAMERA_FORMATS, Settings, parse_size
 from edge_runtime.camera.video import opened_video
 from edge_runtime.errors import CameraError
-from tests.edge_runtime.camera.test_camera import FAKE, colour_of
+from tests.edge_runtime.camera.test_camera import FAKE, colour_of, take_all
 
 
 def test_camera_of_this_machine_is_asked() -> None:
@@ -159,3 +160,18 @@ def test_second_pi_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             pass
     finally:
         sys.modules.pop("picamera2", None)
+
+
+def test_size_that_a_camera_does_not_have_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a line says so, once, when a camera gives another size than it was asked for."""
+    text = FAKE.replace('assert main == {"size": (640, 480), "format": "BGR888"}', "pass")
+    (tmp_path / "picamera2.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    said: list[str] = []
+    try:
+        camera = Camera("picamera2", Pace(drop=False), said.append, settings=Settings(size=(1280, 720)), once=True)
+        with pytest.raises(CameraError, match="unplugged"):
+            take_all(camera)
+    finally:
+        sys.modules.pop("picamera2", None)
+    assert said == ["picamera2: the camera gives 640x480, because it does not have 1280x720"]

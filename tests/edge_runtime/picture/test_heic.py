@@ -118,6 +118,13 @@ def overlay(parts: HeicFile, count: int) -> bytes:
     return parts.build([(b"iovl", canvas, [2] * count), (b"hvc1", parts.tile, [])])
 
 
+def sequence(count: int) -> bytes:
+    content = box(b"stsz", struct.pack(">III", 0, 1, count))
+    for kind in (b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        content = box(kind, content)
+    return content
+
+
 def circle(parts: HeicFile) -> bytes:
     return parts.build([(b"iden", b"", [2]), (b"iden", b"", [1])])
 
@@ -151,8 +158,9 @@ HARMFUL = {
     "a part in a part": (
         lambda parts: parts.build([(b"hvc1", parts.tile, [])], method=2), "a part lies in another part",
     ),
-    "a sequence": (
-        lambda parts: parts.build([(b"hvc1", parts.tile, [])]) + box(b"moov", bytes(8)), "a sequence of pictures",
+    "a long sequence": (
+        lambda parts: parts.build([(b"hvc1", parts.tile, [])]) + sequence(200_000),
+        "100,000 pictures in a sequence",
     ),
     "a large canvas": (
         lambda parts: parts.build([(b"grid", struct.pack(">BBBBHH", 0, 0, 0, 0, 60_000, 60_000), [2]),
@@ -179,8 +187,8 @@ def test_harmful_file_is_refused(name: str) -> None:
 
 
 def test_usual_picture_of_a_telephone_passes() -> None:
-    """Proves that a picture of 48 tiles passes up to the limit of its own pixels, and not one pixel above it."""
-    content = HeicFile(64).grid(6, 8, tiles=48)
+    """Proves that 48 tiles beside a short sequence pass up to the limit of pixels, and not above it."""
+    content = HeicFile(64).grid(6, 8, tiles=48) + sequence(50)
     scan(io.BytesIO(content), len(content), 6 * 8 * 64 * 64)
     with pytest.raises(LimitError, match="too large: 512 x 384"):
         scan(io.BytesIO(content), len(content), 6 * 8 * 64 * 64 - 1)
