@@ -11,6 +11,8 @@ from typing import Protocol
 from edge_runtime.camera.address import Kind, kind_of
 from edge_runtime.camera.allowance import Allowance
 
+HEAD_BYTES, READ_BYTES = 4, 2**16
+
 
 class Input(Protocol):
     """What PyAV reads. One with `seek` and `tell` can be read from any place."""
@@ -104,3 +106,27 @@ class PipeInput:
     def close(self) -> None:
         """Close the pipe."""
         os.close(self._descriptor)
+
+
+class PeekedInput:
+    """A pipe or a socket whose first bytes were looked at.
+
+    Attributes:
+        head: its first bytes, `HEAD_BYTES` or more unless it ended before.
+    """
+
+    def __init__(self, source: Input) -> None:
+        """Wait for the first bytes."""
+        self._source, self.name, self.head = source, source.name, b""
+        while len(self.head) < HEAD_BYTES and (more := source.read(READ_BYTES)):
+            self.head += more
+        self._left = self.head
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, from the first on."""
+        content, self._left = self._left[:size], self._left[size:]
+        return content or self._source.read(size)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._source.close()

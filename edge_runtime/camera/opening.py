@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.camera.address import PICAMERA, STREAMS, Kind, device_of, kind_of, shown_source
 from edge_runtime.camera.allowance import Allowance
-from edge_runtime.camera.inputs import open_input
+from edge_runtime.camera.inputs import Input, PeekedInput, open_input
 from edge_runtime.camera.settings import CAMERA_FORMATS, Settings
 from edge_runtime.errors import CameraError
 from edge_runtime.picture.contract import MAX_PIXELS
@@ -39,6 +39,9 @@ WEB_FORMAT_OF = {
     "audio/mpegurl": "hls",
     "audio/x-mpegurl": "hls",
 }
+# FFmpeg would look at megabytes of JPEGs before the first frame: minutes, if there is one picture a second.
+JPEG_START = b"\xff\xd8\xff"
+AT_ONCE = {"fpsprobesize": "0", "probesize": "32"}
 # Older ones read rtsps:// without a check, whatever is asked.
 # Source: tried with the wheels of PyAV 13.0, 14.0, 15.1, 16.0, 17.0 and 18.1 for Linux.
 FIRST_TO_CHECK_RTSPS = (62,)  # version of libavformat
@@ -148,12 +151,22 @@ def arguments(source: str, settings: Settings, allowance: Allowance, stack: Exit
     if kind is Kind.RTMP:
         options = {"format_whitelist": "flv,live_flv", "protocol_whitelist": "rtmp,tcp"}
         return {"file": source, "timeout": allowance.seconds, "options": LIMIT | options}
-    return {
-        "file": stack.enter_context(closing(open_input(source, allowance))),
+    return _input_arguments(stack.enter_context(closing(open_input(source, allowance))))
+
+
+def _input_arguments(file: Input) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "file": file,
         "io_open": _refuse,
         "buffer_size": BUFFER_BYTES,
         "options": LIMIT | {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"},
     }
+    if hasattr(file, "seek"):
+        return arguments
+    peeked = PeekedInput(file)
+    if peeked.head.startswith(JPEG_START):
+        arguments |= {"format": "mjpeg", "options": arguments["options"] | AT_ONCE}
+    return arguments | {"file": peeked}
 
 
 def device_arguments(source: str, settings: Settings) -> dict[str, Any]:

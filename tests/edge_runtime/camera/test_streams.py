@@ -155,6 +155,25 @@ def test_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
         camera.close()
 
 
+@pytest.mark.parametrize("make", [jpeg, lambda colour: part(jpeg(colour))], ids=["jpegs", "multipart"])
+def test_slow_pictures_come_at_once(make: Callable[[str], bytes]) -> None:
+    """Proves that small pictures that come one by one are classified one by one, and not megabytes later."""
+    sent = []
+
+    def talk(server: Server, reader: socket.socket) -> None:
+        for colour in ["red"] * 3 + ["blue"] * 100:
+            reader.sendall(make(colour))
+            sent.append(colour)
+            time.sleep(0.1)
+
+    with served(talk) as server:
+        camera = Camera(f"tcp://127.0.0.1:{server.port}", Pace(drop=False), silent)
+        assert colour_of(next_shot(camera).pixels) == "red"
+        assert len(sent) < 20
+        wait_until(lambda: colour_of(next_shot(camera).pixels) == "blue")
+        camera.close()
+
+
 def test_tcp_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a server that accepts and sends nothing is given up, as is one that refuses."""
     monkeypatch.setattr(video, "TIMEOUT_S", 0.3)
