@@ -15,21 +15,10 @@ RECEIVE_BUFFER_BYTES = 4 * 2**20  # for datagrams that come while a frame is dec
 LARGEST_DATAGRAM = 65_535
 
 
-class _SocketInput:
-    """What the two kinds of sockets share."""
+class TcpInput:
+    """A TCP connection to a server that sends video."""
 
     name = "video"
-
-    def __init__(self, connection: socket.socket, allowance: Allowance) -> None:
-        self._socket, self._allowance = connection, allowance
-
-    def close(self) -> None:
-        """End the connection."""
-        self._socket.close()
-
-
-class TcpInput(_SocketInput):
-    """A TCP connection to a server that sends video."""
 
     def __init__(self, source: str, allowance: Allowance) -> None:
         """Connect.
@@ -39,7 +28,9 @@ class TcpInput(_SocketInput):
             allowance: see `open_input`.
         """
         host, port = host_and_port(source)
-        super().__init__(socket.create_connection((host, port), allowance.seconds), allowance)
+        self._allowance = allowance
+        self._socket = socket.create_connection((host, port), allowance.seconds)
+        self.close = self._socket.close
 
     def read(self, size: int) -> bytes:
         """Return the bytes that are there; wait for the first.
@@ -55,11 +46,13 @@ class TcpInput(_SocketInput):
         return content
 
 
-class UdpInput(_SocketInput):
+class UdpInput:
     """Datagrams that are sent to a port of this machine, or to a multicast group.
 
     The machine that sends first is the only one that is listened to, so that no other can mix its pictures in.
     """
+
+    name = "video"
 
     def __init__(self, source: str, allowance: Allowance) -> None:
         """Listen.
@@ -71,7 +64,9 @@ class UdpInput(_SocketInput):
         """
         host, port = host_and_port(source)
         family, address = _resolved(host, port)
-        super().__init__(socket.socket(family, socket.SOCK_DGRAM), allowance)
+        self._allowance = allowance
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.close = self._socket.close
         try:
             self._listen(family, address)
         except OSError:

@@ -91,7 +91,7 @@ def test_address_is_asked_again_and_again(kind: str, path: str) -> None:
 
 def test_rate_is_kept() -> None:
     """Proves that a picture is asked for once a second, and as often as --rate says if it is given."""
-    for rate, least, most in ((None, 1, 2), (10.0, 8, 13)):
+    for rate, least, most in ((None, 1, 2), (10.0, 7, 13)):
         snapshots = Snapshots()
         with served(snapshots) as server:
             address = f"http://127.0.0.1:{server.port}/now.jpg"
