@@ -48,8 +48,9 @@ def load_saved_model(path: Path) -> keras.Model:
     given = signature.structured_input_signature[1]
     if len(given) != 1 or len(signature.structured_outputs) != 1:
         raise SourceError(
-            f"{path}: expected one input and one output, received the inputs {', '.join(given)} and the outputs "
-            f"{', '.join(signature.structured_outputs)}. Export a model of one picture and its scores."
+            f"{path}: expected one input and one output, received the inputs {', '.join(sorted(given))} and the "
+            "outputs "
+            f"{', '.join(sorted(signature.structured_outputs))}. Export a model of one picture and its scores."
         )
     [(name, spec)], [output] = given.items(), signature.structured_outputs
     if spec.dtype not in (tf.float32, tf.float16, tf.uint8) or spec.shape.rank != 4:

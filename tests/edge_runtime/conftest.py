@@ -108,9 +108,9 @@ def threads_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
     open_model = backends.open_model
 
-    def open_and_note(name: str, content: bytes, threads: int) -> backends.Backend:
+    def open_and_note(name: str, content: bytes, threads: int, file: Any = None) -> backends.Backend:
         asked.append(threads)
-        return open_model(name, content, threads)
+        return open_model(name, content, threads, file)
 
     monkeypatch.setattr(backends, "open_model", open_and_note)
     return asked

@@ -39,7 +39,7 @@ def test_scores_are_averaged() -> None:
 
 
 def test_frames_must_agree() -> None:
-    """Proves that a change is made after so many frames in a row, and that one other frame starts the count again."""
+    """Proves that a change is made after so many frames in a row; another frame starts the count again."""
     smoother = SeveralSmoother({"cat": 0.5, "dog": 0.8}, half_life_s=0, margin=0.1, agree=2)
     cats = [0.9, 0.1, 0.9, 0.9, 0.1, 0.1]
     found = [smoother.update({"cat": cat, "dog": 0.0}, float(time)) for time, cat in enumerate(cats)]
