@@ -6,6 +6,7 @@
     ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
     ├── BackendError                    no installed backend loads a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── TeachingError                   pictures cannot be taught: too few, or in folders of another layout
     ├── OutputError                     a place for results cannot be used, or holds other files
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
@@ -51,6 +52,10 @@ class BackendError(CatdogError):
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class TeachingError(CatdogError):
+    """Pictures cannot be taught: too few labels, too few pictures, or a folder of another layout."""
 
 
 class OutputError(CatdogError):
