@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bounded_file import is_refused, read_picture_file
-from edge_runtime.errors import PictureError, RunFolderError
+from edge_runtime.bundle import MANIFEST, read_bundle
+from edge_runtime.bundle.manifest import TAUGHT
+from edge_runtime.errors import BundleError, PictureError, RunFolderError
 from edge_runtime.parallel import map_in_order
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
@@ -88,6 +90,7 @@ def read_source(folder: Path) -> Source:
     Raises:
         SourceError: it is no finished run, is damaged, or of an unknown version.
     """
+    refuse_taught(folder)
     try:
         found = read_run_folder(folder)
     except RunFolderError as error:
@@ -101,6 +104,26 @@ def read_source(folder: Path) -> Source:
         for side in Side
     }
     return Source(folder, found.model_path, run.to_dict(), run.labels, run.preprocessing, sides)
+
+
+def refuse_taught(path: Path) -> None:
+    """Refuse a bundle that `catdog-edge teach` made, or a file in it: there is no Keras model of its last layer.
+
+    Raises:
+        SourceError: it is one.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / MANIFEST).is_file():
+        return
+    try:
+        taught = TAUGHT in read_bundle(folder).manifest.extra
+    except BundleError:
+        return
+    if taught:
+        raise SourceError(
+            f"{folder}: was taught on a device, and no other format can be made of it. Use it as it is, or train "
+            "with catdog-train on the same pictures."
+        )
 
 
 def read_keras_source(
@@ -118,6 +141,7 @@ def read_keras_source(
     Raises:
         SourceError: there are no two classes of pictures there, or a file is no picture.
     """
+    refuse_taught(model_path)
     folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
     if len(folders) < 2:
         raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")

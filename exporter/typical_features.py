@@ -1,7 +1,7 @@
 """Keep in a bundle what its network typically makes of each label, so that a device can add a label to it.
 
-The last layer with a new label must not take pictures of the old ones for it. The device has no old pictures, so the
-bundle keeps a few rows of features for each label. Each row is the mean of calibration pictures that are alike.
+The last layer with a new label must not take pictures of the old ones for it. The device has no old pictures, so
+the bundle keeps a few rows of features for each label. Each row is the mean of calibration pictures that are alike.
 """
 
 from __future__ import annotations

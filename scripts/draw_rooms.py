@@ -26,6 +26,7 @@ ROOMS = {
         "bundle",
         "proof",
         "backends",
+        "teaching",
         "classifier",
         "camera",
         "commands",

@@ -137,7 +137,10 @@ def result_lines(taught: Taught, lesson: Lesson) -> list[str]:
     """Return the lines for people: each label, the accuracy on pictures held out, and what it is worth."""
     held_out = taught.record["held_out"]
     wide = max(map(len, lesson.labels))
-    lines = [f"{label:{wide}}  kept as it was" for label in lesson.fixed]
+    lines = [
+        f"{label:{wide}}  kept; {found['taken']} of {found['rows']} typical examples now go to an added label"
+        for label, found in held_out["kept"].items()
+    ]
     for label, found in held_out["by_label"].items():
         lines.append(f"{label:{wide}}  {found['right']} of {found['pictures']} right when held out")
     low, high = held_out["interval"]
@@ -157,8 +160,8 @@ def _warnings(taught: Taught, lesson: Lesson) -> list[str]:
     ]
     if lesson.fixed:
         lines.append(
-            f"{', '.join(lesson.fixed)}: how often they are now called otherwise is not known: the bundle has no "
-            "pictures of them. catdog-bench run measures it on yours."
+            f"The bundle has no pictures of {', '.join(lesson.fixed)}. To know what is lost, measure on yours: "
+            "catdog-bench run."
         )
     held_out = taught.record["held_out"]
     largest = max(found["pictures"] for found in held_out["by_label"].values()) / held_out["pictures"]

@@ -12,14 +12,12 @@ from edge_runtime.backends import AUTO, BACKENDS, Backend, open_model
 from edge_runtime.backends.selection import candidates
 from edge_runtime.bundle.folder import Bundle
 from edge_runtime.bundle.formats import TFLITE, Precision
-from edge_runtime.bundle.manifest import ModelFile
+from edge_runtime.bundle.manifest import TAUGHT, ModelFile
 from edge_runtime.errors import BackendError, BundleError
 from edge_runtime.picture.source import Pixels
 from edge_runtime.teaching.head import Head
 from edge_runtime.teaching.tail import Network, last_layer, read_network
 from edge_runtime.teaching.tflite_file import features_file
-
-TAUGHT = "taught"  # key in the manifest's `extra` of a bundle that was taught
 
 
 def stored_features(model: Backend, network: Network, pixels: Pixels) -> NDArray[np.int8]:

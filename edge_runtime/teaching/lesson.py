@@ -14,10 +14,10 @@ import numpy as np
 
 from edge_runtime.atomic_folder import require_replaceable, whole_folder
 from edge_runtime.bundle.folder import read_bundle
-from edge_runtime.bundle.manifest import MANIFEST, Manifest
+from edge_runtime.bundle.manifest import MANIFEST, TAUGHT, Manifest
 from edge_runtime.errors import OutputError, TeachingError
 from edge_runtime.proof.shares import wilson_interval
-from edge_runtime.teaching.base import TAUGHT, Base
+from edge_runtime.teaching.base import Base
 from edge_runtime.teaching.class_folders import LEAST, LeftOut, read_pictures, refuse_name
 from edge_runtime.teaching.examples import KEY, Examples, read_examples, write_examples
 from edge_runtime.teaching.head import Head
@@ -183,6 +183,11 @@ def taught_record(lesson: Lesson, findings: Findings) -> dict[str, Any]:
         for index, label in enumerate(labels)
         if label not in lesson.fixed
     }
+    added = findings.answers >= len(lesson.fixed)
+    kept = {
+        label: {"rows": int((targets == index).sum()), "taken": int(added[targets == index].sum())}
+        for index, label in enumerate(lesson.fixed)
+    }
     bundle = lesson.base.bundle
     return {
         "base": {
@@ -197,6 +202,7 @@ def taught_record(lesson: Lesson, findings: Findings) -> dict[str, Any]:
             "accuracy": float(right[judged].mean()),
             "interval": list(wilson_interval(int(right[judged].sum()), int(judged.sum()))),
             "by_label": by_label,
+            "kept": kept,
         },
         "strength": findings.strength,
         "temperature": findings.temperature,
