@@ -159,7 +159,11 @@ def _tail(model: Table, graph: Table) -> Tail:
         raise ValueError("does not end with one chain of operators")
     if tuple(map(int, graph.numbers(OUTPUTS, "i"))) != chain[-1].outputs:
         raise ValueError("has other outputs than that of its last operator")
-    if len(chain[0].inputs) != 3 or (chain[0].options and chain[0].options.number(_ACTIVATION, "b")):
+    if (
+        len(chain[0].inputs) != 3
+        or -1 in chain[0].inputs
+        or (chain[0].options and chain[0].options.number(_ACTIVATION, "b"))
+    ):
         raise ValueError("ends with a dense layer that has no bias, or an activation")
     return _measured(graph.tables(TENSORS), last - 1, chain)
 
