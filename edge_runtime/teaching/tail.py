@@ -27,6 +27,7 @@ _ACTIVATION = 0  # in the options of a dense layer
 # Kinds of operators, and types of tensors.
 DEQUANTIZE, FULLY_CONNECTED, LOGISTIC, SOFTMAX, QUANTIZE = 6, 9, 14, 25, 114
 INT32, INT8 = 2, 9
+NONE = -1  # stands for an input that an operator does not have
 
 
 class Tail(NamedTuple):
@@ -36,7 +37,7 @@ class Tail(NamedTuple):
         first: index of the dense layer among the operators.
         features: index of the tensor with the features.
         weights: index of the dense layer's weights.
-        bias: index of its bias.
+        bias: index of its bias, or `NONE`.
         logits: index of its outputs.
         scores: indices of the tensors after it, in order.
         width: number of features.
@@ -111,7 +112,8 @@ def last_layer(network: Network, labels: int) -> tuple[NDArray[np.float64], NDAr
     tail = network.tail
     scale = np.array(_quantization(tensors[tail.weights]).numbers(SCALE, "f"))
     weights = _stored(tensors[tail.weights], buffers, "<i1")
-    bias = _stored(tensors[tail.bias], buffers, "<i4")
+    none = np.zeros(len(weights) // tail.width)
+    bias = none if tail.bias == NONE else _stored(tensors[tail.bias], buffers, "<i4")
     if len(weights) != len(bias) * tail.width or len(scale) not in (1, len(bias)):
         raise ValueError("has a last dense layer whose parts do not fit")
     matrix, offset = weights.reshape(-1, tail.width) * scale[:, None], bias * scale * tail.step
@@ -159,31 +161,25 @@ def _tail(model: Table, graph: Table) -> Tail:
         raise ValueError("does not end with one chain of operators")
     if tuple(map(int, graph.numbers(OUTPUTS, "i"))) != chain[-1].outputs:
         raise ValueError("has other outputs than that of its last operator")
-    if (
-        len(chain[0].inputs) != 3
-        or -1 in chain[0].inputs
-        or (chain[0].options and chain[0].options.number(_ACTIVATION, "b"))
-    ):
-        raise ValueError("ends with a dense layer that has no bias, or an activation")
+    if chain[0].options and chain[0].options.number(_ACTIVATION, "b"):
+        raise ValueError("ends with a dense layer that has an activation")
     return _measured(graph.tables(TENSORS), last - 1, chain)
 
 
 def _measured(tensors: list[Table], first: int, chain: list[_Operator]) -> Tail:
-    named = [index for operator in chain for index in (*operator.inputs, *operator.outputs)]
-    if not all(0 <= index < len(tensors) for index in named):
+    features, weights, bias = (*chain[0].inputs, NONE, NONE, NONE)[:3]
+    needed = [features, weights, *(index for operator in chain for index in operator.outputs)]
+    if not all(0 <= index < len(tensors) for index in needed) or not NONE <= bias < len(tensors):
         raise ValueError("names a tensor that it does not have")
-    (features, weights, bias), (logits,) = chain[0].inputs, chain[0].outputs
-    if [tensors[index].number(TYPE, "b") for index in (features, weights, bias, logits)] != [
-        INT8,
-        INT8,
-        INT32,
-        INT8,
-    ]:
+    logits = chain[0].outputs[0]
+    types = [tensors[index].number(TYPE, "b") for index in (features, weights, logits)]
+    if types != [INT8, INT8, INT8] or (bias != NONE and tensors[bias].number(TYPE, "b") != INT32):
         raise ValueError("does not compute its last dense layer in int8")
     shape = tensors[features].numbers(SHAPE, "i")
     meaning = _quantization(tensors[features])
     scale, zero_point = meaning.numbers(SCALE, "f"), meaning.numbers(ZERO_POINT, "q")
-    if len(shape) != 2 or shape[0] != 1 or len(scale) != 1 or len(zero_point) != 1 or not 0 < scale[0] < np.inf:
+    is_row = len(shape) == 2 and shape[0] == 1 and shape[1] > 0
+    if not is_row or len(scale) != 1 or len(zero_point) != 1 or not 0 < scale[0] < np.inf:
         raise ValueError("does not give its last dense layer one row of int8 numbers")
     after = tuple(index for operator in chain[1:] for index in operator.outputs)
     return Tail(first, features, weights, bias, logits, after, int(shape[1]), scale[0], int(zero_point[0]))

@@ -20,6 +20,8 @@ from edge_runtime.teaching.tail import (
     CODE_VERSION,
     DATA,
     GRAPHS,
+    INT32,
+    NONE,
     OPERATOR_CODE,
     OPERATOR_CODES,
     OPERATOR_INPUTS,
@@ -34,15 +36,18 @@ from edge_runtime.teaching.tail import (
     SIGNATURES,
     SOFTMAX,
     TENSORS,
+    TYPE,
     ZERO_POINT,
     Network,
 )
 
 _SOFTMAX_OPTIONS, _SOFTMAX_VERSION = 9, 2  # version 2 takes int8
+_MOST_BIAS = 2**30  # of int32, with room for the sum of the products
 # The fields of each kind of table that are kept, with the letter of a number in `struct`, or none for a reference.
 _MODEL = {0: "I", 1: "", 2: "", 3: "", 4: "", 5: "", 6: "", 7: ""}
 _GRAPH = {0: "", 1: "", 2: "", 3: "", 4: ""}
 _TENSOR = {0: "", 1: "b", 2: "I", 3: "", 4: ""}
+_OPERATOR = {0: "I", 1: "", 2: "", 3: "B", 4: ""}
 _CODE = {0: "b", 1: "", 2: "i", 3: "i"}
 
 
@@ -67,7 +72,7 @@ def taught_file(network: Network, head: Head, logits: tuple[float, float]) -> by
     """
     buffers, codes = _kept(network.model.tables(BUFFERS)), network.model.tables(OPERATOR_CODES)
     operators = _kept(network.graph.tables(OPERATORS))
-    operators[network.tail.first + 1] = _softmax(len(codes), network)
+    operators[network.tail.first : network.tail.first + 2] = _dense(network), _softmax(len(codes), network)
     graph: dict[int, Value] = {TENSORS: _tensors(network, head, logits, len(buffers)), OPERATORS: operators}
     softmax = New(
         {CODE_BYTE: Number("b", SOFTMAX), CODE_VERSION: Number("i", _SOFTMAX_VERSION), CODE: Number("i", SOFTMAX)}
@@ -88,7 +93,7 @@ def _stored(network: Network, head: Head) -> tuple[bytes, bytes]:
     """Return the bytes of the weights in int8 and of the bias in int32."""
     step = _weight_step(head)
     weights = np.rint(head.weights / step).astype("<i1")
-    bias = np.rint(head.bias / (step * network.tail.step)).astype("<i4")
+    bias = np.rint(head.bias / (step * network.tail.step)).clip(-_MOST_BIAS, _MOST_BIAS).astype("<i4")
     return weights.tobytes(), bias.tobytes()
 
 
@@ -100,21 +105,32 @@ def _tensors(network: Network, head: Head, logits: tuple[float, float], buffers:
     old = network.graph.tables(TENSORS)
     tensors = _kept(old)
     tensors[tail.weights] = _tensor(old[tail.weights], head.weights.shape, buffers, (step, 0))
-    tensors[tail.bias] = _tensor(old[tail.bias], (labels,), buffers + 1, (step * tail.step, 0))
     tensors[tail.logits] = _tensor(old[tail.logits], (1, labels), 0, (logit_step, zero))
     for index in tail.scores:  # their steps are the same for each int8 softmax and sigmoid
         tensors[index] = _copied(old[index], _TENSOR, {SHAPE: Numbers("i", (1, labels))})
+    bias = _tensor(None, (labels,), buffers + 1, (step * tail.step, 0))
+    if tail.bias == NONE:
+        return [*tensors, bias]
+    tensors[tail.bias] = bias
     return tensors
 
 
-def _tensor(old: Table, shape: tuple[int, ...], buffer: int, meaning: tuple[float, int]) -> New:
+def _tensor(old: Table | None, shape: tuple[int, ...], buffer: int, meaning: tuple[float, int]) -> New:
     quantization = New({SCALE: Numbers("f", (meaning[0],)), ZERO_POINT: Numbers("q", (meaning[1],))})
     changes: dict[int, Value] = {
         SHAPE: Numbers("i", shape),
         BUFFER: Number("I", buffer),
         QUANTIZATION: quantization,
     }
-    return _copied(old, _TENSOR, changes)
+    return _copied(old, _TENSOR, changes) if old else New({TYPE: Number("b", INT32)} | changes)
+
+
+def _dense(network: Network) -> New:
+    """Return the dense layer, with a bias where it had none."""
+    tail = network.tail
+    bias = len(network.graph.tables(TENSORS)) if tail.bias == NONE else tail.bias
+    inputs = Numbers("i", (tail.features, tail.weights, bias))
+    return _copied(network.graph.tables(OPERATORS)[tail.first], _OPERATOR, {OPERATOR_INPUTS: inputs})
 
 
 def _softmax(code: int, network: Network) -> New:
