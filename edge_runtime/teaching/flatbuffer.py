@@ -182,6 +182,7 @@ class _Writer:
         slots = max(table.fields, default=-1) + 1
         at = {slot: _SLOT_BYTES * (1 + number) for number, slot in enumerate(table.fields)}
         size = _SLOT_BYTES * (1 + len(at))
+        self._align(2)
         names = len(self._new)
         self._new += struct.pack(f"<{2 + slots}H", 4 + 2 * slots, size, *(at.get(slot, 0) for slot in range(slots)))
         self._align(_SLOT_BYTES)

@@ -12,7 +12,7 @@ from edge_runtime.teaching.examples import VIEWS, Examples
 from edge_runtime.teaching.head import Array, Head, fit_head, fit_temperature, log_loss, softmax
 
 FOLDS = 5
-STRENGTHS = (0.03, 0.1, 0.3, 1.0)
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
 KEPT = 0.99  # share of the right answers that the confidence threshold lets through, as in an export
 
 

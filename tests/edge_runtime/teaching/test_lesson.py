@@ -146,13 +146,13 @@ def test_an_exported_bundle_is_not_replaced(lesson: Lesson, tmp_path: Path) -> N
 
 
 def test_a_bundle_without_features_is_refused(
-    write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], tflite_int8: bytes
+    write_bundle: Callable[..., Path], onnx_file: Callable[..., bytes], tflite_float32: bytes
 ) -> None:
     """Proves that a bundle without an int8 TFLite file, and one whose file ends otherwise, are refused."""
     with pytest.raises(BundleError, match="has no features to teach with: expected an int8 TFLite file"):
         open_base(read_bundle(write_bundle({"float32.onnx": onnx_file("sigmoid")})), 1)
     with pytest.raises(BundleError, match="has no features to teach with: it "):
-        open_base(read_bundle(write_bundle({"int8.tflite": tflite_int8}, name="other")), 1)
+        open_base(read_bundle(write_bundle({"int8.tflite": tflite_float32}, name="other")), 1)
 
 
 def damage(values: dict[str, Any], kind: str) -> None:

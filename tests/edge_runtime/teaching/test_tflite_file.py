@@ -2,7 +2,6 @@
 
 import random
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,15 +83,18 @@ def test_the_old_file_is_the_end_of_the_new_one(network: Network) -> None:
     assert np.allclose(bias, 0)
 
 
-def test_a_sigmoid_becomes_a_softmax(bundle_folder: Path) -> None:
-    """Proves that a network of two labels and one output, as the trainer makes it, can be taught three."""
-    network = read_network((bundle_folder / "model.int8.tflite").read_bytes())
+def test_a_sigmoid_without_bias_becomes_a_softmax(tflite_int8: bytes) -> None:
+    """Proves that a network of two labels and one output, whose last layer has no bias, can be taught three."""
+    network = read_network(tflite_int8)
     weights, bias = last_layer(network, 2)
-    assert weights.shape == (2, network.tail.width)
+    assert weights.shape == (2, 3)
     assert not weights[0].any()
-    pixels = NOISE.integers(0, 256, (64, 64, 3), np.uint8)
+    assert not bias.any()
+    pixels = np.full((16, 16, 3), (200, 60, 20), np.uint8)
+    old = open_model("litert", tflite_int8, 1).predict(pixels)
     features = open_model("litert", features_file(network), 1).predict(pixels).astype(np.float64)
-    head = Head(np.concatenate([weights, weights[1:] / 2]), np.array([*bias, 0.2])).centred()
+    assert softmax(Head(weights, bias).logits(features[None]))[0, 1] == pytest.approx(float(old[0]), abs=0.02)
+    head = Head(np.concatenate([weights, -weights[1:] / 2]), np.array([0.5, -4.0, 1.0])).centred()
     logits = head.logits(features[None])
     content = taught_file(network, head, (logits.min() - 0.5, logits.max() + 0.5))
     assert np.abs(open_model("litert", content, 1).predict(pixels) - softmax(logits)[0]).max() < 0.03
