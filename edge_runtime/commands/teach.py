@@ -148,7 +148,8 @@ def result_lines(taught: Taught, lesson: Lesson) -> list[str]:
         lines.append(f"{label:{wide}}  {found['right']} of {found['pictures']} right when held out")
     low, high = held_out["interval"]
     share = f"{held_out['accuracy']:.1%} [{low:.1%}, {high:.1%}]"
-    lines.append(f"accuracy {share}: each of {held_out['pictures']:,} pictures was held out once")
+    of = " of added labels" if lesson.fixed else ""
+    lines.append(f"accuracy{of} {share}: each of {held_out['pictures']:,} pictures was held out once")
     lines += _warnings(taught, lesson)
     threshold = taught.manifest.confidence_threshold
     lines.append(f"below {threshold:.0%} confidence an answer is unsure" if threshold else "no answer is unsure")

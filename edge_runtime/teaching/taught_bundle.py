@@ -16,7 +16,7 @@ from edge_runtime.errors import BackendError
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.teaching.base import Base
 from edge_runtime.teaching.head import Array, Head, softmax
-from edge_runtime.teaching.tflite_file import taught_file
+from edge_runtime.teaching.tflite_file import evened, taught_file
 
 _BEYOND, _LEAST_MARGIN = 0.05, 0.1  # range of logits left on each side for pictures to come: a share, and the least
 _LARGEST_DIFFERENCE = 0.1  # of a score from what was fitted, by rounding to int8
@@ -42,10 +42,12 @@ def write_files(folder: Path, base: Base, head: Head, real: Array) -> tuple[Mode
         load_picture(base.bundle.folder / known.path, base.bundle.preprocessing) for known in base.bundle.selftest
     ]
     features = [base.real(base.features(picture)) for picture in pixels]
-    centred = head.centred()
-    logits = centred.logits(np.concatenate([real.reshape(-1, real.shape[-1]), *(row[None] for row in features)]))
+    centred, fitted = head.centred(), real.reshape(-1, real.shape[-1])
+    logits = centred.logits(np.concatenate([fitted, *(row[None] for row in features)]))
     margin = max(_BEYOND * float(np.ptp(logits)), _LEAST_MARGIN)
-    content = taught_file(base.network, centred, (float(logits.min()) - margin, float(logits.max()) + margin))
+    content = taught_file(
+        base.network, evened(centred, fitted), (float(logits.min()) - margin, float(logits.max()) + margin)
+    )
     model = open_model(base.backend, content, 1)
     (folder / base.file.path).write_bytes(content)
     file = replace(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_runtime.teaching.flatbuffer import Data, New, Number, Numbers, Old, Table, Value, written_before
-from edge_runtime.teaching.head import Head
+from edge_runtime.teaching.head import Array, Head
 from edge_runtime.teaching.tail import (
     BUFFER,
     BUFFERS,
@@ -83,6 +83,20 @@ def taught_file(network: Network, head: Head, logits: tuple[float, float]) -> by
         BUFFERS: [*buffers, *(New({DATA: Data(values)}) for values in _stored(network, head))],
     }
     return written_before(network.content, _copied(network.model, _MODEL, changes))
+
+
+def evened(head: Head, features: Array) -> Head:
+    """Return the layer with a bias that makes up for what rounding its weights to int8 does on average.
+
+    Args:
+        head: the layer.
+        features: real features of the pictures it was fitted to, `float64 (N, width)`.
+
+    Source: measured in docs/decisions/0018: 97.9 % of the answers stay as they were fitted, without it 95.9 %.
+    """
+    step = _weight_step(head)
+    lost = head.weights - np.rint(head.weights / step) * step
+    return Head(head.weights, head.bias + (features @ lost.T).mean(axis=0))
 
 
 def _weight_step(head: Head) -> float:
