@@ -22,8 +22,8 @@ def begin_pretrained(
 ) -> None:
     """Give a network its ImageNet weights and a head that fits the training pictures. The network is changed.
 
-    From then on its batch normalisations keep their statistics: those of ImageNet are of a million pictures, and the
-    batches here are small.
+    From then on its batch normalisations keep their statistics: those of ImageNet are of a million pictures, and
+    the batches here are small.
 
     Args:
         model: a network of an architecture that has pretrained weights.

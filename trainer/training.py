@@ -16,7 +16,6 @@ from trainer.data.dataset import Dataset, SplitPlan, add_crops, read_dataset
 from trainer.data.microsoft import fetch
 from trainer.data.negatives import add_negatives
 from trainer.data.sample import write_sample
-from trainer.pretraining import begin_pretrained
 from trainer.earlier_run import begin_with, read_teacher
 from trainer.errors import ConfigError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
@@ -25,6 +24,7 @@ from trainer.lessons import training_rows
 from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.network.pretrained import PRETRAINED
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
+from trainer.pretraining import begin_pretrained
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
 

@@ -1,7 +1,8 @@
 """EfficientNet-Lite in Keras: a small network for phones, which ImageNet weights exist for.
 
-Source: M. Tan and Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019, and
-TensorFlow's `efficientnet/lite`: no squeeze-and-excite, ReLU6 for swish, stem and head of the same width in each size.
+Source: M. Tan and Q. Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019; and
+`efficientnet/lite` of TensorFlow's TPU models. There is no squeeze-and-excite, ReLU6 takes the place of swish, and
+stem and head have the same width in every size.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _STAGES = (
 
 
 def lite0_network(image_size: int | None, outputs: int) -> keras.Model:
-    """Build EfficientNet-Lite0. At 128 pixels and three outputs: 3,374,915 parameters, 126 M multiply-adds.
+    """Build EfficientNet-Lite0. At three outputs it has 3,416,867 parameters.
 
     Args:
         image_size: side of the square input in pixels; None for any.

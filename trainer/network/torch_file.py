@@ -1,9 +1,9 @@
 """Read the tensors of a PyTorch file in the old format, without PyTorch and without running what is in it.
 
-Such a file is five pickles one after the other: a magic number, the protocol, the system, an `OrderedDict` of tensors,
-and the keys of the storages. Then comes each storage: a count, `int64`, and so many raw values, all little-endian. A
-pickle can name any function for its reader to call. This reader knows three names, which build tensors. It refuses a
-file that asks for another one.
+Such a file is five pickles one after the other: a magic number, the protocol, the system, an `OrderedDict` of
+tensors, and the keys of the storages. Then comes each storage: a count, `int64`, and so many raw values, all
+little-endian. A pickle can name any function for its reader to call. This reader knows the names that build
+tensors. It refuses a file that asks for another one.
 
 Source: `torch.serialization._legacy_load` and `torch._utils._rebuild_tensor_v2`, PyTorch 1.5.
 """
@@ -25,7 +25,7 @@ from trainer.errors import WeightsError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
-_STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_STORAGES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 _MAX_BYTES = 500_000_000
 
 
@@ -50,7 +50,7 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     """Return the tensors of a file by their names, `float32` or `int64`, each in an array of its own.
 
     Raises:
-        WeightsError: the file cannot be read, is larger than 500 MB, is damaged, or holds something else than tensors.
+        WeightsError: the file cannot be read, is larger than 500 MB or damaged, or holds other things than tensors.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -59,7 +59,9 @@ def read_torch_file(path: Path) -> dict[str, NDArray[Any]]:
     except WeightsError:
         raise
     except Exception as error:  # a damaged pickle raises almost anything
-        raise WeightsError(f"{path}: cannot be read as PyTorch weights ({error}). Install its package again.") from error
+        raise WeightsError(
+            f"{path}: cannot be read as PyTorch weights ({error}). Install its package again."
+        ) from error
 
 
 def _tensors(file: io.BytesIO) -> dict[str, NDArray[Any]]:
