@@ -77,6 +77,8 @@ def _taught(options: TeachOptions, name: str | None) -> tuple[Taught, Lesson]:
     base = open_base(bundle, usable_cores())
     say(f"{bundle.path_of(base.file)} with {base.backend}", err=True)
     lesson = _lesson(base, options)
+    for path, reason in lesson.left_out:
+        say(f"left out: {path}: {reason}", err=True)
     if sys.stderr.isatty():
         show_status("fitting")
     try:
@@ -111,8 +113,6 @@ def _clear_status() -> None:
 
 
 def _say_result(taught: Taught, lesson: Lesson, *, as_json: bool) -> None:
-    for path, reason in lesson.left_out:
-        say(f"left out: {path}: {reason}", err=True)
     if as_json:
         import json
 

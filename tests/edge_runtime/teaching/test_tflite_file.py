@@ -11,7 +11,7 @@ from edge_runtime.bundle.folder import PRETRAINED
 from edge_runtime.teaching.flatbuffer import root
 from edge_runtime.teaching.head import Head, softmax
 from edge_runtime.teaching.tail import GRAPHS, OPERATORS, Network, last_layer, read_network
-from edge_runtime.teaching.tflite_file import features_file, taught_file
+from edge_runtime.teaching.tflite_file import evened, features_file, taught_file
 
 NOISE = np.random.default_rng(0)
 PIXELS = NOISE.integers(0, 256, (6, 128, 128, 3), np.uint8)
@@ -98,6 +98,22 @@ def test_a_sigmoid_without_bias_becomes_a_softmax(tflite_int8: bytes) -> None:
     logits = head.logits(features[None])
     content = taught_file(network, head, (logits.min() - 0.5, logits.max() + 0.5))
     assert np.abs(open_model("litert", content, 1).predict(pixels) - softmax(logits)[0]).max() < 0.03
+
+
+def test_the_bias_makes_up_for_rounded_weights(network: Network) -> None:
+    """Proves that the written file is nearer to what was fitted when one large weight makes the others coarse."""
+    noise = np.random.default_rng(1)
+    weights = noise.normal(0, 0.2, (3, network.tail.width))
+    weights[0, 0] = 20
+    head, features = Head(weights, np.zeros(3)).centred(), real_features(network)
+    logits = head.logits(features)
+    limits = (logits.min() - 1, logits.max() + 1)
+
+    def wrong(layer: Head) -> float:
+        model = open_model("litert", taught_file(network, layer, limits), 1)
+        return float(np.abs([model.predict(picture) for picture in PIXELS] - softmax(logits)).mean())
+
+    assert wrong(evened(head, features)) < 0.5 * wrong(head)
 
 
 @pytest.mark.parametrize("name", ["tflite_float32", "tflite_echo"])
