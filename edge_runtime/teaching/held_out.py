@@ -13,6 +13,7 @@ from edge_runtime.teaching.head import Array, Head, fit_head, fit_temperature, l
 
 FOLDS = 5
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0)
+MOST_THRESHOLD = 0.9
 KEPT = 0.99  # share of the right answers that the confidence threshold lets through, as in an export
 
 
@@ -125,6 +126,11 @@ def deal(groups: NDArray[np.intp], targets: NDArray[np.intp]) -> NDArray[np.intp
 
 
 def _threshold(scores: Array, targets: NDArray[np.intp]) -> float:
-    """Return the confidence that 99 % of the right answers reach, rounded down to thousandths; 0 without any."""
+    """Return the confidence that 99 % of the right answers reach, rounded down to thousandths; 0 without any.
+
+    It is at most `MOST_THRESHOLD`: a few plain pictures do not show that others will be as plain.
+    """
     right = np.sort(scores.max(axis=1)[scores.argmax(axis=1) == targets])
-    return float(np.floor(right[int((1 - KEPT) * len(right))] * 1000) / 1000) if len(right) else 0.0
+    if not len(right):
+        return 0.0
+    return min(MOST_THRESHOLD, float(np.floor(right[int((1 - KEPT) * len(right))] * 1000) / 1000))

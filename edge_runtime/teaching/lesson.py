@@ -117,8 +117,8 @@ def refuse_few(lesson: Lesson) -> None:
     if few:
         left_out = f" {len(lesson.left_out)} pictures were left out." if lesson.left_out else ""
         raise TeachingError(
-            f"too few pictures: expected {LEAST} or more different pictures of each label, received {', '.join(few)}.{left_out} "
-            "Add pictures, or leave the label out."
+            f"too few pictures: expected {LEAST} or more different pictures of each label, received "
+            f"{', '.join(few)}.{left_out} Add pictures, or leave the label out."
         )
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from edge_runtime.teaching.examples import HASH_BYTES, Examples
-from edge_runtime.teaching.head import Head
-from edge_runtime.teaching.held_out import FOLDS, Course, deal, judge, near_groups
+from edge_runtime.teaching.head import Head, softmax
+from edge_runtime.teaching.held_out import FOLDS, MOST_THRESHOLD, Course, deal, judge, near_groups
 
 NOISE = np.random.default_rng(0)
 
@@ -75,4 +75,9 @@ def test_the_threshold_lets_right_answers_through() -> None:
     examples.features[15:, :, :5] = -120
     findings = judge(course(examples))
     assert (findings.answers == examples.targets).all()
-    assert 0 < findings.threshold < 1
+    assert 0.5 < findings.threshold <= MOST_THRESHOLD
+    scores = softmax(
+        findings.temperature**-1
+        * course(examples).head(np.ones(30, bool), findings.strength).logits(examples.features[:, 0] / 50.0)
+    )
+    assert 0.9 < scores.max(axis=1).mean() < 0.995  # 30 pictures cannot show more
