@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernels
 from exporter.network.model import INPUT_NAME
 
 
@@ -31,12 +31,13 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
         return
     tensors = _inputs(float32, [node.input[0] for node, *_ in layers], calibration)
     powers = input_powers(tensors, [window for _, window, *_ in layers], len(calibration))
-    for (node, _, kernel, scale), power in zip(layers, powers, strict=True):
-        weights, nearest, scales = map(
-            numpy_helper.to_array, (exact[node.input[1]], constants[kernel], constants[scale])
-        )
-        steps = round_kernel(weights, nearest, scales, power)
-        constants[kernel].CopyFrom(numpy_helper.from_array(steps, kernel))
+    to_array = numpy_helper.to_array
+    steps = round_kernels(
+        (to_array(exact[node.input[1]]), to_array(constants[kernel]), to_array(constants[scale]), power)
+        for (node, _, kernel, scale), power in zip(layers, powers, strict=True)
+    )
+    for (_, _, kernel, _), rounded in zip(layers, steps, strict=True):
+        constants[kernel].CopyFrom(numpy_helper.from_array(rounded, kernel))
 
 
 def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any, Window, str, str]]:
