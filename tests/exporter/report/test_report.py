@@ -14,7 +14,8 @@ from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.network.confidence import Temperature, temper
 from exporter.network.model import keras_scores, load_keras_model
-from exporter.preparation import MAX_FOLDING_DIFFERENCE, Baseline, Confidence
+from exporter.network.proof import MAX_DIFFERENCE
+from exporter.preparation import Baseline, Confidence
 from exporter.report.report import needed, write_report
 from exporter.source import Origin, load_split_pictures
 from exporter.verification import Stability
@@ -268,4 +269,4 @@ def test_the_report_says_what_folding_changed(source, bundle_folder):
     text = (bundle_folder / "report.md").read_text()
     found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
     assert int(found[1]) == len(source.sides["train"])
-    assert 0 <= float(found[2]) <= MAX_FOLDING_DIFFERENCE
+    assert 0 <= float(found[2]) <= MAX_DIFFERENCE
