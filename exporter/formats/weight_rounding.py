@@ -11,6 +11,7 @@ Measured in docs/decisions/0015.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -32,6 +33,31 @@ _BLOCK = 128  # weights that are rounded before their errors are handed to all l
 
 Doubles = NDArray[np.float64]
 Kernel = tuple[NDArray[np.float32], NDArray[np.int8], ArrayLike, Doubles]  # the arguments of `round_kernel`
+
+
+class NotRoundedWarning(UserWarning):
+    """The weights of a file stay rounded to nearest, and why."""
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Give a list that has each `NotRoundedWarning` of the block when it ends."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NotRoundedWarning)
+        yield notes
+    for warning in caught:
+        if issubclass(warning.category, NotRoundedWarning):
+            notes.append(str(warning.message))
+        else:
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def leave_nearest(error: Exception, form: str) -> None:
+    """Say that the weights of a file stay as the quantiser rounded them, which is only a little worse."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
+    said = f"rounding the weights of the int8 {form} file together, because it ended in {reason}"
+    warnings.warn(NotRoundedWarning(said), stacklevel=2)
 
 
 @dataclass(frozen=True)

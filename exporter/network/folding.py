@@ -293,8 +293,13 @@ def _can_be_told_apart(model: keras.Model) -> bool:
 
 
 def activation_name(layer: Any) -> str:
-    """Return the name of what a layer does to its sums last, such as `relu`; of a layer as activation, its kind."""
+    """Return the name of what a layer does to its sums last, such as `relu`, also where a layer is given for it."""
+    if type(layer).__name__ == "Softmax":
+        return "softmax"
     if type(layer).__name__ == "ReLU":
         plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
         return "relu" if plain else "a clipped or leaky ReLU"
-    return str(getattr(layer.activation, "__name__", type(layer.activation).__name__))
+    given = layer.activation
+    if type(given).__name__ in ("ReLU", "Softmax"):
+        return activation_name(given)
+    return str(getattr(given, "__name__", type(given).__name__))

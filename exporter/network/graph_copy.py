@@ -181,7 +181,7 @@ def safe_name(name: str) -> str:
     if _SAFE.fullmatch(name) and not _OURS.fullmatch(name):
         return name
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return f"layer_{re.sub(r'[^A-Za-z0-9_.-]', '_', plain)}"
+    return "_".join(filter(None, ("layer", *re.findall(r"[A-Za-z0-9_.-]+", plain))))
 
 
 def is_dense_int8(layer: Any) -> bool:

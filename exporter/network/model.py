@@ -17,7 +17,8 @@ from edge_runtime.keras_file import require_bounded
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import SourceError
 from exporter.network.confidence import divide_logits, last_activation, last_layer
-from exporter.network.graph_copy import INPUT_NAME, rescaled
+from exporter.network.graph_copy import INPUT_NAME as INPUT_NAME
+from exporter.network.graph_copy import rescaled
 from exporter.network.plain_model import plain_model
 from exporter.source import Origin, Source
 

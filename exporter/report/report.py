@@ -203,6 +203,7 @@ def _folding(record: ExportRecord) -> str:
     proof = record.folding
     left = "".join(f"- Not folded: {literal(name)}, {literal(reason)}.\n" for name, reason in proof.left)
     left += "".join(f"- Left out: {what}, because {literal(reason)}.\n" for what, reason in proof.skipped)
+    left += "".join(f"- Left out: {literal(reason)}.\n" for reason in record.not_rounded)
     left += "".join(
         f"- Silent: {literal(name)} gives one and the same number for all calibration pictures.\n"
         for name in proof.silent

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernels
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, leave_nearest, round_kernels
 from exporter.network.model import INPUT_NAME
 
 
@@ -22,6 +22,13 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
         float32: the `onnx.ModelProto` that it was made from. Its nodes have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
+    try:
+        _round_together(quantised, float32, calibration)
+    except Exception as error:  # of an operator that is not known here: the file is whole without it
+        leave_nearest(error, "ONNX")
+
+
+def _round_together(quantised: Any, float32: Any, calibration: Pixels) -> None:
     from onnx import numpy_helper
 
     constants = {constant.name: constant for constant in quantised.graph.initializer}

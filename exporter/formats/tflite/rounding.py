@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.formats.tflite.interface import read_model, written_model
 from exporter.formats.tflite.tensors import tensors_of
-from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernels
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, leave_nearest, round_kernels
 
 Layer = tuple[int, int, Window]  # indices of input and kernel in the float file, and the window
 
@@ -23,6 +23,14 @@ def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> byte
         float32: the file that it was made from. Its kernels have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
+    try:
+        return _rounded_together(quantised, float32, calibration)
+    except Exception as error:  # of an operator that is not known here: the file is whole without it
+        leave_nearest(error, "TFLite")
+        return quantised
+
+
+def _rounded_together(quantised: bytes, float32: bytes, calibration: Pixels) -> bytes:
     exact, rounded = read_model(float32), read_model(quantised)
     kernels = {tensor.name: tensor for tensor in rounded.subgraphs[0].tensors}
     layers = [layer for layer in _layers(exact) if _is_int8(kernels.get(_tensor(exact, layer[1]).name))]
