@@ -162,7 +162,10 @@ def is_idle(operation: Any) -> bool:
     """Say whether a layer only acts in training, and hands on what it gets otherwise."""
     if not _IDLE.fullmatch(type(operation).__name__) or operation.weights:
         return False
-    shape = getattr(operation._inbound_nodes[0].input_tensors[0], "shape", ())
+    node = operation._inbound_nodes[0]
+    shape = node.input_tensors[0].shape
+    if tuple(node.outputs[0].shape) != tuple(shape):
+        return False
     noise = np.random.default_rng(0).uniform(0, 255, [side or 2 for side in shape]).astype(np.float32)
     # A copy, as a layer in float16 would round the noise.
     layer = type(operation).from_config(in_precision(operation.get_config()))

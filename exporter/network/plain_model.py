@@ -56,6 +56,11 @@ def plain_model(model: keras.Model, path: Path) -> keras.Model:
 
 
 def _require_one_way(model: keras.Model, path: Path) -> None:
+    if type(model).__name__ == "Sequential" and graph_of(model) is None:
+        raise SourceError(
+            f"{path}: expected a model that knows its input, received a Sequential that was never called on a "
+            "picture. Begin it with keras.Input((height, width, 3)), and save it again."
+        )
     if not getattr(model, "inputs", None) or graph_of(model) is None:
         raise SourceError(
             f"{path}: expected a Sequential model or keras.Model(inputs, outputs), received {type(model).__name__} "
