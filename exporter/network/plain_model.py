@@ -28,6 +28,7 @@ from exporter.network.precision import FLOAT32, is_in_float32
 if TYPE_CHECKING:
     import keras
 
+_OPEN_SIDE = 64  # pixels, where a model takes any
 _SAME = 1e-4  # of scores 0-1; the copy adds up the same numbers in the same order
 
 
@@ -107,7 +108,8 @@ def _require_float(model: keras.Model, path: Path) -> None:
 def _gives_the_same(model: keras.Model, copy: keras.Model) -> bool:
     import keras
 
-    shape = [side or 2 for side in model.inputs[0].shape]
+    count, *sides = model.inputs[0].shape
+    shape = [count or 2, *(side or _OPEN_SIDE for side in sides)]
     noise = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32).round()
     graph: Any = graph_of(model)
     outputs = graph(keras.tree.map_structure(lambda _: noise, graph.input), training=False)

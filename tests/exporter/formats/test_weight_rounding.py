@@ -1,5 +1,7 @@
 """Weights are rounded so that a layer's sums stay near, and no further than a file's number format allows."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,12 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from exporter.formats.weight_rounding import (
+    NotRoundedWarning,
     Window,
     _debts,
     _layers_at_once,
     input_powers,
+    noted,
     round_kernel,
     round_kernels,
     round_together,
@@ -148,3 +152,12 @@ def test_no_product_waits_for_a_second_thread() -> None:
     with _layers_at_once():
         assert set(threads()) == {1}
     assert threads() == before
+
+
+def test_a_note_is_of_rounding_alone() -> None:
+    """Proves that warnings of others in the block still come out, once, and that notes keep their order."""
+    with warnings.catch_warnings(record=True) as heard, noted() as notes:
+        for kind, text in ((NotRoundedWarning, "first"), (UserWarning, "old"), (NotRoundedWarning, "second")):
+            warnings.warn(kind(text), stacklevel=1)
+    assert notes == ["first", "second"]
+    assert [str(warning.message) for warning in heard] == ["old"]

@@ -43,7 +43,7 @@ def test_a_broken_fold_is_left_out(source, tmp_path, monkeypatch, shift, reason)
 
 @pytest.mark.parametrize("fault", ["wrong", "raises"])
 def test_a_temperature_that_cannot_be_proved_is_left_out(source, monkeypatch, fault):
-    """Proves that a last layer that is not divided as it should be leaves the scores as trained, with the reason."""
+    """Proves that a last layer that is divided wrongly leaves the scores as trained, with the reason."""
     true = KerasScorer.divided
 
     def divided(self, temperature):

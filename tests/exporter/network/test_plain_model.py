@@ -189,7 +189,7 @@ def test_names_are_made_safe(name, safe):
 
 
 def test_settings_change_their_floats_alone():
-    """Proves that every float of a layer's settings has the new precision, within other layers too, and no integer."""
+    """Proves that every float of a layer's settings has the new precision, at any depth, and no integer has."""
     policy = {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
     settings = {
         "dtype": "bfloat16",
