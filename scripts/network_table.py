@@ -164,7 +164,8 @@ def _built(name: str) -> tuple[Any, int, tuple[float, float] | None]:
     model = getattr(keras.applications, name)(input_shape=(side, side, 3), weights=None, classes=2)
     low, high = taken or (0, 255)
     # ConvNeXt has its rescaling behind an operation of its own, so the range is stated for every network.
-    return alive(model, stripes(32, side)[0] * ((high - low) / 255) + low), side, (low, high)
+    pictures, targets = stripes(64, side)
+    return alive(model, pictures * ((high - low) / 255) + low, targets), side, (low, high)
 
 
 def _draw(folder: Path, count: int, side: int, *, seed: int) -> None:
@@ -186,8 +187,8 @@ def page(rows: list[dict[str, Any]]) -> str:
         "came of 25 networks of keras.applications and of 25 things that people write in their own.\n",
         "Each cell is the share of the test pictures to which the file gives the answer of Keras, and the seconds "
         "to convert and check the file on two cores. *mixed* is a file with some layers in float. `-` is no file: "
-        f"the reasons are below. The networks have random weights. The {_TEST} test pictures are drawn. So "
-        "agreement says that a file is right; it says nothing of photographs. "
+        "the reasons are below. The networks have random weights, and a last layer that is fitted to drawn stripes. "
+        f"So agreement on {_TEST} other drawings says that a file is right; it says nothing of photographs. "
         "`PYTHONPATH=. python scripts/network_table.py RESULTS` makes this page.\n",
         _table("Networks of keras.applications", [by_name[name] for name in APPLICATIONS if name in by_name]),
         _table("What people write", [by_name[name] for name in IDIOMS if name in by_name]),

@@ -9,7 +9,8 @@ import numpy as np
 
 SIDE = 32
 LABELS = 2
-_SPREAD = 2.0  # of the logits over the pictures: both answers come, and neither is sure
+_LOGIT = 2.0  # that the last layer is fitted to: both answers come, and neither is sure
+_RIDGE = 0.01  # share of the mean power of the features, so that the fit holds for other pictures
 
 
 def stripes(count: int, side: int = SIDE, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -23,15 +24,14 @@ def stripes(count: int, side: int = SIDE, seed: int = 0) -> tuple[np.ndarray, np
     return np.clip(drawn + noise, 0, 255).astype(np.uint8), targets
 
 
-def alive(model: Any, pictures: np.ndarray) -> Any:
-    """Give a network with random weights the statistics of a trained one: each answer comes about half the time.
+def alive(model: Any, pictures: np.ndarray, targets: np.ndarray) -> Any:
+    """Give a network with random weights what a trained one has: statistics, and a last layer that tells labels.
 
     Args:
         model: its weights are changed.
         pictures: `(N, H, W, 3)` in the range that it takes.
+        targets: label of each, 0 or 1.
     """
-    import keras
-
     pictures = pictures.astype(np.float32)
     normal = [layer for layer in model._flatten_layers() if type(layer).__name__ == "BatchNormalization"]
     momenta = [layer.momentum for layer in normal]
@@ -40,14 +40,24 @@ def alive(model: Any, pictures: np.ndarray) -> Any:
     model(pictures, training=True)
     for layer, momentum in zip(normal, momenta, strict=True):
         layer.momentum = momentum
-    last = [layer for layer in model.layers if type(layer).__name__ in ("Dense", "Conv2D")][-1:]
-    for layer in last:
-        features = np.asarray(keras.Model(model.inputs, layer.input)(pictures, training=False))
-        kernel, *bias = layer.get_weights()
-        logits = features.reshape(-1, features.shape[-1]) @ kernel.reshape(features.shape[-1], -1)
-        factor = _SPREAD / max(float(logits.std(axis=0).max()), 1e-6)
-        layer.set_weights([kernel * factor, *(0 * value - logits.mean(axis=0) * factor for value in bias)])
+    for layer in [layer for layer in model.layers if type(layer).__name__ in ("Dense", "Conv2D")][-1:]:
+        _fit(model, layer, pictures, targets)
     return model
+
+
+def _fit(model: Any, layer: Any, pictures: np.ndarray, targets: np.ndarray) -> None:
+    """Fit the last layer to logits of one size by ridge regression."""
+    import keras
+
+    features = np.asarray(keras.Model(model.inputs[0], layer.input)(pictures, training=False), np.float64)
+    features = features.reshape(len(pictures), -1)
+    mean = features.mean(axis=0)
+    products = (features - mean) @ (features - mean).T
+    signs = np.array([[1.0]]) if layer.get_weights()[0].shape[-1] == 1 else np.array([[-1.0, 1.0]])
+    wanted = _LOGIT * (2.0 * targets[:, None] - 1) * signs
+    ridge = _RIDGE * np.trace(products) / len(products) * np.eye(len(products))
+    kernel = (features - mean).T @ np.linalg.solve(products + ridge, wanted)
+    layer.set_weights([kernel.reshape(layer.get_weights()[0].shape), -mean @ kernel])
 
 
 def _layers() -> Any:
@@ -200,7 +210,7 @@ def _fixed_batch() -> Any:
 
 
 def _quantised() -> Any:
-    model = alive(_acting(_layers().ReLU), stripes(32)[0])
+    model = alive(_acting(_layers().ReLU), *stripes(64))
     model.quantize("int8")
     return model
 
@@ -282,7 +292,7 @@ def idiom(name: str) -> Any:
 
     keras.utils.set_random_seed(0)
     model = IDIOMS[name]()
-    return model if name == "quantised by Keras" else alive(model, stripes(32)[0])
+    return model if name == "quantised by Keras" else alive(model, *stripes(64))
 
 
 def map_of_scores() -> Any:

@@ -132,7 +132,7 @@ def test_without_float64_the_rounding_is_measured(monkeypatch):
     tensor = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(image))
     tensor = Narrow()(layers.BatchNormalization()(layers.Conv2D(8, 3)(tensor)))
     model = keras.Model(image, layers.Dense(2, "softmax")(layers.GlobalAveragePooling2D()(tensor)))
-    model = alive(model, PICTURES)
+    model = alive(model, *stripes(40, seed=1))
     weights = model.get_weights()
     monkeypatch.setattr(optimization, "fold", broken)
     made, *_ = optimized(model)
