@@ -187,7 +187,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         "came of 25 networks of keras.applications and of 25 things that people write in their own.\n",
         "Each cell is the share of the test pictures to which the file gives the answer of Keras, and the seconds "
         "to convert and check the file on two cores. *mixed* is a file with some layers in float. `-` is no file: "
-        "the reasons are below. The networks have random weights, and a last layer that is fitted to drawn stripes. "
+        "the reasons are below. The networks have random weights, and a last layer fitted to drawn stripes. "
         f"So agreement on {_TEST} other drawings says that a file is right; it says nothing of photographs. "
         "`PYTHONPATH=. python scripts/network_table.py RESULTS` makes this page.\n",
         _table("Networks of keras.applications", [by_name[name] for name in APPLICATIONS if name in by_name]),
