@@ -181,17 +181,19 @@ def _draw(folder: Path, count: int, side: int, *, seed: int) -> None:
 def page(rows: list[dict[str, Any]]) -> str:
     """Return the page."""
     by_name = {row["network"]: row for row in rows}
+    known, written = ([by_name[name] for name in names if name in by_name] for names in (APPLICATIONS, IDIOMS))
     parts = [
         "# Which networks export\n",
         "This page is for readers who ask whether their network can be exported. At its end you know which files "
-        "came of 25 networks of keras.applications and of 25 things that people write in their own.\n",
+        f"came of {len(known)} networks of keras.applications and of {len(written)} things that people write in "
+        "their own.\n",
         "Each cell is the share of the test pictures to which the file gives the answer of Keras, and the seconds "
         "to convert and check the file on two cores. *mixed* is a file with some layers in float. `-` is no file: "
         "the reasons are below. The networks have random weights, and a last layer fitted to drawn stripes. "
         f"So agreement on {_TEST} other drawings says that a file is right; it says nothing of photographs. "
         "`PYTHONPATH=. python scripts/network_table.py RESULTS` makes this page.\n",
-        _table("Networks of keras.applications", [by_name[name] for name in APPLICATIONS if name in by_name]),
-        _table("What people write", [by_name[name] for name in IDIOMS if name in by_name]),
+        _table("Networks of keras.applications", known),
+        _table("What people write", written),
         _reasons(rows),
     ]
     return "\n".join(part for part in parts if part)
