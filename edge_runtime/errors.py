@@ -57,13 +57,15 @@ class PictureError(CatdogError):
     Args:
         name: the file's path, or a word such as `bytes` for a picture without a path.
         reason: what is wrong with the content. It is the same for every copy of the file.
+        lasting: whether the reason stays true. It does not when this installation lacks a decoder. Default yes.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
-        """Keep the name and the reason apart, so that a cache can store the reason by content."""
+    def __init__(self, name: str, reason: str, *, lasting: bool = True) -> None:
+        """Keep the name and the reason apart, so that a cache can store a lasting reason by content."""
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
+        self.lasting = lasting
 
 
 class BundleError(CatdogError):

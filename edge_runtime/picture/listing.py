@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 STANDARD_INPUT = "-"
-# The endings of pictures in a folder. HEIC cannot be read, but the user should see an error and not silence.
+# The endings of pictures in a folder. HEIC needs an extra; without it the user should see an error and not silence.
 # fmt: off
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",

@@ -152,7 +152,18 @@ def _decoder(file: IO[bytes], size_bytes: int, name: str, max_pixels: int) -> Im
         refuse_harmful(file, kind, size_bytes, max_pixels * PLAIN_BYTES // DECODER_BYTES.get(kind, PLAIN_BYTES))
     except LimitError as error:
         raise PictureError(name, str(error)) from error
-    return _plugin_image(file, kind, name)
+    return _heic_image(file, name) if kind == "HEIC" else _plugin_image(file, kind, name)
+
+
+def _heic_image(file: IO[bytes], name: str) -> Image.Image:
+    from edge_runtime.picture.heic import INSTALL, MissingHeifError, open_heic
+
+    try:
+        return open_heic(file)
+    except MissingHeifError as error:
+        raise PictureError(
+            name, f"is a HEIC file, which needs an extra. Install it: {INSTALL}", lasting=False
+        ) from error
 
 
 def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
@@ -163,12 +174,12 @@ def _plugin_image(file: IO[bytes], kind: str, name: str) -> Image.Image:
     try:
         import_module(f"PIL.{_PLUGINS.get(kind, kind.capitalize())}ImagePlugin")
     except ImportError as error:
-        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}") from error
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}", lasting=False) from error
     open_image, accepts = Image.OPEN[kind]
     answer = accepts is None or accepts(file.read(16))
     file.seek(0)
     if isinstance(answer, str):  # built without the library
-        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}")
+        raise PictureError(name, f"this Pillow reads no {kind}. {_NEWER}", lasting=False)
     if not answer:
         raise PictureError(name, f"is a {kind} file of a kind that Pillow does not read")
     return open_image(file, "")
