@@ -13,3 +13,7 @@ class ConfigError(CatdogError):
 
 class RunError(CatdogError):
     """A run cannot be begun, continued or learnt from."""
+
+
+class DivergedError(CatdogError):
+    """The loss of a training became infinite or no number."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.run_folder import Epoch
-from trainer.data.dataset import Cause, Dataset, LeftOut
+from trainer.data.dataset import Dataset
 from trainer.progress import Progress
 
 EPOCH = Epoch(0.25, 0.9, 0.3, 0.875, 90.0, 0.015)

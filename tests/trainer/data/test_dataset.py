@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.run_folder import SPLITS, Side, read_splits, write_json
 from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
-from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, find_files, read_dataset
+from trainer.data.dataset import Dataset, find_files, read_dataset
+from trainer.data.split import MIN_PER_CLASS, SplitPlan
 from trainer.errors import DataError
 
 PETIMAGES = Path(__file__).parents[4] / "shared" / "data" / "petimages"
