@@ -23,8 +23,8 @@ def home_folder() -> Path:
     folder = _temporary()
     os.environ["HOME"] = os.fspath(folder)
     say(
-        f"no home folder that can be written to: what is kept there goes to {folder}. Set HOME to another folder to "
-        "keep it longer",
+        f"no home folder that can be written to: what is kept there goes to {folder}. Set HOME to another folder "
+        "to keep it longer",
         err=True,
     )
     return folder

@@ -34,7 +34,6 @@ class Options:
     runs: Path
     resume: bool
     data: str | None
-    split: str | None
     negatives: str | None
     architecture: str | None
     start: str | None
@@ -47,6 +46,7 @@ class Options:
     augment: bool | None
     early_stopping: int | None
     keep_best: bool | None
+    split: str | None
     balance: str | None
     limit_per_class: int | None
     validation_fraction: float | None
@@ -71,8 +71,8 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 )
 @click.option(
     "--split",
-    help="CSV file with the columns path and side: on which side of the split each picture is.  [default: the folders "
-    "train, val and test of the data, or else drawn]",
+    help="CSV file with the columns path and side: on which side of the split each picture is.  "
+    "[default: that of the folders train, val and test in the data, or else drawn]",
 )
 @click.option(
     "--negatives",
@@ -124,8 +124,8 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Continue the newest unfinished run, or the one that --name names. With --data, its pictures are looked for "
-    "in another folder.",
+    help="Continue the newest unfinished run, or the one that --name names. With --data its pictures are looked "
+    "for in that folder.",
 )
 @click.version_option(package_name="catdog-edge")
 def main(**options: Any) -> None:
@@ -166,10 +166,10 @@ def _settle(options: Options) -> tuple[str, TrainConfig]:
                 "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
             )
         return find_unfinished(options.runs, options.name, options.data)
-    config = read_config(options.config, options.overrides).with_absolute_paths()
+    config = read_config(options.config, options.overrides)
     data = Path(config.data).resolve().name
     name = options.name or f"{data}-{config.architecture}-{time.strftime('%Y%m%d-%H%M%S')}"
-    start_run(options.runs, name, config)
+    start_run(options.runs, name, config.with_absolute_paths())  # to go on from any folder
     return name, config
 
 

@@ -24,8 +24,6 @@ class TrainConfig:
 
     Args:
         data: a folder with one sub-folder per class, or `sample` (drawn here), or `microsoft` (downloaded).
-        split: a CSV file with the columns `path` and `side`, which says on which side of the split each picture is;
-            empty for none.
         negatives: a folder of pictures that show none of the classes, one sub-folder per kind; empty for none. It
             adds the class `neither`. Some kinds are used for validation and test only. Training adds negatives that
             are drawn by code.
@@ -60,8 +58,10 @@ class TrainConfig:
         augment: crop, flip, colour, turn, shrink, blur, spoil and compress training pictures at random.
         early_stopping: stop after so many epochs without a lower validation loss; 0 for never.
         keep_best: keep the epoch of the lowest validation loss; otherwise the last one.
-        balance: `weights`: a picture of a small class counts for more; `undersample`: pictures of the larger classes
-            are left out; `none`: nothing is done about classes of different size.
+        split: a CSV file with the columns `path` and `side`, which says on which side of the split each picture is;
+            empty for none.
+        balance: what is done about classes of different size. With `weights` a picture of a small class counts for
+            more, with `undersample` pictures of the larger classes are left out, with `none` nothing is done.
         limit_per_class: use at most so many pictures of each class; 0 for all.
         validation_fraction: share of the pictures used to choose the best epoch, 0.01-0.4.
         test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
@@ -69,7 +69,6 @@ class TrainConfig:
     """
 
     data: str = SAMPLE
-    split: str = ""
     negatives: str = ""
     architecture: str = "report"
     image_size: int = 128
@@ -94,6 +93,7 @@ class TrainConfig:
     augment: bool = False
     early_stopping: int = 0
     keep_best: bool = True
+    split: str = ""
     balance: str = Balance.WEIGHTS.value
     limit_per_class: int = 0
     validation_fraction: float = 0.1

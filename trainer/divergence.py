@@ -24,6 +24,7 @@ def require_finite(loss: float, config: TrainConfig, where: str) -> None:
     lower = usual if config.learning_rate > usual else config.learning_rate / 10
     more = " Or leave out mixed_bfloat16, which rounds more." if config.mixed_bfloat16 else ""
     raise DivergedError(
-        f"{where}: the loss is not finite ({loss}). The likely cause is the learning rate {config.learning_rate:g}, "
-        f"which is too high for {config.optimizer}. Train again with --learning-rate {lower:g}.{more}"
+        f"{where}: the loss is not finite ({loss}). The likely cause is the learning rate "
+        f"{config.learning_rate:g}, which is too high for {config.optimizer}. Train again with "
+        f"--learning-rate {lower:g}.{more}"
     )

@@ -55,7 +55,7 @@ def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labe
 def _per_class(
     targets: NDArray[np.intp], predicted: NDArray[np.intp], labels: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of each label, then the averages. A label that is called like an average takes its place."""
+    """Return the figures of each label, then the averages. A label called like an average takes its place."""
     numbers = list(range(len(labels)))
     names = [
         str(number) for number in numbers

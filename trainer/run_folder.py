@@ -178,7 +178,7 @@ def write_run_json(
     *,
     stopped: str = "",
 ) -> None:
-    """Write `run.json`, which makes the folder a finished run; `stopped` says why it ended before its last epoch."""
+    """Write `run.json`, which makes the folder a finished run; `stopped` says why it ended too early."""
     run = Run(
         name,
         dataset.labels,

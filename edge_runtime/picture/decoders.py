@@ -1,4 +1,4 @@
-"""The decoders that are installed, and their versions: they decide which pictures can be read, and to which pixels."""
+"""The decoders that are installed, and their versions. They decide which pictures can be read, and their pixels."""
 
 from __future__ import annotations
 

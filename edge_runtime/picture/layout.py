@@ -139,7 +139,7 @@ def _holds_classes(path: Path) -> bool:
 
 
 def _beside(split: dict[Path, Side], others: list[Path], same: NameKey) -> bool:
-    """Say whether a folder `test`, say, holds the classes that lie beside it: `cat`, `dog`, `test/cat`, `test/dog`."""
+    """Say whether a folder such as `test` holds the classes that lie beside it: `cat`, `dog`, `test/cat`."""
     if Side.TRAIN in split.values() or len(others) < 2:
         return False
     beside = {same(path.name) for path in others}
@@ -162,8 +162,8 @@ def _refuse_twice(folder: Path, split: dict[Path, Side]) -> None:
     for path, side in split.items():
         if side in first:
             raise PictureFolderError(
-                f"{folder}: {first[side]} and {path.name} are both the {side} side of a split. Merge them, or rename "
-                "one."
+                f"{folder}: {first[side]} and {path.name} are both the {side} side of a split. Merge them, or "
+                "rename one."
             )
         first[side] = path.name
 

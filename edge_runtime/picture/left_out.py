@@ -58,21 +58,22 @@ def is_fault(item: LeftOut) -> bool:
     return item.cause not in _COUNTED
 
 
-def in_short(left_out: Iterable[LeftOut], where: str, *, most: int = _NAMED) -> list[str]:
+def in_short(left_out: Iterable[LeftOut], where: str, *, most: int = _NAMED, word: str = "left out") -> list[str]:
     """Return the lines that tell people what was left out: the first few by name, the others by number.
 
     Args:
         left_out: what was left out.
         where: where all of it is listed, such as `splits.json`.
         most: how many to name. Default 20.
+        word: the word before each. Default `left out`.
     """
     items = list(left_out)
     faults = list(filter(is_fault, items))
-    lines = [f"left out: {item.path}: {item.reason}" for item in faults[:most]]
+    lines = [f"{word}: {item.path}: {item.reason}" for item in faults[:most]]
     if len(faults) > most:
-        lines.append(f"left out: {len(faults) - most:,} more, see {where}")
+        lines.append(f"{word}: {len(faults) - most:,} more, see {where}")
     for cause, words in _COUNTED.items():
         same = [item for item in items if item.cause is cause]
         if same:
-            lines.append(f"left out: {len(same):,} {words}, such as {same[0].path}; see {where}")
+            lines.append(f"{word}: {len(same):,} {words}, such as {same[0].path}; see {where}")
     return lines

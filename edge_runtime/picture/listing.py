@@ -29,8 +29,8 @@ def list_pictures(
     """Yield the path of each picture.
 
     - A file or `-` is yielded as it is, whatever its name ends in.
-    - A folder gives its pictures, sorted by name. A picture is known by the ending of its name, or else by its first
-      bytes. What systems and programs leave in folders is no picture.
+    - A folder gives its pictures, sorted by name. A picture is known by the ending of its name, or else by its
+      first bytes. What systems and programs leave in folders is no picture.
     - A pattern such as `*.jpg`, `pets/*` or `**/*.png` gives the files and folders that match it.
     - A name that matches nothing and a folder that cannot be read are yielded as they are. Opening them will report
       the error.

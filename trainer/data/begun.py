@@ -66,6 +66,7 @@ def _refuse_missing(folder: Path, begun: Splits, places: dict[str, list[str]]) -
     missing = [file.path for file in begun.files if file.sha256 not in places]
     if missing:
         raise DataError(
-            f"{folder}: {len(missing):,} of the {len(begun.files):,} pictures that this run began with are not there "
-            f"or have changed, such as {missing[0]}. Put them back, or name the folder that has them with --data."
+            f"{folder}: {len(missing):,} of the {len(begun.files):,} pictures that this run began with are not "
+            f"there or have changed, such as {missing[0]}. Put them back, or name the folder that has them "
+            "with --data."
         )

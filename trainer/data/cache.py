@@ -196,6 +196,8 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     except OSError as error:
         if is_refused(error):
             return "", _Fresh(None, "", str(error.strerror))
+        if isinstance(error, PermissionError):
+            return "", _Fresh(None, "", f"cannot be read ({error.strerror})")
         raise DataError(f"{path}: cannot be read ({error}). Change its permissions, or move it away.") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest in known:

@@ -43,7 +43,7 @@ class NearCopies:
     """Pictures that are nearly the same where they should not be.
 
     Args:
-        two_classes: pairs under two classes. One of the two may be filed wrongly, or the classes differ in a detail.
+        two_classes: pairs under two classes. One of the two may be filed wrongly, or the classes differ in little.
         two_sides: pairs of one class of which one is on the training side and the other is held back. Only a split
             that people made has them, and one of a fixed camera.
     """
@@ -80,6 +80,8 @@ def near_copies(sides: Mapping[Side, tuple[Picture, ...]]) -> NearCopies:
     trained = np.repeat([side is Side.TRAIN for side in sides], [len(found) for found in sides.values()])
     labels = np.array([picture.label for picture in pictures], np.intp)
     first, second = close_pairs([picture.difference_hash for picture in pictures])
+    once = first < second
+    first, second = first[once], second[once]
     differ = labels[first] != labels[second]
     apart = trained[first] != trained[second]
 

@@ -36,7 +36,9 @@ def group_near_duplicates(
 
 
 def close_pairs(hashes: list[str], max_distance: int = MAX_DISTANCE) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the indices of the pictures that are nearly the same, two by two, each pair with itself among them.
+    """Return the indices of the pictures that are nearly the same, two by two, each with itself too.
+
+    Some pairs come twice, in both orders.
 
     Args:
         hashes: difference hashes of equal length, hex.

@@ -70,8 +70,8 @@ def add_negatives(
     sides = split(negatives, groups, SplitPlan(seed, 0, _VALIDATION_SHARE, _TEST_SHARE))
     if not all(sides.values()):
         raise DataError(
-            f"{folder}: {len(kinds.labels)} kinds are too few: training, validation and test each need some of their own. "
-            "Add sub-folders with other kinds of pictures."
+            f"{folder}: {len(kinds.labels)} kinds are too few: training, validation and test each need some of "
+            "their own. Add sub-folders with other kinds of pictures."
         )
     trained = sides[Side.TRAIN]
     models = dataset.sides[Side.TRAIN]

@@ -88,7 +88,7 @@ def deal_given(
 ) -> Dealt:
     """Keep the split that people made. A side that they did not make is dealt from the training side.
 
-    Pictures over the number per class are taken off each side; the larger classes are made smaller only in training.
+    Pictures over the number per class are taken off each side; undersampling is for training alone.
 
     Args:
         pictures: the usable pictures.
@@ -253,17 +253,16 @@ def _of_one_scene(distances: dict[int, int], labels: tuple[str, ...]) -> tuple[s
     if not alike:
         return ()
     return (
-        f"The pictures of {', '.join(alike)} are nearly all the same, as those of a fixed camera are. So near copies "
-        "of test pictures are in training, and the test figures say nothing about other scenes.",
+        f"The pictures of {', '.join(alike)} are nearly all the same, as those of a fixed camera are. So near "
+        "copies of test pictures are in training, and the test figures say nothing about other scenes.",
     )
 
 
 def _about_given(sides: Sides, missing: tuple[Side, ...], labels: tuple[str, ...]) -> list[str]:
-    notes = [f"The split is the one that is there. There was no {side} side, so it was dealt from the training side."
-             for side in missing]  # fmt: skip
+    notes = [f"There was no {side} side, so it was dealt from the training side." for side in missing]
     for side in HELD_BACK:
         there = {picture.label for picture in sides[side]}
         absent = [name for label, name in enumerate(labels) if label not in there]
         if absent:
             notes.append(f"The {side} side has no picture of {', '.join(absent)}.")
-    return notes or ["The split is the one that is there."]
+    return ["The split is the one that was there.", *notes]
