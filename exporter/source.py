@@ -126,8 +126,9 @@ def read_keras_source(
 
     Args:
         model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
-            case. Of a folder that is split into sides, the test side is taken, or else the validation side.
+        test: folder with a sub-folder of test pictures for each class. The labels are their names in lower case,
+            sorted as Keras sorts the folders: capitals first. Of a folder that is split into sides, the
+            test side is taken, or else the validation side.
         size: height and width of the model's input, pixels.
         input_range: what it takes for black and white, if it does not rescale 0-255 itself.
 
@@ -135,7 +136,7 @@ def read_keras_source(
         SourceError: there are no two classes of pictures there, or none of the files is a picture.
     """
     try:
-        found = read_classes(test).on(Side.TEST, Side.VALIDATION)
+        found = read_classes(test, order=str).on(Side.TEST, Side.VALIDATION)
     except PictureFolderError as error:
         raise SourceError(str(error)) from error
     height, width = size

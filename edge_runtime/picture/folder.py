@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,17 +90,18 @@ def same_label(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", label_text(name)).casefold())
 
 
-def read_classes(folder: Path) -> PictureFolder:
+def read_classes(folder: Path, *, order: Callable[[str], str] = label_text) -> PictureFolder:
     """Return the pictures of a folder with one sub-folder per class, or with such folders for each side of a split.
 
     Args:
         folder: the folder.
+        order: gives by the name of a class folder what the labels are sorted by. Default the label.
 
     Raises:
         PictureFolderError: the folder is missing, its sub-folders are no two classes, or a name cannot be a label.
     """
     layout = _layout(folder)
-    labels = _labels(folder, layout)
+    labels = _labels(folder, layout, order)
     index = {same_label(name): number for number, name in enumerate(labels)}
     files: list[PictureFile] = []
     left_out = list(layout.left_out)
@@ -162,23 +163,26 @@ def _layout(folder: Path) -> Layout:
     return find_layout(folder, same_label)
 
 
-def _labels(folder: Path, layout: Layout) -> tuple[str, ...]:
+def _labels(folder: Path, layout: Layout, order: Callable[[str], str]) -> tuple[str, ...]:
     names: dict[str, str] = {}
     seen: set[tuple[Side | None, str]] = set()
-    for found in layout.classes:
+    for found in sorted(
+        layout.classes, key=lambda found: found.side is not Side.TRAIN
+    ):  # a label is as in training
         same = same_label(found.path.name)
         if (found.side, same) in seen:
             raise PictureFolderError(
                 f"{folder}: two sub-folders differ only in upper and lower case, or in how accents are stored: "
-                f"{names[same]} and {label_text(found.path.name)}. Merge or rename them."
+                f"{names[same]} and {found.path.name}. Merge or rename them."
             )
         seen.add((found.side, same))
-        names.setdefault(same, label_text(found.path.name))
-    for name in names.values():
+        names.setdefault(same, found.path.name)
+    labels = tuple(map(label_text, sorted(names.values(), key=order)))
+    for name in labels:
         _refuse_name(folder, name)
-    if len(names) < 2:
-        raise PictureFolderError(_too_few(folder, tuple(names.values()), layout))
-    return tuple(sorted(names.values()))
+    if len(labels) < 2:
+        raise PictureFolderError(_too_few(folder, labels, layout))
+    return labels
 
 
 def _refuse_name(folder: Path, name: str) -> None:
