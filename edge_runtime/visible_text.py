@@ -5,8 +5,8 @@ Labels, bundles, files and layers have names. Each medium has one function that 
     people at a terminal   terminal.say
     Markdown               markdown.literal, markdown.code, and the cells of markdown.table
     HTML                   html_page.html_text
-    plots                  plot_text.plot_text
-    CSV                    csv_row.csv_row; like JSON it is for scripts and keeps every character
+    plots                  plot_text.plot_text, drawn in plot_fonts.letters_drawn
+    CSV                    csv_row.csv_row and label_columns; like JSON it is for scripts and keeps every character
 """
 
 from __future__ import annotations

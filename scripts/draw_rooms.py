@@ -34,6 +34,7 @@ ROOMS = {
     "trainer": ("errors", "random_streams", "data", "network", "files", "training", "cli"),
     "exporter": (
         "errors",
+        "moved",
         "source",
         "files",
         "network",

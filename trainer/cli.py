@@ -60,6 +60,7 @@ class Options:
         return {name: value for name, value in flags.items() if value is not None}
 
 
+_KEEPS = "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
 _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 
 
@@ -71,8 +72,8 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 )
 @click.option(
     "--split",
-    help="CSV file with the columns path and side: on which side of the split each picture is.  "
-    "[default: that of the folders train, val and test in the data, or else drawn]",
+    help="CSV file with the columns path and side: on which side of the split each picture is. Without it, folders "
+    "train, val and test say so, or else the split is drawn.  [default: none]",
 )
 @click.option(
     "--negatives",
@@ -157,15 +158,16 @@ def _export_command(folder: Path, config: TrainConfig) -> str:
 
 def _settle(options: Options) -> tuple[str, TrainConfig]:
     """Return the name and config of the run to begin or to continue."""
-    from trainer.config import read_config
+    from trainer.config import MICROSOFT, SAMPLE, read_config
     from trainer.run_folder import find_unfinished, start_run
 
     if options.resume:
         if options.config or options.overrides.keys() - {"data"}:
-            raise click.UsageError(
-                "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
-            )
-        return find_unfinished(options.runs, options.name, options.data)
+            raise click.UsageError(_KEEPS)
+        name, config = find_unfinished(options.runs, options.name, options.data)
+        if options.data and config.data in (SAMPLE, MICROSOFT):
+            raise click.UsageError(f"{_KEEPS}; the pictures of this run are {config.data}")
+        return name, config
     config = read_config(options.config, options.overrides)
     data = Path(config.data).resolve().name
     name = options.name or f"{data}-{config.architecture}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -97,7 +97,8 @@ def find_unfinished(runs: Path, name: str | None, data: str | None = None) -> tu
     Args:
         runs: folder of all runs.
         name: name of the run; None for the newest.
-        data: the data folder, if it has moved. Default: where it was, by `splits.json`.
+        data: the data folder, if it has moved; not used for a sample or a download. Default: where it was, by
+            `splits.json`.
 
     Raises:
         RunError: there is none.
@@ -109,10 +110,14 @@ def find_unfinished(runs: Path, name: str | None, data: str | None = None) -> tu
             f"{runs}: no unfinished run{f' named {name}' if name else ''} to resume. Train without --resume."
         )
     partial = found[-1].parent
-    config = read_config(found[-1], {"data": os.path.abspath(data)} if data else {})
-    if data is None and (partial / SPLITS).exists() and (place := _begun(partial).folder).is_dir():
-        config = replace(config, data=os.fspath(place)) if config.data not in (SAMPLE, MICROSOFT) else config
-    return partial.name[1 : -len(".partial")], config
+    config = read_config(found[-1], {})
+    name = partial.name[1 : -len(".partial")]
+    if config.data in (SAMPLE, MICROSOFT):  # made by ourselves, wherever they are
+        return name, config
+    if data:
+        return name, replace(config, data=os.path.abspath(data))
+    begun = _begun(partial).folder if (partial / SPLITS).exists() else None
+    return name, replace(config, data=os.fspath(begun)) if begun and begun.is_dir() else config
 
 
 def begun_with(folder: Path, *, negatives: bool) -> Splits | None:

@@ -52,7 +52,8 @@ def test_classes_are_the_folders_in_any_case_at_any_depth(tmp_path: Path) -> Non
         ".ipynb_checkpoints/cat/1.png", "cat/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/cat/._1.png",
         "__macosx/cat/1.png", "cat/.DS_Store", "cat/._1.png", "cat/Thumbs.db", "THUMBS.DB", "cat/deep/Desktop.ini",
         ".git/config", ".gitattributes", "cat/.gitkeep", "$RECYCLE.BIN/1.png", "@eaDir/cat/1.png",
-        "cat/.hidden.png", "System Volume Information/1.png", "__pycache__/1.png", ".Trash-1000/1.png", "lost+found/1.png",
+        "cat/.hidden.png", "System Volume Information/1.png", "__pycache__/1.png", ".Trash-1000/1.png",
+        "lost+found/1.png",
     ],
 )  # fmt: skip
 def test_litter_is_nobodys_picture(tmp_path: Path, name: str) -> None:
@@ -74,7 +75,8 @@ def test_sides_have_the_names_that_people_use(tmp_path: Path, train: str, valida
     """Proves that each usual name is a side, in any case, with classes in other case and one that is absent."""
     names = {
         f"{train}/Cat/1.png": Side.TRAIN, f"{train}/dog/1.png": Side.TRAIN,
-        f"{validation}/cat/2.png": Side.VALIDATION, f"{test}/dog/deep/3.png": Side.TEST, f"{test}/CAT/3.png": Side.TEST,
+        f"{validation}/cat/2.png": Side.VALIDATION, f"{test}/dog/deep/3.png": Side.TEST,
+        f"{test}/CAT/3.png": Side.TEST,
     }  # fmt: skip
     write(tmp_path, *names, "README.txt")
     (tmp_path / "README.txt").write_text("Roboflow")
