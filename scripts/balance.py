@@ -108,16 +108,16 @@ def main() -> None:
 
 
 def _page(rows: list[tuple[str, ...]]) -> str:
-    header = (
-        "pictures", "`--balance`", "mean recall", "against weights", "recall of the small class", "accuracy at these shares"
-    )  # fmt: skip
+    small, shares = "recall of the small class", "accuracy at these shares"
+    header = ("pictures", "balance", "mean recall", "against weights", small, shares)
     return (
         "# Classes of different size\n\n"
         "This page is for those who ask which `--balance` to choose. At its end you know what each costs.\n\n"
-        f"Photographs of cats and dogs at {SIDE} pixels, features of EfficientNet-Lite0 with ImageNet weights, and the "
-        "head that\n`catdog-train --architecture lite0` fits first. One class has 1,000 training pictures, the other "
-        f"fewer. Each line is\nthe mean of {SEEDS} draws with its 95 % interval, on {TEST} test pictures of each class. "
-        "The small class is cat in one half\nof the draws and dog in the other. `scripts/balance.py` measured it.\n\n"
+        f"Photographs of cats and dogs at {SIDE} pixels, features of EfficientNet-Lite0 with ImageNet weights, and\n"
+        "the head that `catdog-train --architecture lite0` fits first. One class has "
+        f"{LARGE:,} training pictures, the\nother fewer. Each line is the mean of {SEEDS} draws with its 95 % "
+        f"interval, on {TEST} test pictures of each\nclass. The small class is cat in one half of the draws and dog "
+        "in the other. `scripts/balance.py` measured\nit.\n\n"
         + table(header, rows)
         + "\n- **Mean recall** is the accuracy where both classes are equally frequent.\n"
         "- **Accuracy at these shares** is the accuracy where they are as frequent as in training.\n"

@@ -27,8 +27,8 @@ def no_better_than_one_answer(evaluation: Evaluation) -> str:
         f"This network {verb} no better than one that always answers {label}: its accuracy is "
         f"{evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}], that of the one answer is {share:.2%}."
     )
-    mean, reach = _mean_recall(counts)
-    if mean - reach > 1 / np.count_nonzero(totals):
+    mean, low = _mean_recall(counts)
+    if low > 1 / np.count_nonzero(totals):
         return f"{text} It does tell the classes apart: the mean recall of the classes is {mean:.2%}."
     return f"{text} {_advice(evaluation, share)}"
 
@@ -40,7 +40,7 @@ def _advice(evaluation: Evaluation, share: float) -> str:
 
 
 def _mean_recall(counts: NDArray[np.int_]) -> tuple[float, float]:
-    """Return the mean of the recalls of the classes that have pictures, and half its 95 % interval.
+    """Return the mean of the recalls of the classes that have pictures, and the lower end of its 95 % interval.
 
     Source: the variance of a mean of independent shares; a share's own with two successes and failures added, as
     A. Agresti and B. Coull do, "Approximate is better than exact", 1998.
@@ -50,4 +50,4 @@ def _mean_recall(counts: NDArray[np.int_]) -> tuple[float, float]:
     right, total = np.diag(counts)[there], totals[there]
     share = (right + 2) / (total + 4)
     variance = (share * (1 - share) / (total + 4)).sum() / len(total) ** 2
-    return float((right / total).mean()), float(1.96 * np.sqrt(variance))
+    return float((right / total).mean()), float(share.mean() - 1.96 * np.sqrt(variance))

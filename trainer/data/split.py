@@ -80,7 +80,8 @@ def deal(pictures: list[Picture], labels: tuple[str, ...], plan: SplitPlan, wher
     kept, surplus = choose(pictures, plan)
     sides, distances = _split_apart([pictures[index] for index in kept], len(labels), plan, HELD_BACK)
     _refuse_empty_sides(sides, labels, where)
-    return Dealt(sides, tuple(pictures[index] for index in surplus), _of_one_scene(distances, labels))
+    notes = (*_of_sizes(pictures, labels, plan), *_of_one_scene(distances, labels))
+    return Dealt(sides, tuple(pictures[index] for index in surplus), notes)
 
 
 def deal_given(
@@ -116,7 +117,9 @@ def deal_given(
     whole = {side: tuple(fresh[side]) if side in (Side.TRAIN, *missing) else tuple(sides[side]) for side in Side}
     if missing:
         _refuse_empty_sides({side: whole[side] for side in (Side.TRAIN, *missing)}, labels, where)
-    notes = (*_about_given(whole, missing, labels), *(_of_one_scene(distances, labels) if missing else ()))
+    scene = _of_one_scene(distances, labels) if missing else ()
+    trained = [picture for picture in pictures if given[picture.path] is Side.TRAIN]
+    notes = (*_about_given(whole, missing, labels), *_of_sizes(trained, labels, plan), *scene)
     return Dealt(whole, tuple(surplus), notes)
 
 
@@ -246,6 +249,23 @@ def _refuse_untrained(pictures: list[Picture], labels: tuple[str, ...], where: s
             f"{where}: the training side of the split has no picture of class {', '.join(absent)}. Add some to it, "
             "or move all pictures into one folder for each class."
         )
+
+
+def _of_sizes(pictures: list[Picture], labels: tuple[str, ...], plan: SplitPlan) -> tuple[str, ...]:
+    """Say what is done about classes of which one has twice as many pictures as another, or more."""
+    counts = Counter(picture.label for picture in pictures).most_common()
+    (largest, most), (smallest, least) = counts[0], counts[-1]
+    if most < 2 * least:
+        return ()
+    what = {
+        Balance.WEIGHTS: "Pictures of small classes count for more.",
+        Balance.UNDERSAMPLE: "Pictures of the larger classes are left out.",
+        Balance.NONE: "Nothing is done about it.",
+    }[plan.balance]
+    return (
+        f"The classes have from {least:,} ({labels[smallest]}) to {most:,} pictures ({labels[largest]}). {what} "
+        "Choose with --balance.",
+    )
 
 
 def _of_one_scene(distances: dict[int, int], labels: tuple[str, ...]) -> tuple[str, ...]:

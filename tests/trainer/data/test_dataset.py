@@ -310,6 +310,9 @@ def test_classes_of_different_size_are_kept_unless_asked_otherwise(tmp_path: Pat
         made = read_dataset(tmp_path, SMALL, plan(balance=balance), cache=cache)
         assert made.left_out == ()
         assert Counter(made.targets(Side.TEST).tolist()) == {0: 3, 1: 6}
+        (note,) = made.notes
+        assert note.startswith("The classes have from 15 (cat) to 30 pictures (dog). ")
+        assert note.endswith("Choose with --balance.")
 
 
 def test_hidden_parent_folders_do_not_matter(tmp_path: Path, cache: Path) -> None:
