@@ -1,6 +1,6 @@
 """Measure what --balance does: python scripts/balance.py DATA writes docs/measurements/balance.md.
 
-DATA has two folders with 2,000 pictures or more each. The network is EfficientNet-Lite0 with ImageNet weights and a
+DATA has two folders with 1,350 pictures or more each. The network is EfficientNet-Lite0 with ImageNet weights and a
 head that `catdog-train --architecture lite0` fits first; so a training takes a second, and many can be repeated.
 """
 
@@ -23,9 +23,9 @@ from trainer.network.head import fit_head, read_features
 from trainer.network.pretrained import load_pretrained
 
 PAGE = Path(__file__).parents[1] / "docs/measurements/balance.md"
-SIDE, EACH, TEST, LARGE = 96, 2000, 600, 1000
-SMALL = (20, 50, 200, 500)
-SEEDS = 20
+SIDE, EACH, TEST, LARGE = 96, 1300, 400, 800
+SMALL = (40, 200)
+SEEDS = 10
 
 Features = NDArray[np.float32]
 
@@ -78,7 +78,7 @@ def _joined(classes: list[Features], spans: list[tuple[int, int]]) -> tuple[Feat
 
 def _figure(values: list[float], *, sign: str = "") -> str:
     """Return the mean over the seeds with its 95 % interval, in per cent."""
-    reach = 2.093 * stdev(values) / len(values) ** 0.5  # Student's t for 20 values
+    reach = 2.262 * stdev(values) / len(values) ** 0.5  # Student's t for 10 values
     middle = mean(values)
     return f"{middle:{sign}.1%} [{middle - reach:{sign}.1%}, {middle + reach:{sign}.1%}]"
 
@@ -113,11 +113,11 @@ def _page(rows: list[tuple[str, ...]]) -> str:
     return (
         "# Classes of different size\n\n"
         "This page is for those who ask which `--balance` to choose. At its end you know what each costs.\n\n"
-        f"Photographs of cats and dogs at {SIDE} pixels, features of EfficientNet-Lite0 with ImageNet weights, and\n"
-        "the head that `catdog-train --architecture lite0` fits first. One class has "
-        f"{LARGE:,} training pictures, the\nother fewer. Each line is the mean of {SEEDS} draws with its 95 % "
-        f"interval, on {TEST} test pictures of each\nclass. The small class is cat in one half of the draws and dog "
-        "in the other. `scripts/balance.py` measured\nit.\n\n"
+        "Photographs of cats and dogs, features of EfficientNet-Lite0 with ImageNet weights, and the head that\n"
+        f"`catdog-train --architecture lite0` fits first, at {SIDE} pixels. One class has {LARGE:,} training pictures,\n"
+        f"the other fewer. Each line is the mean of {SEEDS} draws with its 95 % interval, on {TEST} test pictures of\n"
+        "each class. The small class is cat in one half of the draws and dog in the other.\n"
+        "`scripts/balance.py` measured it.\n\n"
         + table(header, rows)
         + "\n- **Mean recall** is the accuracy where both classes are equally frequent.\n"
         "- **Accuracy at these shares** is the accuracy where they are as frequent as in training.\n"

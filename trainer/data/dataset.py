@@ -131,11 +131,20 @@ def read_dataset(
     cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
     pictures, left_out = clean(found, cached)
     where, labels = str(folder), found.labels
-    dealt = deal_given(pictures, sides, labels, plan, where) if sides else deal(pictures, labels, plan, where)
+    try:
+        dealt = deal_given(pictures, sides, labels, plan, where) if sides else deal(pictures, labels, plan, where)
+    except DataError as error:
+        raise DataError(f"{error}{_first_fault((*found.left_out, *left_out))}") from error
     surplus = [LeftOut(picture.path, Cause.SURPLUS, SURPLUS) for picture in dealt.surplus]
     everything = (*found.left_out, *left_out, *surplus)
     alike = near_copies(dealt.sides)
     return Dataset(folder.resolve(), labels, dealt.sides, everything, cached.pixels, notes=dealt.notes, alike=alike)
+
+
+def _first_fault(left_out: tuple[LeftOut, ...]) -> str:
+    """Return what was left out first, for an error that it may be the cause of."""
+    first = next(filter(is_fault, left_out), None)
+    return f" Left out, for example: {first.path}: {first.reason}." if first else ""
 
 
 def add_crops(
