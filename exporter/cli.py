@@ -39,7 +39,6 @@ class ExportOptions:
     """What the command line asks for; the help of each option says what it is."""
 
     run: Path | None
-    data: Path | None
     quantize: str
     format: str
     max_drop: float
@@ -52,6 +51,7 @@ class ExportOptions:
     input_range: tuple[float, float] | None
     name: str | None
     bundles: Path
+    data: Path | None = None
 
 
 @click.command(
@@ -61,9 +61,6 @@ class ExportOptions:
     "4 too few test pictures to decide, 130 stopped by Ctrl-C.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
-@click.option("--data", type=click.Path(path_type=Path),
-              help="Folder that has the run's pictures now, under any name.  "
-                   "[default: where they were]")  # fmt: skip
 @click.option(
     "--quantize",
     type=click.Choice([_NONE, *map(str, _SMALLER), _ALL]),
@@ -98,6 +95,9 @@ class ExportOptions:
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder in which the bundle is written.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Folder that has the run's pictures now, under any name.  "
+                   "[default: where they were]")  # fmt: skip
 @click.version_option(package_name="catdog-edge")
 def main(**values: Any) -> None:
     """Convert a trained model to TFLite and ONNX files.

@@ -113,10 +113,10 @@ def _page(rows: list[tuple[str, ...]]) -> str:
     return (
         "# Classes of different size\n\n"
         "This page is for those who ask which `--balance` to choose. At its end you know what each costs.\n\n"
-        "Photographs of cats and dogs, features of EfficientNet-Lite0 with ImageNet weights, and the head that\n"
-        f"`catdog-train --architecture lite0` fits first, at {SIDE} pixels. One class has {LARGE:,} training pictures,\n"
-        f"the other fewer. Each line is the mean of {SEEDS} draws with its 95 % interval, on {TEST} test pictures of\n"
-        "each class. The small class is cat in one half of the draws and dog in the other.\n"
+        "Photographs of cats and dogs. The network has the ImageNet weights of EfficientNet-Lite0, and the head\n"
+        f"that `catdog-train --architecture lite0` fits first, at {SIDE} pixels. One class has {LARGE:,} training\n"
+        f"pictures, the other fewer. Each line is the mean of {SEEDS} draws with its 95 % interval, on {TEST}\n"
+        "test pictures of each class. The small class is cat in one half of the draws and dog in the other.\n"
         "`scripts/balance.py` measured it.\n\n"
         + table(header, rows)
         + "\n- **Mean recall** is the accuracy where both classes are equally frequent.\n"
