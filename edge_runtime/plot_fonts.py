@@ -14,6 +14,8 @@ from edge_runtime.visible_text import visible
 # Fonts that are looked into first, by the beginning of their name: each has thousands of letters of Chinese,
 # Japanese and Korean in one style.
 PREFERRED = ("Noto Sans CJK", "Noto Sans", "Source Han Sans", "WenQuanYi", "Droid Sans Fallback", "IPA", "Unifont")
+# Fonts that have a box or nothing for every letter. Matplotlib brings the first with it.
+BLANK = ("Last Resort", "LastResort", ".LastResort", "Adobe Blank", "Unicode BMP Fallback")
 _UNDRAWN = ("Mn", "Me", "Cf", "Zs")  # marks are drawn onto the letter before, and these need no letter of their own
 
 
@@ -52,9 +54,10 @@ def fonts_for(letters: str) -> Fonts:
     missing = set(letters) - _letters_in(font_manager.findfont(usual))
     for path in _installed() if missing else ():
         gained = missing & _letters_in(path)
-        if gained:
+        name = font_manager.FontProperties(fname=path).get_name() if gained else ""
+        if gained and not name.startswith(BLANK):
             font_manager.fontManager.addfont(path)  # one that was installed since Matplotlib last looked
-            families.append(font_manager.FontProperties(fname=path).get_name())
+            families.append(name)
             missing -= gained
         if not missing:
             break

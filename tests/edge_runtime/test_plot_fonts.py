@@ -13,7 +13,7 @@ from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
-from edge_runtime.plot_fonts import _say_missing, fonts_for, letters_drawn
+from edge_runtime.plot_fonts import BLANK, _say_missing, fonts_for, letters_drawn
 
 
 @pytest.fixture
@@ -81,3 +81,13 @@ def test_a_broken_font_is_passed_over(font: Path) -> None:
     """Proves that a file that is no font does not stop a plot."""
     font.write_bytes(b"no font")
     assert fonts_for("猫").missing == "猫"
+
+
+def test_a_font_of_boxes_is_no_font_for_a_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that the font of boxes that Matplotlib brings with it does not count as one that has every letter."""
+    boxes = [entry.fname for entry in font_manager.fontManager.ttflist if entry.name.startswith(BLANK)]
+    assert boxes
+    monkeypatch.setattr("edge_runtime.plot_fonts._installed", lambda: boxes)
+    fonts_for.cache_clear()
+    assert fonts_for("猫") == (("DejaVu Sans",), "猫")
+    fonts_for.cache_clear()
