@@ -44,7 +44,7 @@ HIDDEN = (
 )
 
 # Formats that are known without an ending. The first bytes of the others fit a text or a camera's raw file too.
-BY_CONTENT = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "JPEG2000")
+BY_CONTENT = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIC", "JPEG2000")
 
 _LINK = "is a link to a folder, which is not followed. Put the folder itself there, or links to its files"
 
