@@ -120,7 +120,10 @@ def _page(rows: list[tuple[str, ...]]) -> str:
         "`scripts/balance.py` measured it.\n\n"
         + table(header, rows)
         + "\n- **Mean recall** is the accuracy where both classes are equally frequent.\n"
-        "- **Accuracy at these shares** is the accuracy where they are as frequent as in training.\n"
+        "- **Accuracy at these shares** is the accuracy where they are as frequent as in training.\n\n"
+        "`weights` is the default: it is the last in no column. Choose `undersample` if the small class matters\n"
+        "as much as the large one, or is as frequent in use. Choose `none` if the shares in use are those of\n"
+        "training.\n"
     )
 
 

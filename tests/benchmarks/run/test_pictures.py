@@ -231,11 +231,10 @@ def test_pictures_that_cannot_be_read_are_left_out(float_bundle, pictures, tmp_p
     (pictures / "blue" / "0.png").symlink_to(tmp_path / "nothing.png")
     found = pictures_of(pictures, float_bundle)
     loaded = load_all(found, SIZE, tmp_path / "p.npy")
-    assert {item.path: item.reason for item in loaded.left_out} == {
-        "blue/0.png": "is a link to nothing",
-        "red/1.png": "not a picture that can be read: expected one of JPEG, MPO, PNG, WEBP, GIF, BMP, DIB, TIFF, "
-        "AVIF, JPEG2000, PPM, TGA",
-    }
+    reasons = {item.path: item.reason for item in loaded.left_out}
+    assert reasons.keys() == {"blue/0.png", "red/1.png"}
+    assert reasons["blue/0.png"] == "is a link to nothing"
+    assert reasons["red/1.png"].startswith("not a picture that can be read")
     assert len(loaded) == 10
     pixels = np.load(tmp_path / "p.npy")[: len(loaded)]
     redder = pixels[..., 0].mean(axis=(1, 2)) > pixels[..., 2].mean(axis=(1, 2))
