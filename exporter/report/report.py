@@ -12,6 +12,7 @@ from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.formats.table import format_named
 from exporter.network.confidence import KEPT, temper
+from exporter.preparation import FoldingProof
 from exporter.report.answers import answer_rows
 from exporter.report.files import describe_files
 from exporter.report.plots import flips_name
@@ -213,12 +214,27 @@ def _origin(record: ExportRecord) -> str:
 def _folding(record: ExportRecord) -> str:
     proof = record.folding
     left = "".join(f"- Not folded: {literal(name)}, {literal(reason)}.\n" for name, reason in proof.left)
-    folded = ", ".join(map(literal, proof.folded)) or "nothing"
-    return (
-        f"Folded into the weights before conversion: {folded}. The channels were evened out too. Together "
-        f"this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
-        f"more than {proof.difference:.2g}.\n" + (f"\n{left}" if left else "")
+    left += "".join(f"- Left out: {what}, because {literal(reason)}.\n" for what, reason in proof.skipped)
+    left += "".join(f"- Left out: {literal(reason)}.\n" for reason in record.not_rounded)
+    left += "".join(
+        f"- Silent: {literal(name)} gives one and the same number for all calibration pictures.\n"
+        for name in proof.silent
     )
+    folded = ", ".join(map(literal, proof.folded)) or "nothing"
+    evened = "The channels were evened out too. Together this" if proof.evened else "This"
+    return (
+        f"Folded into the weights before conversion: {folded}. {evened} "
+        f"changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
+        f"more than {proof.difference:.2g}.{_exactly(proof)}\n" + (f"\n{left}" if left else "")
+    )
+
+
+def _exactly(proof: FoldingProof) -> str:
+    """Return what the proof needed besides, where a network rounds more than a shallow one."""
+    if proof.rounding is None:
+        return ""
+    exact = "" if proof.exact is None else f" In float64 no score changes by more than {proof.exact:.2g}."
+    return f"{exact} The network's own rounding in float32 is {proof.rounding:.2g}."
 
 
 def _provenance(bundle: Manifest, origin: Origin) -> str:
