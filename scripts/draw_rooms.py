@@ -35,6 +35,7 @@ ROOMS = {
     "trainer": ("errors", "random_streams", "data", "network", "files", "training", "cli"),
     "exporter": (
         "errors",
+        "moved",
         "source",
         "files",
         "network",

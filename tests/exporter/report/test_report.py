@@ -10,6 +10,7 @@ import pytest
 
 from edge_runtime import Classifier, read_bundle
 from edge_runtime.markdown import SAMPLE_WARNING
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.network.confidence import Temperature, temper
@@ -293,3 +294,18 @@ def test_the_report_says_what_folding_changed(source, bundle_folder):
     found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
     assert int(found[1]) == len(source.sides["train"])
     assert 0 <= float(found[2]) <= MAX_DIFFERENCE
+
+
+def test_what_was_left_out_is_listed():
+    """Proves that every file that is not used is in the report with its reason, and why near copies were used."""
+    record = record_of(file_of("float32", KERAS))
+    left_out = (LeftOut("a|b.jpg", Cause.TEST_PICTURE, "is the test picture 3.jpg"),)
+    record = replace(
+        record,
+        source=replace(record.source, left_out=(LeftOut("x.txt", Cause.NO_PICTURE, "is no picture"),)),
+        pictures=replace(record.pictures, left_out=left_out, note="All are nearly the same."),
+    )
+    text = written(record)
+    assert "Left out of the folder of test pictures: 1 files and folders.\n\n- `x.txt`: is no picture" in text
+    assert "- <code>a&#124;b.jpg</code>: is the test picture 3.jpg" in text
+    assert "lists their hashes. All are nearly the same." in text
