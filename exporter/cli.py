@@ -18,13 +18,16 @@ from edge_runtime.bundle.formats import FORMATS, Precision
 from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
+from edge_runtime.home import home_folder
 from edge_runtime.native_output import native_output_to
+from edge_runtime.picture.left_out import in_short
 from edge_runtime.terminal import Command, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
 from exporter.own.options import Numbers, Size
 from exporter.progress import Progress
 
 if TYPE_CHECKING:
+    from edge_runtime.picture.left_out import LeftOut
     from edge_runtime.proof.gate import GateState
     from exporter.export import Outcome
     from exporter.formats.conversion import ExportTarget
@@ -70,6 +73,7 @@ class ExportOptions:
     trust: Path | None
     name: str | None
     bundles: Path
+    data: Path | None = None
 
 
 @click.command(
@@ -109,7 +113,8 @@ class ExportOptions:
          "model or SavedModel also --calibration.",
 )  # fmt: skip
 @click.option("--test", type=click.Path(path_type=Path),
-              help="Test pictures for --model, with a sub-folder for each class.")  # fmt: skip
+              help="Test pictures for --model, with a sub-folder for each class. Of a folder split into train "
+                   "and test, the test side is used.")  # fmt: skip
 @click.option(
     "--test-labels", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="CSV file with a line file,label;label for each picture of --test, if it may show several.",
@@ -143,6 +148,9 @@ class ExportOptions:
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder in which the bundle is written.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Folder that has the run's pictures now, under any name.  "
+                   "[default: where they were]")  # fmt: skip
 @click.version_option(package_name="catdog-edge")
 def main(**values: Any) -> None:
     """Convert a trained model to TFLite and ONNX files.
@@ -152,6 +160,7 @@ def main(**values: Any) -> None:
     """
     options = ExportOptions(**values)
     with one_line_errors("export", stopped="stopped; no bundle was written"), ended_by_sigterm():
+        home_folder()  # Keras and Matplotlib need one
         targets = _targets(options)
         if options.model is None:
             ended = _converted(_source(options), targets, options)
@@ -211,6 +220,7 @@ def _converted(source: Source, targets: tuple[ExportTarget, ...], options: Expor
 
     _say_what_was_found(source.labels, source.notes)
     outcome = _export(source, targets, options)
+    _tell_left_out(outcome)
     with native_output_to(Path(os.devnull)):
         warnings = baseline_warnings(outcome.record)
     return Ended(outcome.folder, explain(outcome), outcome.state, is_guessing(outcome.record), warnings)
@@ -227,7 +237,7 @@ def _packed(own: OwnModel, kind: ModelKind, options: ExportOptions) -> Ended:
     if examined.independent:
         return _several(read_several_finished(own, examined), (), options)
     finished = read_finished(own, examined)
-    _say_what_was_found(finished.labels, finished.notes)
+    _say_what_was_found(finished.labels, (*finished.notes, *_test_pictures(finished.left_out)))
     with _watched(_folder(options, own.path.stem)) as (folder, progress):
         outcome = export_finished(finished, folder, min_accuracy=options.min_accuracy, observer=progress)
     with native_output_to(Path(os.devnull)):
@@ -240,7 +250,7 @@ def _several(model: SeveralModel, targets: tuple[ExportTarget, ...], options: Ex
     """Export a model whose pictures may show several labels."""
     from exporter.own.several_export import explain_several, export_several, several_warnings
 
-    _say_what_was_found(model.labels, model.notes)
+    _say_what_was_found(model.labels, (*model.notes, *_test_pictures(model.test.left_out)))
     with _watched(_folder(options, model.path.stem)) as (folder, progress):
         plan = _plan(targets, options)
         outcome = export_several(model, folder, plan, min_accuracy=options.min_accuracy, observer=progress)
@@ -255,8 +265,8 @@ def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
         raise click.UsageError(
             f"--{given[0].replace('_', '-')} goes with --model; a run has its own test pictures and labels"
         )
-    if options.model is not None and (options.run or not options.test):
-        raise click.UsageError("--model needs --test, a folder of pictures, and cannot go with --run")
+    if options.model is not None and (options.run or options.data or not options.test):
+        raise click.UsageError("--model needs --test, a folder of pictures, and cannot go with --run or --data")
     if (options.mean is None) != (options.deviation is None) or (options.mean and options.input_range):
         raise click.UsageError("--mean and --deviation go together, and not with --input-range")
     if options.mean and options.deviation and len(options.mean) != len(options.deviation):
@@ -284,7 +294,7 @@ def _source(options: ExportOptions) -> Source:
     folder = options.run or newest_folder(RUNS, RUN)
     if folder is None:
         raise SourceError(f"no finished run in {RUNS}/: name one with --run, or train one with: catdog-train")
-    return read_source(folder)
+    return read_source(folder, options.data)
 
 
 def _own_model(path: Path, options: ExportOptions) -> OwnModel:
@@ -373,6 +383,20 @@ def _finish(ended: Ended) -> NoReturn:
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }
     sys.exit(codes[ended.state])
+
+
+def _test_pictures(left_out: tuple[LeftOut, ...]) -> list[str]:
+    return [f"test pictures {line}" for line in in_short(left_out, "the folder")]
+
+
+def _tell_left_out(outcome: Outcome) -> None:
+    """Say in short which pictures were not used, before the results."""
+    record = outcome.record
+    for left_out, what in ((record.source.left_out, "test"), (record.pictures.left_out, "calibration")):
+        for line in in_short(left_out, "report.md"):
+            say(f"{what} pictures {line}", err=True)
+    if record.pictures.note:
+        say(f"note: {record.pictures.note}", err=True)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.picture.contract import MAX_SIDE
 from exporter.errors import SourceError
-from exporter.network.folding import settle
+from exporter.network.plain_model import plain_model
 
 if TYPE_CHECKING:
     import keras
 
 _RESCALES = ("Rescaling", "Normalization")
-_KEEPS_VALUES = ("InputLayer", "Random", "Resizing", "CenterCrop", "Cropping2D")  # how the names of layers begin
+_KEEPS_VALUES = (
+    "InputLayer",
+    "Random",
+    "Resizing",
+    "CenterCrop",
+    "Cropping2D",
+    "Permute",
+)  # how the names of layers begin
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class TakenPictures:
         width: pixels; None if any.
         channels: 3 for RGB, 1 for grey.
         channels_first: whether the channels come before the rows.
-        takes_pixels: whether it takes 0-255 as it is.
+        takes_pixels: whether it rescales 0-255 itself.
     """
 
     height: int | None
@@ -75,8 +81,7 @@ def taken_pictures(model: keras.Model, path: Path) -> TakenPictures:
         )
     first = shape[3] not in (1, 3)
     rows, columns, channels = shape[1:] if not first else (shape[2], shape[3], shape[1])
-    takes_pixels = str(model.inputs[0].dtype) == "uint8" or _rescales(model)
-    return TakenPictures(rows, columns, channels, first, takes_pixels)
+    return TakenPictures(rows, columns, channels, first, _rescales(model))
 
 
 def _shown(shape: Any) -> str:
@@ -86,26 +91,21 @@ def _shown(shape: Any) -> str:
 
 
 def _rescales(model: Any) -> bool:
-    """Say whether a model begins with a rescaling of its own, after what changes pictures in training alone."""
+    """Say whether a plain model begins with a rescaling of its own, after what only moves pixels."""
     for layer in model.layers:
         kind = type(layer).__name__
         if kind in _RESCALES:
             return True
-        if hasattr(layer, "layers"):
-            inner = [type(one).__name__ for one in layer.layers]
-            if all(name.startswith(_KEEPS_VALUES) for name in inner):
-                continue
-            return _rescales(layer)
         if not kind.startswith(_KEEPS_VALUES):
             return False
     return False
 
 
 def on_pictures(model: keras.Model, shape: tuple[int, int, int], path: Path) -> keras.Model:
-    """Return the model on `float32 (N, height, width, channels)`, whatever batch, type or order it was saved with.
+    """Return a plain model on pictures of a size, with the channels last.
 
     Args:
-        model: a model that `taken_pictures` accepts.
+        model: a plain model that `taken_pictures` accepts.
         shape: height, width and channels.
         path: its file, for errors.
 
@@ -114,54 +114,20 @@ def on_pictures(model: keras.Model, shape: tuple[int, int, int], path: Path) -> 
     """
     import keras
 
-    plain = not isinstance(model.input_shape, list | dict) and str(model.inputs[0].dtype) == "float32"
-    if plain and model.input_shape == (None, *shape):
+    if model.input_shape == (None, *shape):
         return model
     image = keras.Input(shape, name=free_name(model, "picture"))
     try:
-        if taken_pictures(model, path).channels_first:
-            return keras.Model(image, model(keras.layers.Permute((3, 1, 2))(image)))
-        return _rebuilt(model, image)
+        first = taken_pictures(model, path).channels_first
+        return plain_model(
+            keras.Model(image, model(keras.layers.Permute((3, 1, 2))(image) if first else image)), path
+        )
     except (ValueError, TypeError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise SourceError(
             f"{path}: cannot take pictures of {shape[1]} x {shape[0]} pixels ({reason:.200}). Choose another "
             "--size."
         ) from error
-
-
-def _rebuilt(model: keras.Model, image: Any) -> keras.Model:
-    """Return the model on another input; as one layer of a new model where its layers cannot be made again."""
-    import keras
-
-    if has_lambda(model):
-        return keras.Model(image, model(image))
-    fresh = keras.models.clone_model(model, input_tensors=image)
-    fresh.set_weights(model.get_weights())
-    settle(fresh)
-    return fresh
-
-
-def has_lambda(model: Any) -> bool:
-    """Say whether a layer of a model cannot be made again from its configuration."""
-    return any(type(layer).__name__ in ("Lambda", "SavedModelLayer") for layer in model.layers)
-
-
-def rescaled(model: keras.Model, scale: Any, offset: Any) -> keras.Model:
-    """Return a model that takes 0-255 and hands on `scale * pixel + offset`, numbers or one for each channel."""
-    import keras
-
-    image = keras.Input(model.input_shape[1:], name=free_name(model, "picture"))
-    outputs = keras.layers.Rescaling(scale, offset, name=free_name(model, "input_range"))(image)
-    if has_lambda(model) or not is_chain(model):
-        return keras.Model(image, model(outputs))
-    for layer in model.layers:
-        if type(layer).__name__ != "InputLayer":
-            fresh = type(layer).from_config(layer.get_config())
-            outputs = fresh(outputs)
-            fresh.set_weights(layer.get_weights())
-            settle(fresh)
-    return keras.Model(image, outputs)
 
 
 def free_name(model: keras.Model, name: str) -> str:
@@ -171,18 +137,3 @@ def free_name(model: keras.Model, name: str) -> str:
     while (free := name if count == 1 else f"{name}_{count}") in taken:
         count += 1
     return free
-
-
-def is_chain(model: keras.Model) -> bool:
-    """Tell whether every layer feeds exactly the next."""
-    import keras
-
-    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
-        return False
-    layers = model.layers
-    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
-        isinstance(layer, keras.Model) for layer in layers
-    ):
-        return False
-    links = all(following.input is layer.output for layer, following in pairwise(layers))
-    return links and model.outputs[0] is layers[-1].output

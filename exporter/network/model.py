@@ -16,18 +16,18 @@ from edge_runtime.bundle.scores import label_scores, possible_outputs
 from edge_runtime.picture.preprocessing import Pixels
 from edge_runtime.strict_json import shortened
 from exporter.errors import SourceError
-from exporter.network.confidence import last_layer
-from exporter.network.folding import settle
-from exporter.network.inputs import TakenPictures, has_lambda, is_chain, on_pictures, rescaled, taken_pictures
+from exporter.network.confidence import divide_logits, last_layer
+from exporter.network.graph_copy import INPUT_NAME as INPUT_NAME
+from exporter.network.graph_copy import rescaled
+from exporter.network.inputs import TakenPictures, on_pictures, taken_pictures
 from exporter.network.loading import load_model
 from exporter.network.outputs import Ending, ending_of, giving_scores
+from exporter.network.plain_model import plain_model
 from exporter.source import Origin, Source
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ModelFacts", "examine_model", "input_size", "is_chain", "keras_scores", "load_keras_model", "traced"]
-INPUT_NAME = "image"
 OUTPUT_NAME = "scores"
 _BATCH = 64
 
@@ -39,9 +39,10 @@ def load_keras_model(source: Source) -> keras.Model:
         SourceError: the file cannot be loaded, does not match the run, or its outputs are no scores.
     """
     path = source.model_path
-    model = _load(path, source.trust)
+    loaded = load_model(path, source.trust)
+    model = plain_model(loaded, path)
     if source.origin is Origin.KERAS:
-        model = _taking_pixels(model, source)
+        model = _taking_pixels(model, takes_bytes(loaded), source)
     wanted = (None, *source.preprocessing.shape)
     outputs = possible_outputs(len(source.labels))
     if model.input_shape != wanted or model.output_shape[-1] not in outputs:
@@ -86,7 +87,7 @@ def examine_model(path: Path, trust: Path | None = None) -> ModelFacts:
     Raises:
         SourceError: it cannot be loaded, takes anything but one picture, or gives no scores.
     """
-    model = _load(path, trust)
+    model = plain_model(load_model(path, trust), path)
     pictures = taken_pictures(model, path)
     shape = getattr(model, "output_shape", None)
     if not isinstance(shape, tuple) or None in shape[1:] or math.prod(shape[1:]) != shape[-1]:
@@ -107,26 +108,15 @@ def input_size(path: Path) -> tuple[int, int]:
     Raises:
         SourceError: the file cannot be loaded or takes anything but one picture of fixed size.
     """
-    return taken_pictures(_load(path, None), path).sized(path, None)
+    return taken_pictures(plain_model(load_model(path), path), path).sized(path, None)
 
 
-def _load(path: Path, trust: Path | None) -> keras.Model:
-    model = load_model(path, trust)
-    import keras
-
-    named = any(isinstance(getattr(model, key, None), dict | list) for key in ("input_shape", "output_shape"))
-    if named and len(model.inputs) == len(model.outputs) == 1:
-        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-    if not isinstance(model, keras.Sequential) or has_lambda(model):
-        return model
-    # Loading calls each layer once for every layer after it. Then no layer would look like the link of a chain.
-    fresh = keras.models.clone_model(model)
-    fresh.set_weights(model.get_weights())
-    settle(fresh)
-    return fresh
+def takes_bytes(loaded: keras.Model) -> bool:
+    """Say whether a model takes uint8, and so 0-255 as it is."""
+    return [str(tensor.dtype) for tensor in loaded.inputs] == ["uint8"]
 
 
-def _taking_pixels(model: keras.Model, source: Source) -> keras.Model:
+def _taking_pixels(model: keras.Model, as_bytes: bool, source: Source) -> keras.Model:
     """Return a model of the user's own that takes 0-255, as all of ours do."""
     taken = taken_pictures(model, source.model_path)
     model = on_pictures(model, source.preprocessing.shape, source.model_path)
@@ -137,7 +127,7 @@ def _taking_pixels(model: keras.Model, source: Source) -> keras.Model:
         alone = len(scale) == 1
         return rescaled(model, scale[0] if alone else scale, offset[0] if alone else offset)
     if source.input_range is None:
-        if taken.takes_pixels:
+        if taken.takes_pixels or as_bytes:
             return model
         raise SourceError(
             f"{source.model_path}: the model does not begin with a Rescaling layer, so its values for black and "
@@ -158,13 +148,13 @@ class KerasScorer:
         last_layer: the dense layer that is computed in float64; None if the scores are made otherwise.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        """Keep the model without its last layer."""
+    def __init__(self, model: keras.Model, *, body: keras.Model | None = None) -> None:
+        """Keep the model without its last layer, or take it from a scorer of the same layers before the last."""
         import keras
 
         self.model = model
         self.last_layer = last_layer(model)
-        self._body = keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model
+        self._body = body or (keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model)
 
     def scores(
         self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
@@ -175,11 +165,23 @@ class KerasScorer:
             pixels: one or more pictures.
             report: called with pictures done and in all.
         """
+        return self.scores_of(self.outputs(pixels, report=report))
+
+    def outputs(
+        self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> NDArray[np.float64]:
+        """Return what goes into the last layer, or the scores where there is none; arguments as of `scores`."""
         parts = []
         for start in range(0, len(pixels), _BATCH):
-            parts.append(np.asarray(self._body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
-            report(min(start + _BATCH, len(pixels)), len(pixels))
-        outputs = np.concatenate(parts)
+            batch = pixels[start : start + _BATCH]
+            # A batch of another size would be traced anew: with some networks that takes longer than the batch.
+            full = np.concatenate([batch, np.zeros((_BATCH - len(batch), *batch.shape[1:]), batch.dtype)])
+            parts.append(np.asarray(self._body.predict_on_batch(full), np.float64)[: len(batch)])
+            report(start + len(batch), len(pixels))
+        return np.concatenate(parts)
+
+    def scores_of(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores, `float64 (N, labels)`, of what `outputs` returned."""
         if self.last_layer is None:
             return label_scores(outputs)
         kernel, *bias = (np.asarray(weights, np.float64) for weights in self.last_layer.get_weights())
@@ -188,6 +190,17 @@ class KerasScorer:
             return softmax(logits, axis=1)  # type: ignore[no-any-return]
         # Not 1 - expit(logits): that is 0 for a logit of 40, and no temperature would bring it back.
         return np.hstack([expit(-logits), expit(logits)])
+
+    def rounding(self, outputs: NDArray[np.float64]) -> float:
+        """Return how far float32 weights of the last layer can move a score: half a step for each weight, 0-1."""
+        if self.last_layer is None:
+            return 0.0
+        kernel, *_ = self.last_layer.get_weights()
+        return float((np.abs(outputs) @ np.abs(kernel.astype(np.float64))).max() * np.finfo(np.float32).eps / 2)
+
+    def divided(self, temperature: float) -> KerasScorer:
+        """Return the scorer of the same model with its logits divided. It is not traced anew."""
+        return KerasScorer(divide_logits(self.model, temperature), body=self._body)
 
 
 def keras_scores(model: keras.Model, pixels: Pixels) -> NDArray[np.float64]:

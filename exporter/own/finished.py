@@ -14,6 +14,7 @@ from edge_runtime.bundle.interface import Activation, Interface
 from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.bundle.scores import possible_outputs
 from edge_runtime.errors import BackendError, BundleError
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.picture.preprocessing import Preprocessing
 from exporter.errors import SourceError
 from exporter.formats.facts import FileFacts
@@ -24,14 +25,7 @@ from exporter.model_kind import ModelKind
 from exporter.own.file import file_name, precision_of, read_facts
 from exporter.own.model import Normalisation, OwnModel, refuse_test_labels, require_outputs
 from exporter.own.truth import labels_shown, labels_table
-from exporter.source import (
-    SplitPicture,
-    files_below,
-    folder_label,
-    labelled_folders,
-    own_preprocessing,
-    read_pictures,
-)
+from exporter.source import SplitPicture, describe_pictures, labelled_folder, own_preprocessing, refuse_taught
 
 BACKGROUND = "background"
 _WHOLE = 256  # steps of a byte
@@ -52,6 +46,7 @@ class FinishedModel:
         test: the test pictures.
         validation: the pictures that set the confidence threshold; none if there are none.
         notes: what was found or assumed, a sentence each.
+        left_out: what is not used of the folder of test pictures.
     """
 
     path: Path
@@ -64,6 +59,7 @@ class FinishedModel:
     test: tuple[SplitPicture, ...]
     validation: tuple[SplitPicture, ...]
     notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +102,7 @@ def examine_finished(model: OwnModel, kind: ModelKind) -> ExaminedFile:
     Raises:
         SourceError: it cannot be used.
     """
+    refuse_taught(model.path)
     facts = read_facts(model.path, kind, model.size)
     height, width, channels = facts.picture
     try:
@@ -130,9 +127,9 @@ def read_finished(model: OwnModel, examined: ExaminedFile) -> FinishedModel:
     refuse_test_labels(model)
     preprocessing = examined.preprocessing
     labels, notes = file_labels(model, examined)
-    test = _pictures(model.test, labels, preprocessing, "test")
-    validation = _pictures(model.validation, labels, preprocessing, "validation") if model.validation else ()
-    return finished_model(model, examined, labels, test, validation, notes)
+    test, left_out = _pictures(model.test, labels, preprocessing, "test")
+    validation = _pictures(model.validation, labels, preprocessing, "validation")[0] if model.validation else ()
+    return replace(finished_model(model, examined, labels, test, validation, notes), left_out=left_out)
 
 
 def finished_model(
@@ -261,7 +258,7 @@ def _labels(model: OwnModel, facts: FileFacts, outputs: int, *, several: bool) -
     if not labels and several:
         return labels_shown(model.test, labels_table(model.test, model.test_labels)), notes
     if not labels:
-        return tuple(folder_label(folder) for folder, _ in labelled_folders(model.test)), notes
+        return labelled_folder(model.test).labels, notes
     if outputs == len(labels) + 1 and outputs not in possible_outputs(len(labels)):
         labels = (BACKGROUND, *labels)
         notes.append(f"There is one output more than labels. The first is taken for a class {BACKGROUND}.")
@@ -283,12 +280,11 @@ def _batch_notes(facts: FileFacts) -> list[str]:
 
 def _pictures(
     folder: Path, labels: tuple[str, ...], preprocessing: Preprocessing, role: str
-) -> tuple[SplitPicture, ...]:
-    files = files_below(labelled_folders(folder, labels))
-    pictures = read_pictures(files, preprocessing, role=role)
+) -> tuple[tuple[SplitPicture, ...], tuple[LeftOut, ...]]:
+    pictures, left_out = describe_pictures(labelled_folder(folder, labels), preprocessing, role=role)
     if not pictures:
         raise SourceError(f"{folder}: no picture there. Name a folder with pictures of each class with --{role}.")
-    return pictures
+    return pictures, left_out
 
 
 def tensor_text(tensor: TensorInfo) -> str:

@@ -10,7 +10,7 @@ from edge_runtime.strict_json import shortened
 from exporter.errors import SourceError
 from exporter.network.model import ModelFacts
 from exporter.network.outputs import Ending, added_activation
-from exporter.source import Source, SplitPicture, files_below, labelled_folders, read_keras_source, read_pictures
+from exporter.source import Source, SplitPicture, describe_pictures, labelled_folder, read_keras_source
 
 Normalisation = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -77,8 +77,8 @@ def validation_pictures(model: OwnModel, source: Source) -> tuple[SplitPicture, 
     """Return the pictures of `--validation`."""
     if model.validation is None:
         return ()
-    files = files_below(labelled_folders(model.validation, source.labels))
-    return read_pictures(files, source.preprocessing, role="validation")
+    found = labelled_folder(model.validation, source.labels)
+    return describe_pictures(found, source.preprocessing, role="validation")[0]
 
 
 def require_outputs(model: OwnModel, labels: tuple[str, ...], outputs: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bounded_file import reason_of
+from edge_runtime.picture.folder import UNKNOWN, PictureFile, PictureFolder, label_text, same_label
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.picture.preprocessing import Preprocessing
+from edge_runtime.picture.tree import walk
 from edge_runtime.strict_json import shortened
 from exporter.errors import SourceError
-from exporter.source import SplitPicture, files_below, folder_label, key, read_pictures
+from exporter.source import SplitPicture, describe_pictures
 
 AND, NO_LABEL = "+", "none"
 TABLE = "labels.csv"  # in the folder of the pictures, where no other is named
@@ -27,10 +31,12 @@ class LabelledPictures:
     Args:
         pictures: the pictures.
         truth: whether a picture shows a label, `bool (N, labels)`.
+        left_out: what is not used of their folder.
     """
 
     pictures: tuple[SplitPicture, ...]
     truth: NDArray[np.bool_]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def labels_table(folder: Path, named: Path | None) -> Path | None:
@@ -66,22 +72,29 @@ def read_truth(
     Raises:
         SourceError: there is no picture, a picture cannot be read, or a label is unknown.
     """
-    places = {key(label): index for index, label in enumerate(labels)}
+    places = {same_label(label): index for index, label in enumerate(labels)}
     found = _named(folder, table)
     if not found:
         raise SourceError(f"{folder}: no picture there. Name a folder of pictures with --{role}.")
     truth = np.zeros((len(found), len(labels)), bool)
     for row, (path, shown) in enumerate(found):
         for name in shown:
-            if key(name) not in places:
+            if same_label(name) not in places:
                 raise SourceError(
                     f"{table or path}: {name} is no label, expected {shortened(', '.join(labels), 200)}. Rename "
                     "it, or "
                     "state the labels with --labels."
                 )
-            truth[row, places[key(name)]] = True
-    files = [(path, int(row.argmax()) if row.any() else -1) for (path, _), row in zip(found, truth, strict=True)]
-    return LabelledPictures(read_pictures(files, preprocessing, role=role), truth)
+            truth[row, places[same_label(name)]] = True
+    rows = {path: row for (path, _), row in zip(found, truth, strict=True)}
+    files = tuple(PictureFile(path, int(row.argmax()) if row.any() else UNKNOWN) for path, row in rows.items())
+    pictures, left_out = describe_pictures(PictureFolder(folder, labels, files, ()), preprocessing, role=role)
+    if not pictures:
+        first = next(iter(left_out), None)
+        raise SourceError(
+            f"{folder}: no picture there can be used ({first.path}: {first.reason})." if first else ""
+        )
+    return LabelledPictures(pictures, np.array([rows[picture.path] for picture in pictures]), left_out)
 
 
 def _named(folder: Path, table: Path | None) -> list[tuple[Path, tuple[str, ...]]]:
@@ -95,9 +108,11 @@ def _named(folder: Path, table: Path | None) -> list[tuple[Path, tuple[str, ...]
             "the "
             "pictures with --test-labels."
         )
-    pairs = files_below((path, index) for index, path in enumerate(folders))
-    names = [_split(folder_label(path), AND) for path in folders]
-    return [(path, names[index]) for path, index in pairs]
+    return [
+        (path, _split(label_text(inside.name), AND))
+        for inside in folders
+        for path in sorted(Path(item) for item in walk(os.fspath(inside)) if isinstance(item, str))
+    ]
 
 
 def _listed(folder: Path, table: Path) -> list[tuple[Path, tuple[str, ...]]]:

@@ -69,6 +69,7 @@ class ExportRecord:
         files: the files in the order of the plan.
         stability: of int8 files by name, against a second calibration.
         layer_errors: of int8 files that failed by name, worst first.
+        not_rounded: int8 files whose weights stay rounded to nearest, each with the reason.
     """
 
     source: Source
@@ -80,6 +81,7 @@ class ExportRecord:
     files: tuple[FileRecord, ...]
     stability: dict[str, Stability]
     layer_errors: dict[str, tuple[LayerError, ...]]
+    not_rounded: tuple[str, ...] = ()
 
     @property
     def state(self) -> GateState:

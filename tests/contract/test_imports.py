@@ -20,6 +20,10 @@ TENSORFLOW_PLACES = {
     Path("exporter/network", f"{name}.py")
     for name in (
         "model",
+        "plain_model",
+        "graph_copy",
+        "precision",
+        "silence",
         "folding",
         "equalization",
         "confidence",
