@@ -126,10 +126,10 @@ def test_a_finished_file_of_independent_labels(halves, tmp_path, run):
 def test_several_labels_that_nobody_knows(tmp_path, run):
     """Proves that a file that shows no label warns and exits with 4."""
     path = write_onnx(tmp_path / "mine.onnx", ending="Sigmoid", columns=[[-9, -9, -9], [-9, -9, -9]])
-    for name in ("red", "blue", "red+blue"):
+    for shade, name in enumerate(("red", "blue", "red+blue")):
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(4):
-            Image.new("RGB", (20, 20), (200, 200, 200 + number)).save(tmp_path / "data" / name / f"{number}.png")
+            Image.new("RGB", (20, 20), (200, 200 + shade, 200 + number)).save(tmp_path / "data" / name / f"{number}.png")
     code, _, err = run("--model", path, "--test", tmp_path / "data", *RANGE)
     assert code == 4
     assert "no better than guessing: all labels right in 0.00%" in err
