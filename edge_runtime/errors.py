@@ -2,6 +2,7 @@
 
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
+    ├── PictureFolderError              a folder of pictures is missing, or its sub-folders are no classes
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
     ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
     ├── BackendError                    no installed backend loads a model file, or it failed on a picture
@@ -10,6 +11,7 @@
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
+    ├── trainer.errors.DivergedError    the loss of a training became infinite or no number
     ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
     └── benchmarks.errors.BenchmarkError something to measure is missing or cannot be run
@@ -35,6 +37,10 @@ class PictureError(CatdogError):
         super().__init__(f"{name}: {reason}")
         self.name = name
         self.reason = reason
+
+
+class PictureFolderError(CatdogError):
+    """A folder of pictures is missing, or its sub-folders cannot be classes."""
 
 
 class BundleError(CatdogError):

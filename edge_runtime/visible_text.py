@@ -33,6 +33,20 @@ def exact_bytes(text: str, encoding: str = "utf-8") -> bytes:
         return text.encode(encoding, "backslashreplace")
 
 
+def cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes: a letter of Chinese or an emoji takes two, a mark none."""
+    if text.isascii():  # nearly always
+        return len(text)
+    from unicodedata import combining, east_asian_width  # here, because few names need it
+
+    return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces behind it, so that it takes `width` cells of a terminal or more."""
+    return text + " " * (width - cells(text))
+
+
 def _shown(before: str, letter: str) -> str:
     from unicodedata import category  # here, because few names need it
 

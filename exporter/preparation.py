@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.calibration import draw_calibration
+from exporter.calibration import Candidates, draw_calibration, find_candidates
 from exporter.errors import ConversionError, SourceError
 from exporter.network.confidence import Temperature, choose_threshold, divide_logits, fit_temperature, temper
 from exporter.network.equalization import equalize
@@ -38,6 +39,8 @@ class Pictures:
         calibration_pixels: the same, decoded.
         second_pixels: as many others, for a second calibration; none where too few are left.
         proof_pixels: those on which folding is proven.
+        left_out: what is not used of the folder of calibration pictures, and test pictures among them.
+        note: what people should know of the calibration pictures; mostly empty.
     """
 
     test: Pixels
@@ -46,6 +49,8 @@ class Pictures:
     calibration_pixels: Pixels
     second_pixels: Pixels
     proof_pixels: Pixels
+    left_out: tuple[LeftOut, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,22 +142,25 @@ def read_pictures(source: Source, plan: ExportPlan, observer: ExportObserver) ->
     """
     if not source.sides["test"]:
         raise SourceError(f"{source.folder}: the test split is empty, so drift cannot be measured. Train again.")
+    found = find_candidates(source, plan.calibration)
     calibration, second = draw_calibration(
-        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration
+        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration, candidates=found
     )
     observer.on_stage("reading test pictures")
     test, targets = load_split_pictures(source.sides["test"], source.preprocessing, report=observer.on_progress)
     pixels, _ = load_split_pictures(calibration, source.preprocessing)
     second_pixels, _ = load_split_pictures(second, source.preprocessing)
-    proof = _proof_pixels(source, plan, pixels)
-    return Pictures(test, targets, calibration, pixels, second_pixels, proof)
+    proof = _proof_pixels(source, plan, pixels, found)
+    return Pictures(test, targets, calibration, pixels, second_pixels, proof, found.left_out, found.note)
 
 
-def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels) -> Pixels:
+def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels, found: Candidates) -> Pixels:
     """Return the pictures on which folding is proven: those of the calibration, or more where they are few."""
     if plan.calibration_count >= FOLDING_PICTURES:
         return calibration
-    drawn, _ = draw_calibration(source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration)
+    drawn, _ = draw_calibration(
+        source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration, candidates=found
+    )
     return load_split_pictures(drawn, source.preprocessing)[0]
 
 

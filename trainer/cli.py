@@ -12,7 +12,9 @@ import click
 
 from edge_runtime.atomic_folder import no_empty_parents
 from edge_runtime.folders import RUNS
+from edge_runtime.home import home_folder
 from edge_runtime.terminal import Command, ended_by_sigterm, next_command, one_line_errors, quoted, say
+from trainer.data.balance import Balance
 from trainer.network.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Options:
     augment: bool | None
     early_stopping: int | None
     keep_best: bool | None
+    split: str | None
+    balance: str | None
     limit_per_class: int | None
     validation_fraction: float | None
     test_fraction: float | None
@@ -64,6 +68,11 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
     "--data",
     help="Pictures: a folder with a sub-folder per class, or sample (drawn), or microsoft (downloaded).  "
     "[default: sample]",
+)
+@click.option(
+    "--split",
+    help="CSV file with the columns path and side: on which side of the split each picture is.  "
+    "[default: that of the folders train, val and test in the data, or else drawn]",
 )
 @click.option(
     "--negatives",
@@ -91,6 +100,12 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
     default=None,
     help="Keep the epoch with the lowest validation loss, or the last one.  [default: on]",
 )
+@click.option(
+    "--balance",
+    type=click.Choice(tuple(map(str, Balance))),
+    help="What is done about classes of different size: let pictures of small classes count for more, leave out "
+    "pictures of large ones, or nothing.  [default: weights]",
+)
 @click.option("--limit-per-class", type=int, help="Use at most so many pictures per class; 0: all.  [default: 0]")
 @click.option(
     "--validation-fraction", type=float, help="Share of the pictures used to choose the best epoch.  [default: 0.1]"
@@ -106,7 +121,12 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Folder of all runs."
 )
-@click.option("--resume", is_flag=True, help="Continue the newest unfinished run, or the one that --name names.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the newest unfinished run, or the one that --name names. With --data its pictures are looked "
+    "for in that folder.",
+)
 @click.version_option(package_name="catdog-edge")
 def main(**options: Any) -> None:
     """Train an image classifier on pictures in class folders and write the run folder runs/NAME."""
@@ -115,11 +135,16 @@ def main(**options: Any) -> None:
 
 def _run(options: Options) -> None:
     with one_line_errors("train"), ended_by_sigterm(), no_empty_parents(options.runs / "NAME"):
+        home_folder()  # Keras, Matplotlib and the cache of pictures need one
         name, config = _settle(options)
         folder, evaluation = _train(config, name, options)
+    from trainer.largest_class import no_better_than_one_answer
+
     low, high = evaluation.accuracy_interval
     what = " (drawings, not photographs)" if config.is_sample else ""
     say(f"test accuracy {evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}] on {evaluation.pictures:,}{what}")
+    if warning := no_better_than_one_answer(evaluation):
+        say(f"warning: {warning}", err=True)
     say(f"{folder}/report.md")
     next_command(_export_command(folder, config))
 
@@ -136,20 +161,20 @@ def _settle(options: Options) -> tuple[str, TrainConfig]:
     from trainer.run_folder import find_unfinished, start_run
 
     if options.resume:
-        if options.config or options.overrides:
+        if options.config or options.overrides.keys() - {"data"}:
             raise click.UsageError(
-                "--resume keeps the options of the run that it continues; give only --name or --runs"
+                "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
             )
-        return find_unfinished(options.runs, options.name)
+        return find_unfinished(options.runs, options.name, options.data)
     config = read_config(options.config, options.overrides)
     data = Path(config.data).resolve().name
     name = options.name or f"{data}-{config.architecture}-{time.strftime('%Y%m%d-%H%M%S')}"
-    start_run(options.runs, name, config)
+    start_run(options.runs, name, config.with_absolute_paths())  # to go on from any folder
     return name, config
 
 
 def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Evaluation]:
-    from trainer.errors import ConfigError, DataError, RunError
+    from trainer.errors import ConfigError, DataError, DivergedError, RunError
     from trainer.progress import Progress
     from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
@@ -159,7 +184,7 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
 
         with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, RunError, ModuleNotFoundError):
+    except (ConfigError, DataError, DivergedError, RunError, ModuleNotFoundError):
         if not options.resume:
             forget_unbegun(runs, name)
         raise

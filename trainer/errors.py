@@ -17,3 +17,7 @@ class RunError(CatdogError):
 
 class WeightsError(CatdogError):
     """Pretrained weights are missing, damaged or not what they should be."""
+
+
+class DivergedError(CatdogError):
+    """The loss of a training became infinite or no number."""

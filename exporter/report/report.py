@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.markdown import SAMPLE_WARNING, Markdown, code, literal, table
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.formats.table import format_named
@@ -45,6 +46,8 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
         describe_files(record),
         "## Calibration of int8\n",
         _calibration(record),
+        _left_out("test", record.source.left_out),
+        _left_out("calibration", record.pictures.left_out),
         "## Folding\n",
         _folding(record),
         "## Provenance\n",
@@ -174,8 +177,8 @@ def _answers(record: ExportRecord) -> str:
 def _calibration(record: ExportRecord) -> str:
     text = (
         f"{len(record.pictures.calibration):,} pictures of {_origin(record)} set the integer ranges. "
-        f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. None of them is a "
-        "test picture or nearly one.\n\n"
+        f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. "
+        f"{record.pictures.note or 'None of them is a test picture or nearly one.'}\n\n"
     )
     if not record.stability:
         return text + "No int8 file was quantised a second time with other pictures.\n"
@@ -191,6 +194,15 @@ def _calibration(record: ExportRecord) -> str:
     ]
     header = ("file", "test pictures", "agreement", "mean", "largest")
     return text + "Each file compared with one quantised with as many other pictures:\n\n" + table(header, rows)
+
+
+def _left_out(what: str, left_out: tuple[LeftOut, ...]) -> str:
+    """List all that is not used of a folder of pictures."""
+    if not left_out:
+        return ""
+    lines = [f"Left out of the folder of {what} pictures: {len(left_out):,} files and folders.\n"]
+    lines += [f"- {code(item.path)}: {literal(item.reason)}" for item in left_out]
+    return "\n".join(lines) + "\n"
 
 
 def _origin(record: ExportRecord) -> str:

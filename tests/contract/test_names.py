@@ -204,8 +204,8 @@ def test_every_name_in_the_reports_of_an_export(made: Made, tmp_path: Path, poli
 @pytest.mark.parametrize("policy", [True, False])
 def test_every_name_in_the_report_of_a_run(made: Made, tmp_path: Path, policy: bool) -> None:
     """Proves the same of the report of a training: its name, labels, files and options."""
+    from edge_runtime.picture.left_out import Cause, LeftOut
     from tests.trainer.test_report import STATE
-    from trainer.data.dataset import Cause, LeftOut
     from trainer.evaluation import evaluate_scores
     from trainer.report import write_report as write_run_report
 
