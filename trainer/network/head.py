@@ -34,6 +34,10 @@ class Head:
     bias: NDArray[np.float32]
     penalty: float
 
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the scores of `features`, `float64 (N, labels)`; each row sums to 1."""
+        return _softmax(features, np.vstack([self.kernel, self.bias]).astype(np.float64))[0]
+
 
 def read_features(
     model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
@@ -58,8 +62,8 @@ def read_features(
 def fit_head(
     training: tuple[NDArray[np.float32], NDArray[np.intp]],
     validation: tuple[NDArray[np.float32], NDArray[np.intp]],
-    *,
     labels: int,
+    *,
     weights: NDArray[np.float64] | None = None,
 ) -> Head:
     """Return the softmax head for the training pictures, with the penalty that fits the validation pictures.
