@@ -207,7 +207,7 @@ def _settle(options: Options) -> tuple[str, TrainConfig]:
 
 
 def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Evaluation]:
-    from trainer.errors import ConfigError, DataError, DivergedError, RunError
+    from trainer.errors import ConfigError, DataError, DivergedError, RunError, WeightsError
     from trainer.progress import Progress
     from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
@@ -217,7 +217,7 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
 
         with alone_in(partial_folder(runs, name)), Progress(config.architecture) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, DivergedError, RunError, ModuleNotFoundError):
+    except (ConfigError, DataError, DivergedError, RunError, WeightsError, ModuleNotFoundError):
         if not options.resume:
             forget_unbegun(runs, name)
         raise

@@ -56,7 +56,7 @@ def _smallest(dataset: Dataset) -> int:
 
 def _epochs(pictures: int) -> int:
     """Return fewer epochs for more pictures: 40 for 60, 16 for 600, 4 for 20,000."""
-    return max(4, round(40 * (60 / max(pictures, 60)) ** 0.4))
+    return max(4, round(float(40 * (60 / max(pictures, 60)) ** 0.4)))
 
 
 def begin_pretrained(

@@ -57,9 +57,9 @@ def _crossed(evaluation: Evaluation) -> str:
         return ""
     low, high = evaluation.crossed.accuracy_interval
     return (
-        f"**Cross-validated accuracy {evaluation.crossed.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}) on "
-        f"all {evaluation.crossed.pictures:,} pictures. Each was held back once, while a last layer was trained "
-        f"on others. The network of this run was trained in the same way, on the training pictures.\n"
+        f"**Cross-validated accuracy {evaluation.crossed.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}) "
+        f"on all {evaluation.crossed.pictures:,} pictures. Each was held back once, while a last layer was trained "
+        "on others. The network of this run was trained in the same way, on the training pictures.\n"
     )
 
 

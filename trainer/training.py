@@ -28,7 +28,7 @@ from trainer.fit import Observer, compile_network, fit, predict_scores, right_od
 from trainer.lessons import training_rows
 from trainer.network.architectures import ANY_SIDE, ARCHITECTURES
 from trainer.network.body import build_from
-from trainer.network.pretrained import PRETRAINED
+from trainer.network.pretrained import PRETRAINED, find_weights
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.pretraining import NEVER, begin_pretrained, head_alone, settle
 from trainer.report import write_report
@@ -150,6 +150,8 @@ def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
             f"{config.architecture}. Choose one of these, or leave out --pretrained."
         )
     try:
+        if config.begins_pretrained:
+            find_weights(config.architecture)  # before minutes of reading pictures
         return ARCHITECTURES[config.architecture].build
     except KeyError:
         known = ", ".join(ARCHITECTURES)
