@@ -25,7 +25,7 @@ from trainer.data.dataset import Dataset
 from trainer.data.near_duplicates import group_near_duplicates
 from trainer.evaluation import Evaluation, evaluate_scores
 from trainer.fit import evaluate
-from trainer.network.head import HEAD, fit_head, read_features, set_head
+from trainer.network.head import feature_network, fit_head, read_features, set_head
 from trainer.network.pretrained import load_pretrained
 from trainer.random_streams import Stream
 
@@ -150,13 +150,14 @@ def _read(
     model: keras.Model, shown: _Shown, rows: NDArray[np.intp], kept: Path, *, report: Callable[[int, int], None]
 ) -> NDArray[np.float32]:
     """Return the features of each copy, `float32 (N, copies, features)`. Go on where the file `kept` ends."""
-    count = int(model.get_layer(HEAD).input.shape[-1])
+    body = feature_network(model)
+    count = int(body.output_shape[-1])
     each = 4 * count * shown.copies  # bytes
     whole = kept.stat().st_size // each if kept.exists() else 0
     with kept.open("ab") as file:
         file.truncate(whole * each)
         for start in range(whole, len(rows), _PART):
-            found = read_features(model, shown.pixels(rows[start : start + _PART]))
+            found = read_features(body, shown.pixels(rows[start : start + _PART]))
             file.write(found.tobytes())
             report(min(start + _PART, len(rows)), len(rows))
     return np.fromfile(kept, np.float32).reshape(len(rows), shown.copies, count)
