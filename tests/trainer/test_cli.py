@@ -256,7 +256,7 @@ RECIPE_ALONE = (
     "input_low",  # both are --input-range
     "input_high",
 )
-DEPENDS = ("epochs", "pretrained", "fine_tune")  # on the architecture, which the help says in words
+DEPENDS = ("epochs", "pretrained", "fine_tune", "split")  # on the architecture, which the help says in words
 
 
 def test_every_option_is_a_flag_with_its_default() -> None:
