@@ -19,7 +19,7 @@ from edge_runtime.picture.preprocessing import Preprocessing
 from trainer.data.balance import Balance
 from trainer.data.cache import cache_pictures
 from trainer.network.architectures import ARCHITECTURES
-from trainer.network.head import fit_head, read_features
+from trainer.network.head import feature_network, fit_head, read_features
 from trainer.network.pretrained import load_pretrained
 
 PAGE = Path(__file__).parents[1] / "docs/measurements/balance.md"
@@ -41,7 +41,7 @@ def features_of(data: Path) -> list[Features]:
         chosen = np.random.default_rng(label).permutation(len(paths))[: EACH + 50]
         cached = cache_pictures([paths[index] for index in chosen], Preprocessing(SIDE, SIDE))
         rows = [entry.row for entry in cached.entries if entry.row >= 0][:EACH]
-        classes.append(read_features(model, np.asarray(cached.pixels[rows])))
+        classes.append(read_features(feature_network(model), np.asarray(cached.pixels[rows])))
     return classes
 
 

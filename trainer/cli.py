@@ -36,6 +36,9 @@ class Options:
     data: str | None
     negatives: str | None
     architecture: str | None
+    pretrained: str | None
+    fine_tune: str | None
+    input_range: tuple[float, float] | None
     start: str | None
     teacher: str | None
     image_size: int | None
@@ -57,11 +60,13 @@ class Options:
     def overrides(self) -> dict[str, Any]:
         """The flags that were given, by their name in `TrainConfig`."""
         flags = {name: value for name, value in vars(self).items() if name not in _OF_THE_COMMAND}
+        if self.input_range is not None:
+            flags["input_low"], flags["input_high"] = self.input_range
         return {name: value for name, value in flags.items() if value is not None}
 
 
 _KEEPS = "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
-_OF_THE_COMMAND = ("config", "name", "runs", "resume")
+_OF_THE_COMMAND = ("config", "name", "runs", "resume", "input_range")
 
 
 @click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,10 +86,33 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
     "[default: none]",
 )
 @click.option("--architecture", help=f"Network to train: {', '.join(ARCHITECTURES)}.  [default: report]")
+@click.option(
+    "--pretrained",
+    help="Weights to begin with: imagenet, a .keras file, the name of a network of keras.applications, or none.  "
+    "[default: imagenet for lite0 and lite2]",
+)
+@click.option(
+    "--head-only/--fine-tune",
+    "fine_tune",
+    default=None,
+    callback=lambda context, option, value: value if value is None else ("always", "never")[value],
+    help="With pretrained weights: train the last layer alone, or then all layers.  "
+    "[default: all layers from 100 training pictures a class]",
+)
+@click.option(
+    "--input-range",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="Input values of black and white, if the --pretrained file does not rescale 0-255 itself.",
+)
 @click.option("--start", help="Run folder: begin with the weights of its network.  [default: none]")
 @click.option("--teacher", help="Run folder: also learn from the scores of its network.  [default: none]")
 @click.option("--image-size", type=int, help="Side of the network's input, in pixels.  [default: 128]")
-@click.option("--epochs", type=int, help="Passes over the training pictures.  [default: 10]")
+@click.option(
+    "--epochs",
+    type=int,
+    help="Passes over the training pictures.  [default: 10; with pretrained weights 4 to 40, as pictures are many]",
+)
 @click.option("--batch-size", type=int, help="Pictures per step.  [default: 32]")
 @click.option("--learning-rate", type=float, help="Step size.  [default: 0.001]")
 @click.option("--seed", type=int, help="Seed of everything random.  [default: 0]")
@@ -144,6 +172,11 @@ def _run(options: Options) -> None:
     low, high = evaluation.accuracy_interval
     what = " (drawings, not photographs)" if config.is_sample else ""
     say(f"test accuracy {evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}] on {evaluation.pictures:,}{what}")
+    if evaluation.claims_nothing:
+        say("too few test pictures to claim anything", err=True)
+    if crossed := evaluation.crossed:
+        low, high = crossed.accuracy_interval
+        say(f"cross-validated accuracy {crossed.accuracy:.2%} [{low:.2%}, {high:.2%}] on all {crossed.pictures:,}")
     if warning := no_better_than_one_answer(evaluation):
         say(f"warning: {warning}", err=True)
     say(f"{folder}/report.md")
@@ -176,7 +209,7 @@ def _settle(options: Options) -> tuple[str, TrainConfig]:
 
 
 def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Evaluation]:
-    from trainer.errors import ConfigError, DataError, DivergedError, RunError
+    from trainer.errors import ConfigError, DataError, DivergedError, RunError, WeightsError
     from trainer.progress import Progress
     from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
@@ -184,9 +217,9 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
     try:
         from trainer.training import train
 
-        with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
+        with alone_in(partial_folder(runs, name)), Progress(config.architecture) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, DivergedError, RunError, ImportError, MemoryError):
+    except (ConfigError, DataError, DivergedError, RunError, WeightsError, ImportError, MemoryError):
         if not options.resume:
             forget_unbegun(runs, name)
         raise

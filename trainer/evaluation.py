@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import classification_report, confusion_matrix
 
+_WIDEST = 0.2  # interval of an accuracy that still says something
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -22,6 +24,7 @@ class Evaluation:
         confusion: counts, a row per true label and a column per predicted label.
         per_class: precision, recall, f1-score and support of each label, and their macro and weighted averages,
             from scikit-learn's `classification_report`.
+        crossed: the same figures of a cross-validation over all pictures; None without one.
     """
 
     pictures: int
@@ -29,10 +32,20 @@ class Evaluation:
     accuracy_interval: tuple[float, float]
     confusion: tuple[tuple[int, ...], ...]
     per_class: dict[str, dict[str, float]]
+    crossed: Evaluation | None = None
+
+    @property
+    def claims_nothing(self) -> bool:
+        """Whether the pictures are too few: the interval of the accuracy is wider than 20 points."""
+        low, high = self.accuracy_interval
+        return high - low > _WIDEST
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object of `metrics.json`."""
-        return asdict(self)
+        values = asdict(self)
+        if self.crossed is None:
+            del values["crossed"]
+        return values
 
 
 def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labels: tuple[str, ...]) -> Evaluation:

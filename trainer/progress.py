@@ -6,21 +6,27 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from edge_runtime.picture.left_out import in_short
+from edge_runtime.run_folder import Side
 from edge_runtime.terminal import say
+from trainer.config import SAMPLE
 
 if TYPE_CHECKING:
     from edge_runtime.run_folder import Epoch
     from trainer.data.dataset import Dataset
 
+_ENOUGH = 1000  # training pictures a class, below which pretrained weights are surely better
+
 
 class Progress:
     """Show a bar with the time left for each stage, and a line for each epoch."""
 
-    def __init__(self, epochs: int) -> None:
-        """Begin with no bar shown."""
-        self._epochs = epochs
+    def __init__(self, architecture: str) -> None:
+        """Begin with no bar shown; `architecture` is what is trained."""
+        self._architecture = architecture
+        self._epochs = 0
         self._bar: Any = None
         self._at = 0
         self._figures = ""
@@ -45,6 +51,10 @@ class Progress:
         """Show pictures read by the pretrained network."""
         self._show("fitting the head", done, total)
 
+    def on_epochs(self, epochs: int) -> None:
+        """Remember how many there will be."""
+        self._epochs = epochs
+
     def on_dataset(self, dataset: Dataset) -> None:
         """List the files that were left out, then say how many pictures are on each side."""
         self._close()
@@ -54,6 +64,9 @@ class Progress:
             say(f"note: {sentence}", err=True)
         counts = ", ".join(f"{len(pictures):,} {side}" for side, pictures in dataset.sides.items())
         say(f"{' / '.join(dataset.labels)}: {counts}", err=True)
+        smallest = np.bincount(dataset.targets(Side.TRAIN)).min()
+        if self._architecture == "report" and smallest < _ENOUGH and dataset.folder.name != SAMPLE:
+            say(f"hint: with fewer than {_ENOUGH:,} pictures a class, --architecture lite0 is better", err=True)
 
     def on_step(self, number: int, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Move the epoch's bar."""

@@ -25,6 +25,8 @@ class Stream(IntEnum):
     MATCHING = 5  # which picture lends a negative its size and compression
     MIXING = 6  # which batches of an epoch are mixed and how; numbered by epoch
 
+    HEAD = 7  # changes of the pictures that a head is fitted on, numbered by picture and copy; folds of its check
+
     def seed(self, seed: int, *numbers: int) -> tuple[int, ...]:
         """Return the whole seed of this stream.
 

@@ -26,6 +26,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         SAMPLE_WARNING if config.is_sample else "",
         f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}), measured on "
         f"{evaluation.pictures:,} pictures that training never used.\n",
+        _crossed(evaluation),
         _warnings(evaluation, state),
         f"The network is that of epoch {state.kept + 1} of {len(state.history)}, the "
         f"{'epoch with the lowest validation loss' if state.keep_best else 'last epoch'}.\n",
@@ -51,9 +52,21 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
     return "\n".join(part for part in parts if part)
 
 
+def _crossed(evaluation: Evaluation) -> str:
+    if evaluation.crossed is None:
+        return ""
+    low, high = evaluation.crossed.accuracy_interval
+    return (
+        f"**Cross-validated accuracy {evaluation.crossed.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}) "
+        f"on all {evaluation.crossed.pictures:,} pictures. Each was held back once, while a last layer was trained "
+        "on others. The network of this run was trained in the same way, on the training pictures.\n"
+    )
+
+
 def _warnings(evaluation: Evaluation, state: FitState) -> str:
     """Say what went wrong in the training, if anything did."""
-    found = (state.diverged, no_better_than_one_answer(evaluation))
+    few = f"Too few test pictures ({evaluation.pictures:,}) to claim anything." if evaluation.claims_nothing else ""
+    found = (state.diverged, no_better_than_one_answer(evaluation), few)
     return "\n".join(f"> {bold(text)}\n" for text in found if text)
 
 

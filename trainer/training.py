@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from edge_runtime.native_output import native_output_to
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
-from trainer.checkpoint import read_state
-from trainer.config import MICROSOFT, SAMPLE, TrainConfig
+from trainer.checkpoint import FitState, read_state
+from trainer.config import IMAGENET, MICROSOFT, SAMPLE, TrainConfig
 from trainer.data.balance import Balance
 from trainer.data.begun import find_again
 from trainer.data.dataset import Dataset, add_crops, read_dataset
@@ -24,10 +26,11 @@ from trainer.errors import ConfigError, DivergedError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
 from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
-from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
-from trainer.network.pretrained import PRETRAINED
+from trainer.network.architectures import ANY_SIDE, ARCHITECTURES
+from trainer.network.body import build_from
+from trainer.network.pretrained import PRETRAINED, find_weights
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
-from trainer.pretraining import begin_pretrained
+from trainer.pretraining import NEVER, begin_pretrained, head_alone, settle
 from trainer.report import write_report
 from trainer.run_folder import begun_with, finish_run, keep_splits, partial_folder, write_run, write_run_json
 
@@ -46,6 +49,9 @@ class TrainObserver(Observer, Protocol):
 
     def on_features(self, done: int, total: int) -> None:
         """Called while a pretrained network reads the pictures."""
+
+    def on_epochs(self, epochs: int) -> None:
+        """Called once it is known how many epochs there will be."""
 
     def on_dataset(self, dataset: Dataset) -> None:
         """Called once the pictures are split."""
@@ -85,23 +91,23 @@ def train(
     observer.on_dataset(dataset)
     keep_splits(folder, dataset)
 
+    config = settle(config, dataset)
+    observer.on_epochs(config.epochs)
     _start_keras(config)
     outputs = 1 if len(dataset.labels) == 2 else len(dataset.labels)
     model = build(None if config.any_side else config.image_size, outputs)
+    crossed = None
     if not read_state(folder).history:
         if config.start:
             begin_with(model, Path(config.start), dataset, config)
-        elif config.architecture in PRETRAINED:
-            begin_pretrained(model, dataset, config, report=observer.on_features)
-    steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
-    compile_network(model, config, steps)
-    teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None
-    trained, state = fit(model, dataset, config, teacher=teacher, folder=folder, observer=observer)
-    model = _bare(trained, config)
+        elif config.begins_pretrained:
+            crossed = begin_pretrained(model, dataset, config, folder=folder, report=observer.on_features)
+    trained, state = _fitted(model, dataset, config, folder, observer)
+    model = _bare(trained, build, config)
     right_odds(model, dataset)
 
     scores, targets = predict_scores(model, dataset, Side.TEST), dataset.targets(Side.TEST)
-    evaluation = evaluate_scores(scores, targets, dataset.labels)
+    evaluation = replace(evaluate_scores(scores, targets, dataset.labels), crossed=crossed)
     write_run(folder, model, state, evaluation)
     plot_learning_curves(state, folder / "learning_curves.png")
     plot_confusion(evaluation, dataset.labels, folder / "confusion.png")
@@ -117,13 +123,35 @@ def train(
     return finished, evaluation
 
 
+def _fitted(
+    model: Any, dataset: Dataset, config: TrainConfig, folder: Path, observer: TrainObserver
+) -> tuple[Any, FitState]:
+    """Train all layers, unless the last one alone was to be trained; return the network and its history."""
+    if config.begins_pretrained and config.fine_tune == NEVER:
+        return model, head_alone(model, dataset)
+    steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
+    compile_network(model, config, steps)
+    teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None
+    return fit(model, dataset, config, teacher=teacher, folder=folder, observer=observer)
+
+
 def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
+    """Return what builds the network, from the side of its pictures and the number of its outputs."""
     if config.any_side and config.architecture not in ANY_SIDE:
         raise ConfigError(
             f"option first_side: the architecture {config.architecture!r} takes pictures of one side only. "
             f"Leave out first_side and last_side, or choose {' or '.join(ANY_SIDE)}."
         )
+    if config.of_others:
+        return partial(build_from, config.pretrained, input_range=(config.input_low, config.input_high))
+    if config.pretrained == IMAGENET and config.architecture not in PRETRAINED:
+        raise ConfigError(
+            f"option pretrained: there are ImageNet weights for {' and '.join(PRETRAINED)}, none for "
+            f"{config.architecture}. Choose one of these, or leave out --pretrained."
+        )
     try:
+        if config.begins_pretrained:
+            find_weights(config.architecture)  # before minutes of reading pictures
         return ARCHITECTURES[config.architecture].build
     except KeyError:
         known = ", ".join(ARCHITECTURES)
@@ -161,12 +189,14 @@ def _data_folder(data: str, on_download: Callable[[int, int], None]) -> Path:
     return Path(data)
 
 
-def _bare(trained: Any, config: TrainConfig) -> Any:
+def _bare(trained: Any, build: Callable[[Any, int], Any], config: TrainConfig) -> Any:
     """Return the network for use: float32, one input size, no optimiser."""
     import keras
 
     keras.config.set_dtype_policy("float32")
-    return with_side(trained, config.architecture, config.image_size)
+    bare = build(config.image_size, trained.output_shape[-1])
+    bare.set_weights(trained.get_weights())
+    return bare
 
 
 def _start_keras(config: TrainConfig) -> None:

@@ -45,6 +45,7 @@ def _plugin() -> Any:
         from pillow_heif import as_plugin
     except ImportError as error:
         raise MissingHeifError(str(error)) from error
+    plugin: Any = as_plugin  # its stubs do not name the options
     for name, value in _SETTINGS.items():
-        setattr(as_plugin.options, name, value)
-    return as_plugin
+        setattr(plugin.options, name, value)
+    return plugin

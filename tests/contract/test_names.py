@@ -352,7 +352,7 @@ def test_progress_of_a_training_names_files_on_one_line_each(
     """Proves that the files left out are named without a character that moves the cursor."""
     from trainer.progress import Progress
 
-    Progress(1).on_dataset(made.dataset)
+    Progress("compact").on_dataset(made.dataset)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 + len(LABELS)
     assert all(line == visible(line) for line in lines)

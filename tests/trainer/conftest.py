@@ -77,6 +77,9 @@ class Silent:
     def on_features(self, done: int, total: int) -> None:
         """Remember nothing."""
 
+    def on_epochs(self, epochs: int) -> None:
+        """Remember nothing."""
+
     def on_dataset(self, dataset: Dataset) -> None:
         """Remember nothing."""
 

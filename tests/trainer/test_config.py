@@ -36,7 +36,8 @@ def test_any_string_survives_the_file(tmp_path: Path, data: str) -> None:
 def test_every_option_survives_the_file(tmp_path: Path) -> None:
     """Proves that a config with no default left is read back equal, tiny floats and booleans included."""
     config = TrainConfig(
-        "x", "y", "compact", 64, 3, 7, "sgd", 1e-7, "cosine", 1e-9, 0.2, 0.999, 48, 96, 160, 0.4,
+        "x", "y", "compact", "none", "never", -1.0, 1.0, 64, 3, 7, "sgd", 1e-7, "cosine", 1e-9, 0.2,
+        0.999, 48, 96, 160, 0.4,
         "runs/s", "runs/t", 0.5, True, True, 2**31 - 1, True, 4, False, "s.csv", "none", 11, 0.15, 0.25, True,
     )  # fmt: skip
     path = tmp_path / "config.toml"

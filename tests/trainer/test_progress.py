@@ -17,7 +17,8 @@ EPOCH = Epoch(0.25, 0.9, 0.3, 0.875, 90.0, 0.015)
 
 def shown(capsys: pytest.CaptureFixture[str], *calls: tuple[Any, ...], epochs: int = 3) -> list[str]:
     """Return the lines on standard error after some calls; nothing may be on standard output."""
-    with Progress(epochs) as progress:
+    with Progress("compact") as progress:
+        progress.on_epochs(epochs)
         for name, *arguments in calls:
             getattr(progress, name)(*arguments)
     out, err = capsys.readouterr()
@@ -34,6 +35,16 @@ def test_the_split_is_told(capsys: pytest.CaptureFixture[str], pets_dataset: Dat
     lines = shown(capsys, ("on_dataset", pets_dataset))
     assert lines[0].startswith("left out: Cat/broken.jpg: not a picture")
     assert lines[1:] == ["cat / dog: 24 train, 8 validation, 8 test"]
+
+
+@pytest.mark.parametrize(("architecture", "told"), [("report", True), ("lite0", False)])
+def test_few_pictures_get_a_hint(
+    capsys: pytest.CaptureFixture[str], pets_dataset: Dataset, architecture: str, told: bool
+) -> None:
+    """Proves that the default network, which starts from nothing, names the one that does not."""
+    with Progress(architecture) as progress:
+        progress.on_dataset(pets_dataset)
+    assert ("--architecture lite0" in capsys.readouterr().err) == told
 
 
 def test_surplus_is_no_fault(capsys: pytest.CaptureFixture[str], pets_dataset: Dataset) -> None:
@@ -122,7 +133,7 @@ def test_an_error_closes_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Proves that whatever ends a training, the cursor is on a line of its own for the message."""
 
     def stop() -> None:
-        with Progress(1) as progress:
+        with Progress("compact") as progress:
             progress.on_scan(1, 10)
             raise KeyboardInterrupt
 

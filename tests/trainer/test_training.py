@@ -59,7 +59,7 @@ def test_growing_pictures_need_any_side(name: str) -> None:
 def test_an_unknown_architecture_is_refused_before_the_data(tmp_path: Path) -> None:
     """Proves that a mistyped network costs no reading of pictures."""
     config = TrainConfig(str(tmp_path / "absent"), architecture="alexnet")
-    with pytest.raises(ConfigError, match="expected one of report, compact, wide, received 'alexnet'"):
+    with pytest.raises(ConfigError, match=r"expected one of report, compact, .*received 'alexnet'"):
         train(config, "x", runs=tmp_path, observer=Silent(), cache=tmp_path / "cache")
     assert list(tmp_path.iterdir()) == []
 

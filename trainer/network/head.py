@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,32 +33,35 @@ class Head:
     bias: NDArray[np.float32]
     penalty: float
 
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the scores of `features`, `float64 (N, labels)`; each row sums to 1."""
+        return _softmax(features, np.vstack([self.kernel, self.bias]).astype(np.float64))[0]
 
-def read_features(
-    model: keras.Model, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
-) -> NDArray[np.float32]:
+
+def feature_network(model: keras.Model) -> keras.Model:
+    """Return the layers before the head of a network; what comes into the head is the output."""
+    import keras
+
+    return keras.Model(model.input, model.get_layer(HEAD).input)
+
+
+def read_features(body: keras.Model, pixels: Pixels) -> NDArray[np.float32]:
     """Return what comes into the head for each picture, `float32 (N, features)`.
 
     Args:
-        model: a network whose head is called `logits`.
+        body: what `feature_network` returns. It is compiled once, at its first use.
         pixels: `uint8 (N, H, W, 3) RGB 0-255`.
-        report: called with pictures done and in all.
     """
-    import keras
-
-    body = keras.Model(model.input, model.get_layer(HEAD).input)
-    parts = []
-    for start in range(0, len(pixels), _BATCH):
-        parts.append(np.asarray(body.predict_on_batch(np.asarray(pixels[start : start + _BATCH])), np.float32))
-        report(min(start + _BATCH, len(pixels)), len(pixels))
+    starts = range(0, len(pixels), _BATCH)
+    parts = [np.asarray(body.predict_on_batch(np.asarray(pixels[at : at + _BATCH])), np.float32) for at in starts]
     return np.concatenate(parts)
 
 
 def fit_head(
     training: tuple[NDArray[np.float32], NDArray[np.intp]],
     validation: tuple[NDArray[np.float32], NDArray[np.intp]],
-    *,
     labels: int,
+    *,
     weights: NDArray[np.float64] | None = None,
 ) -> Head:
     """Return the softmax head for the training pictures, with the penalty that fits the validation pictures.

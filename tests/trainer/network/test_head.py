@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainer.network.head import fit_head, read_features, set_head
+from trainer.network.head import feature_network, fit_head, read_features, set_head
 
 pytestmark = pytest.mark.usefixtures("keras_started")
 
@@ -25,7 +25,7 @@ def accuracy(head: object, points: np.ndarray, targets: np.ndarray) -> float:
 
 def test_a_head_is_as_good_as_the_best_one() -> None:
     """Proves that the head finds the labels of new points as often as the centres themselves do, within chance."""
-    head = fit_head(clouds(1, 600), clouds(2, 200), labels=3)
+    head = fit_head(clouds(1, 600), clouds(2, 200), 3)
     points, targets = clouds(3, 2000)
     centres = np.random.default_rng(0).normal(0, 1, (3, 6))
     centres[:, 4:] = 0
@@ -35,7 +35,7 @@ def test_a_head_is_as_good_as_the_best_one() -> None:
 
 def test_a_feature_that_hardly_varies_stays_small() -> None:
     """Proves that a nearly silent feature cannot rule the answers: 1 must not drown the rest."""
-    head = fit_head(clouds(1, 100), clouds(2, 50), labels=3)
+    head = fit_head(clouds(1, 100), clouds(2, 50), 3)
     assert np.abs(head.kernel[5]).max() < np.abs(head.kernel[:4]).max()
 
 
@@ -44,8 +44,8 @@ def test_few_points_get_a_stronger_penalty() -> None:
     generator = np.random.default_rng(5)
     noise = generator.normal(0, 1, (60, 6)).astype(np.float32)
     guesses = generator.integers(0, 3, 60)
-    unclear = fit_head((noise[:40], guesses[:40]), (noise[40:], guesses[40:]), labels=3)
-    clear = fit_head(clouds(1, 600), clouds(2, 200), labels=3)
+    unclear = fit_head((noise[:40], guesses[:40]), (noise[40:], guesses[40:]), 3)
+    clear = fit_head(clouds(1, 600), clouds(2, 200), 3)
     assert unclear.penalty > clear.penalty
 
 
@@ -55,8 +55,8 @@ def test_weights_count() -> None:
     wrong = (targets + 1) % 3
     weights = np.r_[np.ones(300), np.zeros(300)]
     twice = (np.concatenate([points, points]), np.concatenate([targets, wrong]))
-    one = fit_head((points, targets), clouds(2, 200), labels=3)
-    other = fit_head(twice, clouds(2, 200), labels=3, weights=weights)
+    one = fit_head((points, targets), clouds(2, 200), 3)
+    other = fit_head(twice, clouds(2, 200), 3, weights=weights)
     assert np.allclose(one.kernel, other.kernel, atol=0.02 * np.abs(one.kernel).max())
 
 
@@ -67,12 +67,10 @@ def test_a_network_answers_as_its_head(labels: int) -> None:
 
     model = ARCHITECTURES["compact"].build(32, 1 if labels == 2 else labels)
     pixels = np.random.default_rng(0).integers(0, 256, (70, 32, 32, 3), np.uint8)
-    told: list[tuple[int, int]] = []
-    features = read_features(model, pixels, report=lambda done, total: told.append((done, total)))
+    features = read_features(feature_network(model), pixels)
     assert features.shape == (70, 176)
-    assert told == [(64, 70), (70, 70)]
     targets = np.arange(70) % labels
-    head = fit_head((features[:50], targets[:50]), (features[50:], targets[50:]), labels=labels)
+    head = fit_head((features[:50], targets[:50]), (features[50:], targets[50:]), labels)
     set_head(model, head)
     logits = features.astype(np.float64) @ head.kernel + head.bias
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

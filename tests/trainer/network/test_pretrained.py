@@ -11,7 +11,7 @@ from edge_runtime.picture.preprocessing import Pixels
 from trainer.errors import WeightsError
 from trainer.network import pretrained
 from trainer.network.architectures import ARCHITECTURES
-from trainer.network.head import read_features
+from trainer.network.head import feature_network, read_features
 from trainer.network.pretrained import PRETRAINED, WeightsFile, find_weights, load_pretrained
 
 REFERENCE = json.loads(Path(__file__).with_name("lite_features.json").read_text(encoding="utf-8"))
@@ -37,8 +37,9 @@ def test_features_are_those_of_the_original(name: str) -> None:
     needs(name)
     model = ARCHITECTURES[name].build(None, 2)
     load_pretrained(model, name)
+    body = feature_network(model)
     for side, expected in REFERENCE[name].items():
-        [found] = read_features(model, drawn(int(side))[None])
+        [found] = read_features(body, drawn(int(side))[None])
         assert np.abs(found - expected).max() < 1e-4
 
 
