@@ -119,22 +119,27 @@ def better_range(
     return best
 
 
-def warning_lines(found: Guessing, labels: tuple[str, ...], better: BetterRange | None = None) -> list[str]:
+def warning_lines(
+    found: Guessing, labels: tuple[str, ...], better: BetterRange | None = None, *, trained_here: bool = False
+) -> list[str]:
     """Return what to say of a model that guesses, or that would be much better with its labels in another order.
 
     Args:
         found: how the model compares with guessing.
         labels: the labels in the order that was used.
         better: values of black and white with which it would be better.
+        trained_here: whether catdog-train made the model, so that labels and range are right. Default no.
     """
     lines = []
+    advice = "Are the labels in the right order, is --input-range right, and are there enough test pictures?"
+    if trained_here:
+        advice = "Train longer, or with more pictures."
     if found.is_guessing:
         low, high = found.interval
         lines.append(
             f"warning: the model is no better than guessing: accuracy {found.accuracy:.2%} [{low:.2%}, {high:.2%}] "
             "of "
-            f"{found.pictures:,} test pictures. Without looking one has {found.guess:.2%} right. Are the labels in "
-            "the right order, is --input-range right, and are there enough test pictures?"
+            f"{found.pictures:,} test pictures. Without looking one has {found.guess:.2%} right. {advice}"
         )
         lines.append(order_line(labels))
     if better is not None:
@@ -143,7 +148,7 @@ def warning_lines(found: Guessing, labels: tuple[str, ...], better: BetterRange 
             f"warning: {better.accuracy:.2%} would be right with --input-range {better.low:g} "
             f"{better.high:g}{order}"
         )
-    elif found.order:
+    elif found.order and not trained_here:
         lines.append(
             f"warning: {found.order_accuracy:.2%} would be right with the labels in another order: --labels "
             f"{','.join(found.order)}"

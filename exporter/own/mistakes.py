@@ -28,7 +28,8 @@ def baseline_warnings(record: ExportRecord) -> list[str]:
     found = _found(record)
     alone = found.is_guessing and not found.order  # another order of the labels is the simpler explanation
     better = _better_range(record) if alone and record.source.origin is Origin.KERAS else None
-    return warning_lines(found, record.source.labels, better)
+    trained_here = record.source.origin is Origin.RUN
+    return warning_lines(found, record.source.labels, better, trained_here=trained_here)
 
 
 def _found(record: ExportRecord) -> Guessing:
