@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -107,18 +107,20 @@ class Surroundings:
 Rule = Callable[[Replacement], str | None]
 
 
-def replace_nodes(graph: Any, rules: Mapping[str, Rule]) -> bool:
+def replace_nodes(graph: Any, rules: Mapping[str, Rule], *, skip: Collection[str] = ()) -> bool:
     """Replace the nodes of the kinds that there are rules for, in place; say whether there were any.
 
     Args:
         graph: an `onnx.GraphProto` with the shapes of its tensors.
         rules: what to do with each kind of node. The last node that a rule adds makes the tensor it returns.
+        skip: names of nodes to leave.
     """
     around = Surroundings(graph)
     nodes: list[Any] = []
     found = False
     for node in graph.node:
-        rule = rules.get(node.op_type) if node.domain == "" and len(node.output) == 1 else None
+        plain = node.domain == "" and len(node.output) == 1 and node.name not in skip
+        rule = rules.get(node.op_type) if plain else None
         made = Replacement(around, node)
         result = rule(made) if rule else None
         if result is None:

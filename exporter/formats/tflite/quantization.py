@@ -16,6 +16,7 @@ from exporter.errors import ConversionError
 from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.formats.tflite.interface import name_interface, take_and_give_uint8
 from exporter.formats.tflite.operators import read_graph
+from exporter.formats.tflite.rewriting import write_for_integers
 from exporter.formats.tflite.rounding import round_weights
 from exporter.formats.tflite.tensors import tensors_of
 from exporter.network.model import INPUT_NAME
@@ -60,6 +61,7 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
     """
     from litert_quantizer import recipe
 
+    float32 = write_for_integers(float32)
     rules = recipe.static_wi8_ai8() + [_leave(name) for name in keep_float]
     values = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
