@@ -54,8 +54,8 @@ class ExportOptions:
 @click.command(
     cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed, "
-    "4 too few test pictures to decide, 130 stopped by Ctrl-C.",
+    epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed or could not be "
+    "made, 4 too few test pictures to decide, 130 stopped by Ctrl-C.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
@@ -75,7 +75,8 @@ class ExportOptions:
     help="Largest drop of accuracy that passes: 0.01 is one point.",
 )
 @click.option("--repair", is_flag=True,
-              help="When an int8 file fails, keep in float the layers that lose most until it passes.")  # fmt: skip
+              help="Keep in float what has no integer form, and when an int8 file fails, the layers that lose "
+              "most until it passes. The file is then called mixed.")  # fmt: skip
 @click.option("--calibration", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of pictures that set the integer ranges.  [default: the training split]")  # fmt: skip
 @click.option("--calibration-count", type=click.IntRange(1), default=256, show_default=True,
@@ -182,12 +183,14 @@ def _finish(outcome: Outcome) -> None:
         say("the drift gate failed: no bundle was written, only the report", err=True)
     else:
         next_command(f"catdog-edge classify --bundle {quoted(outcome.folder)} PICTURE")
+    if outcome.record.missing:
+        say("a file could not be made: standard output and the report say why", err=True)
     codes = {
         GateState.PASSED: ExitCode.DONE,
         GateState.FAILED: ExitCode.FAILED,
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }
-    sys.exit(codes[outcome.state])
+    sys.exit(ExitCode.FAILED if outcome.record.missing else codes[outcome.state])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 
 from exporter.errors import ConversionError
 from exporter.formats.onnx.missing import write_missing
+from exporter.formats.reason import reason_of
 from exporter.network.model import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def convert_float32(model: keras.Model) -> bytes:
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     # tf2onnx raises whatever its many passes raise.
     except Exception as error:
-        raise ConversionError(f"tf2onnx failed: {error}") from error
+        raise ConversionError(f"tf2onnx failed: {reason_of(error)}") from error
     _put_in(proto.graph, large, _captured(function))
     _name_output(proto.graph)
     write_missing(proto)

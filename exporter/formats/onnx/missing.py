@@ -31,10 +31,7 @@ def write_missing(model: Any) -> None:
     unknown = [node for node in model.graph.node if not _is_known(node, versions)]
     if unknown:
         named = ", ".join(f"{node.op_type} ({node.name})" for node in unknown[:3])
-        raise ConversionError(
-            f"ONNX has no operator for {len(unknown)} of TensorFlow's: {named}. Choose --format tflite, or "
-            "replace these layers and train again."
-        )
+        raise ConversionError(f"ONNX has no operator for {named} of TensorFlow. Replace the layer and train again.")
 
 
 def _is_known(node: Any, versions: dict[str, int]) -> bool:

@@ -14,6 +14,7 @@ from exporter.formats.onnx.feed import PictureFeed
 from exporter.formats.onnx.picture import forget_type, pixel_tensors, take_uint8
 from exporter.formats.onnx.rewriting import write_for_integers
 from exporter.formats.onnx.rounding import round_weights
+from exporter.formats.reason import reason_of
 from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.network.model import OUTPUT_NAME
 
@@ -103,7 +104,7 @@ def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...])
             )
         # onnxruntime's quantiser raises whatever onnx and its own passes raise.
         except Exception as error:
-            raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
+            raise ConversionError(f"ONNX Runtime's quantiser failed: {reason_of(error)}") from error
         return pixels, onnx.load(prepared), onnx.load(result)
 
 

@@ -126,7 +126,8 @@ def _shared_rectifier(made: Replacement) -> str | None:
 
 def _clip(made: Replacement) -> str | None:
     """Write a clipping with a lower end other than 0, or a shared one, with rectifiers."""
-    name, *given = made.node.input
+    name: str = made.node.input[0]
+    given = made.node.input[1:]
     low, high = [None if not end else made.value(end) for end in (*given, "", "")[:2]]
     fits = low is not None and not low.any() and made.readers(name) == 1
     if fits or (low is None and high is None):
@@ -150,26 +151,32 @@ def _at_most(made: Replacement, name: str, high: NDArray[Any]) -> str:
 
 def _larger(made: Replacement) -> str | None:
     """Write `max(x, y)` as `x + max(y - x, 0)`."""
-    return _of_two(made, 1.0)
+    chosen, *others = _constants_last(made)
+    for other in others:
+        bound = made.value(other)
+        if bound is not None:
+            chosen = _at_least(made, chosen, bound)
+        else:
+            above = made.rectified(made.add("Add", other, made.times(chosen, -1.0)))
+            chosen = made.add("Add", chosen, above)
+    return chosen if others else None
 
 
 def _smaller(made: Replacement) -> str | None:
     """Write `min(x, y)` as `x - max(x - y, 0)`."""
-    return _of_two(made, -1.0)
-
-
-def _of_two(made: Replacement, sign: float) -> str | None:
-    if len(made.node.input) < 2:
-        return None
-    chosen, *others = sorted(made.node.input, key=lambda name: made.value(name) is not None)
+    chosen, *others = _constants_last(made)
     for other in others:
         bound = made.value(other)
         if bound is not None:
-            chosen = _at_least(made, chosen, bound) if sign > 0 else _at_most(made, chosen, bound)
-            continue
-        over = made.rectified(made.add("Add", made.times(other, sign), made.times(chosen, -sign)))
-        chosen = made.add("Add", chosen, over if sign > 0 else made.times(over, -1.0))
-    return chosen
+            chosen = _at_most(made, chosen, bound)
+        else:
+            below = made.rectified(made.add("Add", chosen, made.times(other, -1.0)))
+            chosen = made.add("Add", chosen, made.times(below, -1.0))
+    return chosen if others else None
+
+
+def _constants_last(made: Replacement) -> list[str]:
+    return sorted(made.node.input, key=lambda name: made.value(name) is not None)
 
 
 def _mean(made: Replacement) -> str | None:
@@ -204,7 +211,7 @@ def _pooled(made: Replacement, kind: str) -> str | None:
         return None
     axes = _axes(made, len(shape))
     others = [axis for axis in range(len(shape)) if axis not in axes]
-    name = made.node.input[0]
+    name: str = made.node.input[0]
     plain = axes == [2, 3] and len(shape) == 4
     if not plain:
         if [*others, *axes] != list(range(len(shape))):
@@ -229,7 +236,8 @@ def _global_maximum(made: Replacement) -> str | None:
 
 def _tile(made: Replacement) -> str | None:
     """Write repetition along axes as joining copies."""
-    name, repeats = made.node.input[0], made.value(made.node.input[1])
+    name: str = made.node.input[0]
+    repeats = made.value(made.node.input[1])
     if repeats is None or (repeats == 1).all():
         return None
     for axis, count in enumerate(repeats.tolist()):
@@ -240,7 +248,8 @@ def _tile(made: Replacement) -> str | None:
 
 def _resize(made: Replacement) -> str | None:
     """Write a linear change of size as a product with a matrix for each axis."""
-    name, options = made.node.input[0], made.options()
+    name: str = made.node.input[0]
+    options = made.options()
     before, after = made.shape(name), made.shape(made.node.output[0])
     if options.get("mode") != b"linear" or before is None or after is None or len(before) != 4:
         return None

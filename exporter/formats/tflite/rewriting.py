@@ -163,11 +163,13 @@ def _absolute(made: Replacement) -> int:
 
 def _smaller(made: Replacement) -> int:
     """Write `min(x, y)` as `-max(-x, -y)`."""
-    turned = []
-    for tensor in made.operator.inputs:
-        known = made.value(tensor)
-        turned.append(made.times(tensor, -1.0) if known is None else made.constant(-known))
-    return made.times(made.larger(*turned, made.shape(made.operator.outputs[0])), -1.0)
+    first, second = (_turned(made, tensor) for tensor in made.operator.inputs)
+    return made.times(made.larger(first, second, made.shape(made.operator.outputs[0])), -1.0)
+
+
+def _turned(made: Replacement, tensor: int) -> int:
+    known = made.value(tensor)
+    return made.times(tensor, -1.0) if known is None else made.constant(-known)
 
 
 def _leaky(made: Replacement) -> int:
@@ -219,7 +221,8 @@ def _tile(made: Replacement) -> int | None:
     """Write repetition along axes as joining copies."""
     from ai_edge_litert import schema_py_generated as schema
 
-    tensor, repeats = made.operator.inputs[0], made.value(made.operator.inputs[1])
+    tensor: int = made.operator.inputs[0]
+    repeats = made.value(made.operator.inputs[1])
     if repeats is None or (repeats == 1).all():
         return None
     for axis, count in enumerate(repeats.tolist()):
