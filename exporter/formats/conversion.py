@@ -152,7 +152,8 @@ def _require_integer(graph: Graph, name: str) -> None:
     left = graph.without_integers()
     if left:
         listed = ", ".join(f"{operator.kind} ({operator.name})" for operator in left[:5])
+        count = "1 operator computes" if len(left) == 1 else f"{len(left)} operators compute"
         raise FloatOperatorsError(
-            f"{name}: expected integer arithmetic throughout, but {len(left)} operators compute in "
-            f"float: {listed}. With --repair it is written as mixed; --quantize float16 needs no integers."
+            f"{name}: expected integer arithmetic throughout, but {count} in float: {listed}. With --repair it is "
+            "written as mixed. --quantize float16 needs no integers."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,9 @@ def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...])
             )
         # onnxruntime's quantiser raises whatever onnx and its own passes raise.
         except Exception as error:
-            raise ConversionError(f"ONNX Runtime's quantiser failed: {reason_of(error)}") from error
+            raise ConversionError(
+                f"ONNX Runtime's quantiser failed: {reason_of(error)} Choose --quantize float16."
+            ) from error
         return pixels, onnx.load(prepared), onnx.load(result)
 
 
@@ -113,8 +116,11 @@ def _prepare(plain: Path, prepared: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     try:
-        quant_pre_process(plain, prepared)
-    # Its own inference of shapes gives up on attention, with a bare Exception. ONNX's is enough for fixed shapes.
+        with chdir(
+            plain.parent
+        ):  # when its inference of shapes gives up, it leaves what it has in the current folder
+            quant_pre_process(plain, prepared)
+    # It gives up on attention, with a bare Exception. ONNX's own inference is enough, as all shapes are fixed.
     except Exception:
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
 

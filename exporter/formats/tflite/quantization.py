@@ -143,4 +143,4 @@ def _quantize(float32: bytes, rules: list[dict[str, Any]], ranges: dict[str, Any
         return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
     # The quantiser raises whatever its many passes raise.
     except Exception as error:
-        raise ConversionError(f"litert-quantizer failed: {reason_of(error)}") from error
+        raise ConversionError(f"litert-quantizer failed: {reason_of(error)} Choose --quantize float16.") from error
