@@ -10,12 +10,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from operator import index
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime import backends
 from edge_runtime.backends.selection import Selection, select
@@ -27,9 +25,14 @@ from edge_runtime.picture.contract import LARGEST_MAX_PIXELS, MAX_PIXELS
 from edge_runtime.picture.preprocessing import PictureSource, Pixels, decode_picture, resize_picture
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
+    from numpy.typing import NDArray
+
     from edge_runtime.picture.sandbox import Sandbox
 
-Predict = Callable[[Pixels], NDArray[np.float32]]
+# A text, because importing numpy.typing takes half a millisecond of every start.
+Predict: TypeAlias = "Callable[[Pixels], NDArray[np.float32]]"
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,9 @@ class Classifier:
         self._model = selection.model
         self._lock = Lock()  # the model's buffers serve one call at a time
         self._reopen = partial(backends.open_model, selection.backend, selection.content, 1)
-        self._free: SimpleQueue[Predict] = SimpleQueue()  # the idle models of `classify_many`, one thread each
+        self._free: SimpleQueue[Predict] | None = None  # the idle models of `classify_many`, one thread each
         self._opened = 0
-        if threads == 1:
-            self._lend(self.scores)
+        self._opening = Lock()
 
     @classmethod
     def open(  # noqa: PLR0913  each is a choice that users make
@@ -220,22 +222,33 @@ class Classifier:
             BackendError: the backend failed, or it gave scores that are not numbers.
         """
         workers = default_workers() if workers is None else _whole("workers", workers)
-        while self._opened < workers:
-            self._lend(partial(_predict, self._reopen()))
-        return map_in_order(self._attempt, pictures, workers=workers)
+        return map_in_order(partial(self._attempt, self._idle_models(workers)), pictures, workers=workers)
 
-    def _lend(self, predict: Predict) -> None:
-        self._free.put(predict)
+    def _idle_models(self, workers: int) -> SimpleQueue[Predict]:
+        """Return the queue of idle models, after opening more when there are fewer than workers."""
+        from queue import SimpleQueue  # here, because a single picture needs none
+
+        with self._opening:
+            if self._free is None:
+                self._free = SimpleQueue()
+                if self.threads == 1:
+                    self._lend(self._free, self.scores)
+            while self._opened < workers:
+                self._lend(self._free, partial(_predict, self._reopen()))
+            return self._free
+
+    def _lend(self, free: SimpleQueue[Predict], predict: Predict) -> None:
+        free.put(predict)
         self._opened += 1
 
-    def _attempt(self, picture: PictureSource) -> Prediction | PictureError:
-        predict = self._free.get()
+    def _attempt(self, free: SimpleQueue[Predict], picture: PictureSource) -> Prediction | PictureError:
+        predict = free.get()
         try:
             return self._classify(picture, predict)
         except PictureError as error:
             return error
         finally:
-            self._free.put(predict)
+            free.put(predict)
 
     def _classify(self, picture: PictureSource, predict: Predict) -> Prediction:
         preprocessing = self.bundle.preprocessing

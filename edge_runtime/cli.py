@@ -39,6 +39,9 @@ def run() -> NoReturn:
     have ended. The garbage collector waits until a classifier is open, as start-up leaves it nothing to collect.
     """
     gc.disable()
+    # NumPy's OpenBLAS keeps every core busy while it starts, and nothing here multiplies matrices with it. Where no
+    # thread may start, it would send this process the signal of Ctrl-C.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     _tell_of_crashes()
     code: int | str | None = 0
     try:

@@ -28,5 +28,7 @@ def newest_folder(parent: Path, marker: str) -> Path | None:
             f"{parent / marker}: is not in a folder of its own, such as {parent / 'demo'}. It was copied to the "
             f"wrong place: move everything that belongs to it to {parent / 'demo'}."
         )
+    if not parent.is_dir():
+        return None
     found = [path for path in parent.glob(f"*/{marker}") if path.is_file() and path.parent.name[0] != "."]
     return max(found, key=lambda path: path.stat().st_mtime_ns).parent if found else None

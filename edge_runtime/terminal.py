@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from edge_runtime.errors import CatdogError
+from edge_runtime.errors import CatdogError, shortage_of
 from edge_runtime.visible_text import exact_bytes, visible
 
 
@@ -89,6 +89,10 @@ BASE_PACKAGES = {
 }
 
 
+# The extras of the commands that load TensorFlow or Matplotlib. Those of the device must come fast.
+_COMPUTER = ("train", "export", "bench")
+
+
 def fail(message: str, code: ExitCode = ExitCode.ERROR) -> NoReturn:
     """Print one line on standard error and end the process with an exit code."""
     say(f"error: {message}", err=True)
@@ -148,9 +152,9 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
     """
     # Pillow warns about odd metadata in pictures that it reads well. Real damage raises an error.
     warnings.filterwarnings("ignore", module="PIL")
-    # Matplotlib warns of each letter that its font lacks, as of an emoji; the plot has a box there.
-    warnings.filterwarnings("ignore", message="Glyph .* missing from")
     try:
+        if extra in _COMPUTER:
+            _prepare_for_large_libraries(extra)
         yield
     except CatdogError as error:
         fail(str(error))
@@ -158,15 +162,35 @@ def one_line_errors(extra: str, *, stopped: str = "stopped") -> Iterator[None]:
         package = BASE_PACKAGES.get((error.name or "").partition(".")[0], f"'catdog-edge[{extra}]'")
         fail(f"{error.name} is not installed. Install what this command needs: pip install {package}")
     except ImportError as error:
-        fail(f"{error}. A library is installed but does not load. `catdog-edge doctor` checks each library.")
+        _fail_of_shortage(error)
+        reason = " ".join(str(error).split())  # NumPy's has many lines
+        fail(f"{reason}. A library is installed but does not load. `catdog-edge doctor` checks each library.")
     except BrokenPipeError:
         raise  # the program that reads the output has ended: Click ends quietly
     except OSError as error:
+        _fail_of_shortage(error)
         what = f"{error.filename or 'the output'}: {error.strerror or error}"
         fail(f"{what}. Free some space, get permission to write there, or name another place.")
     except MemoryError as error:
         fail(f"not enough memory ({error or 'none left'}). Close other programs, or take a larger machine.")
+    except RuntimeError as error:  # no thread may start
+        _fail_of_shortage(error)
+        raise
     except KeyboardInterrupt:
         click.echo(err=True)  # below the ^C
         say(stopped, err=True)
         sys.exit(ExitCode.STOPPED)
+
+
+def _prepare_for_large_libraries(extra: str) -> None:
+    from edge_runtime.address_space import require_address_space
+
+    # Matplotlib warns of each letter that its font lacks, as of an emoji; the plot has a box there.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from")
+    require_address_space(extra)
+
+
+def _fail_of_shortage(error: Exception) -> None:
+    shortage = shortage_of(error)
+    if shortage:
+        fail(shortage)

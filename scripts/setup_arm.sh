@@ -3,7 +3,7 @@
 #   qemu/  qemu-user 10 for this machine; version 7.2 of Debian 12 crashes in both inference libraries
 #   root/  aarch64 CPython 3.11 and the libraries it needs
 #   base/  this project's wheel with its base dependencies, aarch64
-#   onnx/  the same with the extra `onnx`
+#   onnx/  the same with the extras `onnx` and `heic`
 # Debian's packages stay from run to run. The wheels are installed anew each time.
 set -eu
 [ $# -eq 1 ] || { echo "usage: $0 FOLDER" >&2; exit 2; }
@@ -55,4 +55,4 @@ rm -rf "$folder/dist"
     { tail -n 1 "$folder/build.log" >&2; exit 1; }
 wheel=$(echo "$folder"/dist/*.whl)
 install_wheels "$folder/base" "$wheel"
-install_wheels "$folder/onnx" "$wheel[onnx]"
+install_wheels "$folder/onnx" "$wheel[onnx,heic]"

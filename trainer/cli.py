@@ -159,7 +159,7 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
 
         with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, RunError, ModuleNotFoundError):
+    except (ConfigError, DataError, RunError, ImportError, MemoryError):
         if not options.resume:
             forget_unbegun(runs, name)
         raise

@@ -46,6 +46,8 @@ class TrainConfig:
         cutmix: share of the batches in which a part of each picture is replaced by a part of another, 0-1.
         start: a finished run folder; training begins with the weights of its network. It must have the same
             architecture, labels and split. Empty for a new network.
+        head_only: train the last layer alone and keep the pretrained ones as they are. Only with an architecture
+            that has pretrained weights.
         teacher: a finished run folder; its scores are learnt beside the labels. It must have the same labels and
             split. Empty for none.
         teacher_share: how much the teacher's scores count against the labels, 0-1.
@@ -79,6 +81,7 @@ class TrainConfig:
     source_side: int = 0
     cutmix: float = 0.0
     start: str = ""
+    head_only: bool = False
     teacher: str = ""
     teacher_share: float = 0.75
     mixed_bfloat16: bool = False

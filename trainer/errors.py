@@ -13,3 +13,7 @@ class ConfigError(CatdogError):
 
 class RunError(CatdogError):
     """A run cannot be begun, continued or learnt from."""
+
+
+class WeightsError(CatdogError):
+    """Pretrained weights are missing, damaged or not what they should be."""

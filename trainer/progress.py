@@ -42,6 +42,10 @@ class Progress:
         """Show files read."""
         self._show("reading pictures", done, total)
 
+    def on_features(self, done: int, total: int) -> None:
+        """Show pictures read by the pretrained network."""
+        self._show("fitting the head", done, total)
+
     def on_dataset(self, dataset: Dataset) -> None:
         """List the files that were left out, then say how many pictures are on each side."""
         self._close()

@@ -22,7 +22,9 @@ from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
 from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
 from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
+from trainer.network.pretrained import PRETRAINED
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
+from trainer.pretraining import begin_pretrained
 from trainer.report import write_report
 from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
 
@@ -38,6 +40,9 @@ class TrainObserver(Observer, Protocol):
 
     def on_scan(self, done: int, total: int) -> None:
         """Called while files are read and decoded."""
+
+    def on_features(self, done: int, total: int) -> None:
+        """Called while a pretrained network reads the pictures."""
 
     def on_dataset(self, dataset: Dataset) -> None:
         """Called once the pictures are split."""
@@ -81,8 +86,11 @@ def train(
     _start_keras(config)
     outputs = 1 if len(dataset.labels) == 2 else len(dataset.labels)
     model = build(None if config.any_side else config.image_size, outputs)
-    if config.start and not read_state(folder).history:
-        begin_with(model, Path(config.start), dataset, config)
+    if not read_state(folder).history:
+        if config.start:
+            begin_with(model, Path(config.start), dataset, config)
+        elif config.architecture in PRETRAINED:
+            begin_pretrained(model, dataset, config, report=observer.on_features)
     steps = config.epochs * -(-len(training_rows(dataset)[0]) // config.batch_size)
     compile_network(model, config, steps)
     teacher = read_teacher(Path(config.teacher), dataset, config) if config.teacher else None

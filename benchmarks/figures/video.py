@@ -114,7 +114,7 @@ def write_pattern(path: Path, frames: int) -> Path:
 
 def _with_pyav(path: Path, *, convert: bool) -> None:
     with opened_video(str(path)) as frames:
-        for frame in frames:
+        for frame in filter(None, frames):
             if convert:
                 frame.convert()
 

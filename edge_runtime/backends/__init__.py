@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge_runtime.bundle.formats import FORMATS, ONNX, TFLITE, format_of
-from edge_runtime.errors import BackendError, BundleError
+from edge_runtime.errors import BackendError, BundleError, shortage_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,8 +125,11 @@ def open_model(name: str, content: bytes, threads: int) -> Backend:
     try:
         model: Backend = import_module(backend.module).open_model(content, threads)
     except ImportError as error:
+        reason, shortage = " ".join(str(error).split()), shortage_of(error)
         raise BackendError(
-            f"{backend.library} cannot be imported ({error}). Install it: {backend.install}"
+            f"{backend.library} cannot be imported: {shortage}"
+            if shortage
+            else f"{backend.library} cannot be imported ({reason}). Install it: {backend.install}"
         ) from error
     # IndexError: a file without inputs or outputs. BundleError: a type that no tensor of ours has.
     except (RuntimeError, ValueError, IndexError, BundleError) as error:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_runtime.bundle.manifest import TensorInfo
 from edge_runtime.errors import BackendError
-from edge_runtime.picture.preprocessing import Pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_runtime.picture.source import Pixels
 
 
 class InterpreterModel:

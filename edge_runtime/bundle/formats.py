@@ -5,7 +5,7 @@ A new format needs an entry in `FORMATS`, a backend that loads it, and an entry 
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -19,19 +19,28 @@ class ModelFormat(NamedTuple):
     Attributes:
         title: its name for people.
         suffix: the ending of its file names.
-        start: a pattern that only files of this format match at their start; empty when there is none.
+        starts: says whether bytes can be the start of such a file; None when nothing tells.
     """
 
     title: str
     suffix: str
-    start: bytes = b""
+    starts: Callable[[bytes], bool] | None = None
+
+
+def _starts_tflite(content: bytes) -> bool:
+    return content[4:8] == b"TFL3"
+
+
+def _starts_onnx(content: bytes) -> bool:
+    """Say whether there is a version of one byte, and then any other field of a ModelProto."""
+    tag, version, field = content[:3].ljust(3, b"\0")
+    return tag == 0x08 and 1 <= version <= 0x7F and field in b"\x12\x1a\x22\x28\x32\x3a\x42"
 
 
 # The key is the word in manifests.
 FORMATS: dict[str, ModelFormat] = {
-    TFLITE: ModelFormat("TFLite", ".tflite", rb"(?s:....)TFL3"),
-    # A version of one byte, and then any other field of a ModelProto.
-    ONNX: ModelFormat("ONNX", ".onnx", rb"\x08[\x01-\x7f][\x12\x1a\x22\x28\x32\x3a\x42]"),
+    TFLITE: ModelFormat("TFLite", ".tflite", _starts_tflite),
+    ONNX: ModelFormat("ONNX", ".onnx", _starts_onnx),
 }
 
 
@@ -66,5 +75,5 @@ def require_format(name: object) -> str:
 
 def format_of(content: bytes) -> str | None:
     """Return the format that a file's first bytes are of, or None where they tell none."""
-    found = (name for name, known in FORMATS.items() if known.start and re.match(known.start, content))
+    found = (name for name, known in FORMATS.items() if known.starts and known.starts(content))
     return next(found, None)

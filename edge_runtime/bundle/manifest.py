@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import PurePosixPath
 from typing import Any
@@ -53,7 +52,8 @@ class TensorInfo:
             BundleError: a value is of the wrong type or out of range.
         """
         _refuse_wrong_types(self, {"name": str, "dtype": str, "shape": tuple, "scale": float, "zero_point": int})
-        if not re.fullmatch(r"(u?int|float)\d+", self.dtype):
+        kind = self.dtype.rstrip("0123456789")
+        if kind == self.dtype or kind not in ("int", "uint", "float"):
             raise _unexpected("dtype", "a NumPy type such as uint8", self.dtype)
         if not self.shape or not all(type(size) is int and (size > 0 or size == -1) for size in self.shape):
             raise _unexpected("shape", "one or more sizes, each positive or -1", self.shape)

@@ -9,7 +9,11 @@ PACKET_BYTES = 64 * 2**20
 
 
 class Allowance:
-    """The bytes and the seconds that are left for the next packet."""
+    """The bytes and the seconds that are left for the next packet.
+
+    Attributes:
+        seconds: longest time for one packet.
+    """
 
     def __init__(self, seconds: float = float("inf")) -> None:
         """Start with the whole allowance.
@@ -17,13 +21,13 @@ class Allowance:
         Args:
             seconds: longest time for one packet. Default: no limit, as a file needs none.
         """
-        self._seconds = seconds
+        self.seconds = seconds
         self.renew()
 
     def renew(self) -> None:
         """Give the whole allowance again. Call it before each packet."""
         self._bytes_left = PACKET_BYTES
-        self._end_s = time.monotonic() + self._seconds
+        self._end_s = time.monotonic() + self.seconds
 
     def spend(self, size: int) -> None:
         """Note that bytes were read.
@@ -39,4 +43,4 @@ class Allowance:
         if self._bytes_left < 0:
             raise ValueError(f"more than {PACKET_BYTES // 2**20} MiB came without a frame")
         if time.monotonic() > self._end_s:
-            raise TimeoutError(f"no whole frame came in {self._seconds:g} s")
+            raise TimeoutError(f"no whole frame came in {self.seconds:g} s")

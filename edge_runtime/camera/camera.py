@@ -6,21 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Event, Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from edge_runtime.camera.address import is_file, shown_source
-from edge_runtime.camera.video import Frame, opened_video
+from edge_runtime.camera.address import is_read_once, shown_source
+from edge_runtime.camera.clock import Clock
+from edge_runtime.camera.frame import Frame
+from edge_runtime.camera.settings import Settings
+from edge_runtime.camera.video import opened_video
+from edge_runtime.camera.view import View
 from edge_runtime.errors import CameraError
 from edge_runtime.picture.source import Pixels
-
-if TYPE_CHECKING:
-    from edge_runtime.camera.trust import Trust
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 # The longest silence of a source that counts as alive. Streams and the Pi's camera give up much sooner.
 SILENCE_S = 30.0
-# A recording may have a gap in its times, because the camera was off. At most this much of a gap is waited.
-LONGEST_GAP_S = 2.0
 # Each frame of a source may be unusable. A line is printed for the first one, and then at most once in this time.
 BAD_FRAME_LINE_S = 10.0
 
@@ -70,7 +69,8 @@ class Camera:
         pace: Pace,
         report: Callable[[str], None],
         *,
-        trust: Trust | None = None,
+        settings: Settings | None = None,
+        view: View | None = None,
         once: bool = False,
     ) -> None:
         """Start the thread.
@@ -78,15 +78,18 @@ class Camera:
         Args:
             source: any source that `opened_video` takes.
             pace: which frames are wanted.
-            report: called with one line when the source is lost and when it is connected again. The reading thread
-                calls it.
-            trust: which certificates of a stream are accepted. Default: the ones of the system's authorities.
+            report: called with one line when the source is lost and when it is connected again, and once with what
+                was found out about it. Any thread may call it.
+            settings: what is asked of the source. Default: nothing.
+            view: how each frame is turned, mirrored and cut. Default: not at all.
             once: whether a camera or a stream is given up when it ends or fails. Default no: it is opened again.
                 A file is never read twice.
         """
         self.frames = self.dropped = self.connections = 0
         self._source, self._pace, self._report = source, pace, report
-        self._name, self._trust, self._once = shown_source(source), trust, once or is_file(source)
+        self._name, self._once = shown_source(source), once or is_read_once(source)
+        self._settings, self._view = settings or Settings(), view or View()
+        self._noted: set[str] = set()
         self._stop, self._changed = Event(), Condition()
         self._waiting: tuple[int, float, Frame] | None = None
         self._ended = self._any_shot = False
@@ -109,7 +112,8 @@ class Camera:
 
         Raises:
             EOFError: a source that is read once has ended.
-            CameraError: a source that is read once cannot be read, or none of its frames can be converted.
+            CameraError: a source that is read once cannot be read, or none of its frames can be converted. Or the
+                crop of the view is not inside the first frame.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting is not None or self._ended, timeout_s)
@@ -139,12 +143,28 @@ class Camera:
 
     def _converted(self, number: int, time_s: float, frame: Frame) -> Shot | None:
         try:
-            shot = Shot(number, time_s, frame.convert())
+            pixels = frame.convert()
         except CameraError as error:
             self._note_bad_frame(error)
             return None
+        try:
+            shot = Shot(number, time_s, self._view.apply(pixels))
+        except CameraError as error:
+            error = CameraError(f"{self._name}: {error}")
+            if not self._any_shot:  # it will not fit the next one either
+                raise error from None
+            self._note_bad_frame(error)
+            return None
+        if not self._any_shot:
+            self._compare_size(pixels.shape[1], pixels.shape[0])
         self._any_shot = True
         return shot
+
+    def _compare_size(self, width: int, height: int) -> None:
+        """Say so if a camera gives another size than it was asked for: its driver takes the nearest that it has."""
+        if self._settings.size not in (None, (width, height)):
+            asked = "x".join(map(str, self._settings.size or ()))
+            self._report(f"{self._name}: the camera gives {width}x{height}, because it does not have {asked}")
 
     def _note_bad_frame(self, error: CameraError) -> None:
         self._bad_frame = error
@@ -186,16 +206,25 @@ class Camera:
 
     def _read(self) -> None:
         """Read until no more frames come."""
-        clock = _Clock()
-        with opened_video(self._source, self._trust) as frames:
+        clock = Clock()
+        opened = opened_video(self._source, self._settings, once=self._once, note=self._note)
+        with opened as frames:
             for number, frame in enumerate(frames):
                 if not number:
                     self._note_connection()
-                if frame.time_s is not None and self._pace.drop:
+                self._alive_until_s = time.monotonic() + SILENCE_S
+                if frame is not None and frame.time_s is not None and self._pace.drop:
                     self._stop.wait(clock.wait_s(frame.time_s, time.monotonic()))
                 if self._stop.is_set():
                     return
-                self._offer(frame)
+                if frame is not None:
+                    self._offer(frame)
+
+    def _note(self, line: str) -> None:
+        """Report a line once, and not again at each connection."""
+        if line not in self._noted:
+            self._noted.add(line)
+            self._report(line)
 
     def _note_connection(self) -> None:
         self._connected_s = time.monotonic()
@@ -227,27 +256,3 @@ class Camera:
             # frames would be taken than `max_fps` allows.
             self._due_s = (self._due_s if now_s - self._due_s < interval_s else now_s) + interval_s
         return True
-
-
-class _Clock:
-    """Says how long to wait for each frame of a recording, so that it plays at its own speed."""
-
-    def __init__(self) -> None:
-        self._start_s: float | None = None
-        self._last_s = 0.0
-
-    def wait_s(self, time_s: float, now_s: float) -> float:
-        """Return the seconds to wait before a frame. The rest of a large gap and a jump back are skipped.
-
-        Args:
-            time_s: the frame's time in the recording, seconds.
-            now_s: the time now, seconds on the clock that the waits are measured on.
-        """
-        if self._start_s is None:
-            self._start_s, self._last_s = now_s - time_s, time_s
-        step_s, self._last_s = time_s - self._last_s, time_s
-        if step_s > LONGEST_GAP_S:
-            self._start_s -= step_s - LONGEST_GAP_S
-        elif step_s < -LONGEST_GAP_S:  # a small step back is a frame out of order
-            self._start_s -= step_s
-        return max(0.0, self._start_s + time_s - now_s)

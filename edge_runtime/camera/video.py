@@ -1,152 +1,135 @@
 """Open a camera, a video file or a stream, and read its frames.
 
-Only this module imports PyAV and picamera2. docs/decisions/0010-video-library.md says why PyAV was chosen.
+`opening` says what FFmpeg may do with each kind of source. docs/decisions/0010-video-library.md says why it is read
+through PyAV.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_runtime.camera.address import PICAMERA, STREAMS, WEB, device_of, is_file, reason_of, shown_source
+from edge_runtime.camera.address import Kind, is_file, kind_of, reason_of, shown_source
+from edge_runtime.camera.address import with_known_scheme as spelled
 from edge_runtime.camera.allowance import Allowance
+from edge_runtime.camera.frame import Frame
+from edge_runtime.camera.opening import arguments, hint, web_arguments
+from edge_runtime.camera.settings import Settings
 from edge_runtime.errors import CameraError
 from edge_runtime.picture.contract import MAX_PIXELS
 from edge_runtime.picture.source import Pixels
 
 if TYPE_CHECKING:
-    from edge_runtime.camera.trust import Trust
+    from edge_runtime.camera.web import Origin, WebFile
 
-PICAMERA_INSTALL = (
-    "sudo apt install python3-picamera2, in a virtual environment made with --system-site-packages, "
-    "on Debian 12 with pip install 'numpy<2'"
-)
 TIMEOUT_S = 10.0  # for opening a stream, and for each frame of a stream or of the Pi's camera
 MOST_DAMAGED = 100  # packets in a row; they make some seconds of video
 UNKNOWN_RATE = 25  # frames a second, for a file that does not give its rate
-DEVICE_SIZE = (640, 480)  # requested from cameras; models take much smaller pictures
-BUFFER_BYTES = 2**18  # of a file, read at once
-# FFmpeg has 400 formats. Some of them open other files, and many are old and rarely checked. These are allowed.
-FILE_FORMATS = (
-    "3gp,apng,asf,av1,avi,dv,flv,gif,h263,h264,hevc,ivf,jpeg_pipe,m4v,matroska,mjpeg,mov,mp4,mpeg,mpegts,mpegvideo,"
-    "mpjpeg,mxf,nut,obu,ogg,png_pipe,vvc,webm,webp_pipe,yuv4mpegpipe"
-)
-WEB_FORMATS = f"{FILE_FORMATS},hls"
-# FFmpeg tells these formats by the server's word. It tells all others by their first bytes.
-WEB_FORMAT_OF = {
-    "multipart/x-mixed-replace": "mpjpeg",
-    "application/vnd.apple.mpegurl": "hls",
-    "application/x-mpegurl": "hls",
-    "audio/mpegurl": "hls",
-    "audio/x-mpegurl": "hls",
-}
-# Older ones read rtsps:// without a check, whatever is asked.
-# Source: tried with the wheels of PyAV 13.0, 14.0, 15.1, 16.0, 17.0 and 18.1 for Linux.
-FIRST_TO_CHECK_RTSPS = (62,)  # version of libavformat
-
-
-class Frame(NamedTuple):
-    """A frame that is converted to pixels only when they are needed.
-
-    Attributes:
-        time_s: its time in a recording, seconds; None for a live source.
-        convert: returns its pixels, `uint8 (height, width, 3) RGB 0-255`.
-    """
-
-    time_s: float | None
-    convert: Callable[[], Pixels]
-
-
-def check_source(source: str, trust: Trust | None = None) -> None:
-    """Refuse a source that can never be opened, so that nobody waits for it.
-
-    Args:
-        source: any source.
-        trust: which certificates are accepted. Default: the ones of the system's authorities.
-
-    Raises:
-        CameraError: the file is missing, the kind of address is unknown, picamera2 does not load, or the
-            certificate of a stream cannot be checked.
-    """
-    if source == PICAMERA:
-        _picamera_class()
-    if source.startswith(STREAMS):
-        _check_address(source, trust)
-    if not is_file(source):
-        return
-    name = shown_source(source)
-    if "://" in source:
-        raise CameraError(f"{name}: expected an address that begins with {', '.join(STREAMS)}")
-    if not Path(source).is_file():
-        raise CameraError(
-            f"{name}: no such video file. Expected a file, a camera such as 0 or /dev/video0, an address that "
-            f"begins with {' or '.join(STREAMS)}, or {PICAMERA}"
-        )
-
-
-def _check_address(source: str, trust: Trust | None) -> None:
-    from edge_runtime.camera.trust import Trust
-    from edge_runtime.camera.web import Origin
-
-    trust = trust or Trust()
-    if source.startswith("rtsps://"):
-        _tls_options(trust)
-    try:
-        Origin(source, trust, Allowance(), TIMEOUT_S)
-    except ValueError as error:
-        raise CameraError(f"{shown_source(source)}: not an address. Expected a host and perhaps a port") from error
 
 
 @contextmanager
-def opened_video(source: str, trust: Trust | None = None) -> Iterator[Iterator[Frame]]:
+def opened_video(
+    source: str,
+    settings: Settings | None = None,
+    *,
+    once: bool = False,
+    note: Callable[[str], None] = lambda line: None,
+) -> Iterator[Iterator[Frame | None]]:
     """Open a source and give its frames.
 
     Args:
-        source: a camera such as `0` or `/dev/video0`, a video file, an RTSP or HTTP address, or `picamera2`.
-        trust: which certificates of `https://` and `rtsps://` are accepted. Default: the ones of the system's
-            authorities.
+        source: a camera such as `0` or `/dev/video0`, a Pi camera such as `picamera2`, a video file, a pipe, `-`
+            for standard input, or an address that begins with one of `STREAMS`.
+        settings: what is asked of it. Default: nothing.
+        once: whether a snapshot address is asked for one picture only. Default no.
+        note: called with one line about what kind of source was found. Default: nothing is called.
 
     Yields:
-        The frames, one after the other. Taking a frame waits for it.
+        The frames, one after the other. Taking a frame waits for it. None is a sign of life of a source that has no
+        new frame yet.
 
     Raises:
         CameraError: the source cannot be opened, or reading it fails.
     """
-    if source == PICAMERA:
-        with _opened_picamera() as frames:
+    settings, source = settings or Settings(), spelled(source)
+    kind = kind_of(source)
+    if kind is Kind.PI_CAMERA:
+        from edge_runtime.camera.picamera import opened_picamera
+
+        with opened_picamera(source, settings, TIMEOUT_S) as frames:
             yield frames
         return
+    allowance = Allowance(float("inf") if kind in (Kind.FILE, Kind.INPUT) else TIMEOUT_S)
+    with ExitStack() as stack:
+        page = _web_page(source, settings, allowance, stack) if kind is Kind.WEB else None
+        snapshots = _snapshots(page, source, settings, note) if page is not None else None
+        if snapshots is not None:
+            yield islice(snapshots, 1) if once else snapshots
+            return
+        yield _video_frames(source, settings, allowance, page, stack)
+
+
+def _web_page(source: str, settings: Settings, allowance: Allowance, stack: ExitStack) -> tuple[Origin, WebFile]:
+    """Ask a web server for the address."""
+    from edge_runtime.camera.trust import Trust
+    from edge_runtime.camera.web import Origin
+
+    with _clear_errors(source, "cannot be opened", (OSError, ValueError), hint(source, settings)):
+        origin = Origin(source, settings.trust or Trust(), allowance, TIMEOUT_S)
+        return origin, stack.enter_context(closing(origin.open(origin.address)))
+
+
+def _snapshots(
+    page: tuple[Origin, WebFile], source: str, settings: Settings, note: Callable[[str], None]
+) -> Iterator[Frame | None] | None:
+    """Return the pictures of an address that gives one for each request, or None if it gives a video."""
+    from edge_runtime.camera.snapshot import RATE, is_snapshot, snapshots
+
+    name, rate = shown_source(source), settings.rate or RATE
+    if not is_snapshot(page[1]):
+        if settings.rate is not None:
+            note(f"{name}: is a stream. --rate is for snapshot addresses and changes nothing here")
+        return None
+    note(f"{name}: gives one picture a request. It is asked every {1 / rate:g} s; --rate sets this")
+
+    def frames() -> Iterator[Frame | None]:
+        with _clear_errors(source, "reading failed", (OSError, ValueError)):
+            yield from snapshots(*page, name, 1 / rate)
+
+    return frames()
+
+
+def _video_frames(
+    source: str, settings: Settings, allowance: Allowance, page: tuple[Origin, WebFile] | None, stack: ExitStack
+) -> Iterator[Frame]:
     import av
 
-    with ExitStack() as stack:
-        allowance = Allowance(float("inf") if is_file(source) else TIMEOUT_S)
-        try:
-            container = stack.enter_context(av.open(**_arguments(source, trust, allowance, stack)))
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise CameraError(
-                f"{shown_source(source)}: cannot be opened ({reason_of(error, source)}). {_hint(source)}"
-            ) from error
-        except CameraError as error:  # another server
-            raise CameraError(f"{shown_source(source)}: {error}") from error
-        yield _frames(container, source, allowance)
+    failures = (av.FFmpegError, OSError, ValueError)
+    with _clear_errors(source, "cannot be opened", failures, hint(source, settings)):
+        chosen = web_arguments(*page) if page else arguments(source, settings, allowance, stack)
+        container = stack.enter_context(av.open(**chosen))
+    return _frames(container, source, allowance)
 
 
-def _hint(source: str) -> str:
-    if device_of(source):
-        return "List the cameras with: catdog-edge doctor"
-    if source.startswith("rtsps://"):
-        return (
-            "Check the address. If its certificate is not known, name its authority with --ca-file, or accept any "
-            "with --insecure"
-        )
-    return "Check the file or the address"
+@contextmanager
+def _clear_errors(
+    source: str, what: str, failures: tuple[type[BaseException], ...], hint: str = ""
+) -> Iterator[None]:
+    """Make every failure of a source one line that has its name and none of its secrets."""
+    name = shown_source(source)
+    try:
+        yield
+    except failures as error:
+        advice = f". {hint}" if hint else ""
+        raise CameraError(f"{name}: {what} ({reason_of(error, source)}){advice}") from error
+    except CameraError as error:  # another server, or a playlist that leads to one
+        known = str(error).startswith(name)
+        raise error if known else CameraError(f"{name}: {error}") from error
 
 
 def _frames(container: Any, source: str, allowance: Allowance) -> Iterator[Frame]:
@@ -162,15 +145,11 @@ def _frames(container: Any, source: str, allowance: Allowance) -> Iterator[Frame
     recorded = is_file(source) or (container.duration or 0) > 0
     rate = float(stream.average_rate or stream.guessed_rate or UNKNOWN_RATE)
     time_s = -1 / rate
-    try:
+    with _clear_errors(source, "reading failed", (av.FFmpegError, OSError, ValueError)):
         for frame in _decodable(_packets(container, stream, allowance)):
             known_s = None if frame is None else frame.time
             time_s = time_s + 1 / rate if known_s is None else known_s  # None: raw H.264 has no times
             yield Frame(time_s if recorded else None, partial(_pixels, frame, name))
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise CameraError(f"{name}: reading failed ({reason_of(error, source)})") from error
-    except CameraError as error:  # a playlist that leads to another server
-        raise CameraError(f"{name}: {error}") from error
 
 
 def _packets(container: Any, stream: Any, allowance: Allowance) -> Iterator[Any]:
@@ -225,136 +204,3 @@ def _pixels(frame: Any, name: str) -> Pixels:
     # The rotation is counterclockwise. PyAV before 14.1 does not give it.
     quarter_turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, quarter_turns)) if quarter_turns else pixels
-
-
-def _arguments(source: str, trust: Trust | None, allowance: Allowance, stack: ExitStack) -> dict[str, Any]:
-    """Return the arguments of `av.open`. What they hold open is closed by the stack."""
-    from edge_runtime.camera.trust import Trust
-
-    limit = {"max_pixels": str(MAX_PIXELS)}
-    device = device_of(source)
-    if device:
-        size = "x".join(map(str, DEVICE_SIZE))
-        return {"file": device, "format": "v4l2", "options": limit | {"video_size": size}}
-    if source.startswith(WEB):
-        return _web_arguments(source, trust or Trust(), allowance, stack)
-    if source.startswith(STREAMS):
-        # TCP, because packets that UDP loses would give broken pictures.
-        options = {"rtsp_transport": "tcp", "format_whitelist": "rtsp", "protocol_whitelist": "rtsp,tcp"}
-        if source.startswith("rtsps://"):
-            options |= {"protocol_whitelist": "rtsp,rtsps,tls,tcp"} | _tls_options(trust or Trust())
-        return {"file": source, "timeout": TIMEOUT_S, "options": limit | options}
-    return {
-        "file": stack.enter_context(_OpenFile(source, allowance)),
-        "io_open": _refuse,
-        "buffer_size": BUFFER_BYTES,
-        "options": limit | {"format_whitelist": FILE_FORMATS, "protocol_whitelist": "none"},
-    }
-
-
-def _web_arguments(source: str, trust: Trust, allowance: Allowance, stack: ExitStack) -> dict[str, Any]:
-    from edge_runtime.camera.web import Origin
-
-    origin = Origin(source, trust, allowance, TIMEOUT_S)
-    file = stack.enter_context(closing(origin.open(origin.address)))
-    return {
-        "file": file,
-        "format": WEB_FORMAT_OF.get(file.kind),
-        "io_open": origin.open,
-        "timeout": TIMEOUT_S,
-        "options": {
-            "max_pixels": str(MAX_PIXELS),
-            "format_whitelist": WEB_FORMATS,
-            "protocol_whitelist": "http,https",
-            "http_persistent": "0",  # of a playlist: each of its files goes through `io_open`
-        },
-    }
-
-
-def _tls_options(trust: Trust) -> dict[str, str]:
-    import av
-
-    if not trust.insecure and tuple(av.library_versions["libavformat"]) < FIRST_TO_CHECK_RTSPS:
-        raise CameraError(
-            "this PyAV does not check the certificates of rtsps://. Install a newer one: pip install 'av>=16'. "
-            "Or accept any certificate with --insecure"
-        )
-    return trust.ffmpeg_options()
-
-
-class _OpenFile:
-    """A file on disk, as PyAV reads it. FFmpeg does not see its name, so no name is taken for an address."""
-
-    def __init__(self, source: str, allowance: Allowance) -> None:
-        # A FIFO that was put in place of the file would block here without O_NONBLOCK.
-        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        self._file = open(descriptor, "rb", buffering=0)  # noqa: SIM115
-        self._allowance = allowance
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            self._file.close()
-            raise OSError("not a file")
-        suffix = Path(source).suffix  # FFmpeg guesses the format of raw video with its help
-        self.name = f"video{suffix}" if suffix[1:].isalnum() else "video"
-        self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
-
-    def __enter__(self) -> _OpenFile:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def read(self, size: int) -> bytes:
-        content = self._file.read(size)
-        self._allowance.spend(len(content))
-        return content
-
-
-def _refuse(address: str, flags: int, options: dict[str, str]) -> Any:
-    raise CameraError("the file names another file or address, and no other is read")
-
-
-def _picamera_class() -> Any:
-    try:
-        from picamera2 import Picamera2
-    # It raises ValueError with another NumPy, AttributeError with another libcamera, and other errors too.
-    except Exception as error:
-        raise CameraError(f"{PICAMERA} cannot be loaded ({error}): {PICAMERA_INSTALL}") from error
-    return Picamera2
-
-
-@contextmanager
-def _opened_picamera() -> Iterator[Iterator[Frame]]:
-    make = _picamera_class()
-    with ExitStack() as stack:
-        try:
-            camera = make()
-            stack.callback(_close, camera)
-            # picamera2 names the channels from last to first: BGR888 lies in memory as R, G, B.
-            camera.configure(camera.create_video_configuration({"size": DEVICE_SIZE, "format": "BGR888"}))
-            camera.start()
-        # libcamera raises RuntimeError, IndexError and others.
-        except Exception as error:
-            raise CameraError(f"{PICAMERA}: cannot be opened ({error})") from error
-        yield _picamera_frames(camera)
-
-
-def _close(camera: Any) -> None:
-    """Stop and close a camera. After a capture that timed out, its stop() alone would wait for ever."""
-    with suppress(Exception):  # another error here would hide the reason for closing
-        camera.close()
-
-
-def _picamera_frames(camera: Any) -> Iterator[Frame]:
-    while True:
-        try:
-            # Releases before July 2024 (picamera2's pull request 1069) take a number for True and never give up.
-            pixels = camera.capture_array("main", wait=TIMEOUT_S)
-        except TimeoutError as error:
-            raise CameraError(f"{PICAMERA}: no frame in {TIMEOUT_S:g} s") from error
-        except Exception as error:
-            raise CameraError(f"{PICAMERA}: reading failed ({error})") from error
-        yield Frame(None, partial(_itself, pixels))
-
-
-def _itself(pixels: Pixels) -> Pixels:
-    return pixels

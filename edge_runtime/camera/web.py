@@ -19,6 +19,8 @@ from edge_runtime.camera.trust import Trust
 from edge_runtime.errors import CameraError
 
 PORTS = {"http": 80, "https": 443}
+# What a server says of a version of a file, and how to ask for another one. Source: RFC 9110, 13.1.
+VALIDATORS = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 AGENT = "catdog-edge"  # some cameras refuse Python's own name
 
 
@@ -76,7 +78,22 @@ class Origin:
             OSError: the server cannot be reached or does not have the file.
         """
         self.check(address)
-        return WebFile(self, address)
+        return WebFile(self, self.ask(address))
+
+    def newer(self, file: WebFile) -> WebFile | None:
+        """Ask for the file of the first address again, if it is newer than one that came from there.
+
+        Args:
+            file: the one that came.
+
+        Returns:
+            The newer file, or None if the server says that it is still the same.
+
+        Raises:
+            OSError: the server cannot be reached or does not have the file any more.
+        """
+        answer = self.ask(self.address, headers=file.validators)
+        return None if answer is None else WebFile(self, answer)
 
     def check(self, address: str) -> None:
         """Refuse an address of another server.
@@ -93,17 +110,24 @@ class Origin:
                 "other address if you trust it"
             )
 
-    def ask(self, address: str, start: int = 0) -> Any:
+    def ask(self, address: str, start: int = 0, headers: dict[str, str] | None = None) -> Any:
         """Send a request and return the answer, from a byte on.
+
+        Args:
+            address: the whole address.
+            start: number of the first byte that is wanted. Default 0.
+            headers: conditions, such as `If-None-Match`. If they do not hold, None is returned. Default none.
 
         Raises:
             OSError: the server cannot be reached, refuses, or cannot start there.
         """
-        headers = {"User-Agent": AGENT} | ({"Range": f"bytes={start}-"} if start else {})
+        sent = {"User-Agent": AGENT} | ({"Range": f"bytes={start}-"} if start else {}) | (headers or {})
         try:
-            answer = self._opener.open(request.Request(address, headers=headers), timeout=self.timeout_s)
+            answer = self._opener.open(request.Request(address, headers=sent), timeout=self.timeout_s)
         except HTTPError as error:
             error.close()
+            if error.code == http.client.NOT_MODIFIED and headers:
+                return None
             reason = http.client.responses.get(error.code, "")  # the server's own words are not printed
             raise ConnectionError(f"the server answers {error.code} {reason}".rstrip()) from error
         except URLError as error:
@@ -137,14 +161,17 @@ class WebFile:
     Attributes:
         name: the address after redirections. FFmpeg completes the addresses of a playlist with it.
         kind: what the server says that it is, such as `multipart/x-mixed-replace`.
+        validators: the headers that ask for a newer one of it, or none if the server does not tell them apart.
     """
 
-    def __init__(self, origin: Origin, address: str) -> None:
-        """Ask for the file."""
+    def __init__(self, origin: Origin, answer: Any) -> None:
+        """Take the server's answer."""
         self._origin = origin
-        self._answer = origin.ask(address)
+        self._answer = answer
         self.name: str = self._answer.url
         self.kind: str = self._answer.headers.get_content_type()
+        told = ((asked, self._answer.headers.get(name, "")) for name, asked in VALIDATORS.items())
+        self.validators = {asked: value for asked, value in told if value}
         length = self._answer.headers.get("Content-Length", "")
         self._size = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
         self._ranges = self._answer.headers.get("Accept-Ranges", "").strip().lower() == "bytes"

@@ -66,7 +66,7 @@ def open_classifier(  # noqa: PLR0913  each is an option of a command line
 ) -> Classifier:
     """Open a bundle with `Classifier.open`, and print which file and backend are in use.
 
-    It also spares the start some work: one thread for OpenBLAS, and no garbage collection.
+    It also spares the start some work: nothing is collected.
 
     Args:
         bundle: the bundle folder.
@@ -77,20 +77,19 @@ def open_classifier(  # noqa: PLR0913  each is an option of a command line
         max_pixels: a picture with more pixels is refused.
         untrusted: decode pictures in a process of their own with hard limits.
     """
-    # NumPy's OpenBLAS keeps every core busy while it starts, and nothing here multiplies matrices with it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with uncollected_start(), native_output_to(Path(os.devnull)):  # LiteRT prints a line about its delegate
-        from edge_runtime.classifier import Classifier
+    with uncollected_start():
+        from edge_runtime.classifier import Classifier  # OpenBLAS says here that memory lacks, and ends the process
 
-        classifier = Classifier.open(
-            bundle,
-            backend,
-            threads,
-            precision=precision,
-            confidence_threshold=confidence_threshold,
-            max_pixels=max_pixels,
-            untrusted=untrusted,
-        )
+        with native_output_to(Path(os.devnull)):  # LiteRT prints a line about its delegate
+            classifier = Classifier.open(
+                bundle,
+                backend,
+                threads,
+                precision=precision,
+                confidence_threshold=confidence_threshold,
+                max_pixels=max_pixels,
+                untrusted=untrusted,
+            )
     say(f"{classifier.bundle.path_of(classifier.file)} with {classifier.backend}", err=True)
     return classifier
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from edge_runtime.commands.camera_options import AGREE, CameraOptions, camera_options, settings_and_view
 from edge_runtime.commands.options import (
     BACKEND,
     BUNDLE,
@@ -22,8 +23,10 @@ from edge_runtime.commands.options import (
 from edge_runtime.terminal import one_line_errors, say
 
 if TYPE_CHECKING:
+    from edge_runtime.camera.camera import Camera
     from edge_runtime.camera.log import Log
-    from edge_runtime.camera.trust import Trust
+    from edge_runtime.camera.settings import Settings
+    from edge_runtime.camera.view import View
     from edge_runtime.camera.watch import WatchSummary
     from edge_runtime.classifier import Classifier
 
@@ -41,13 +44,12 @@ class WatchOptions(NamedTuple):
     all_frames: bool
     half_life: float
     margin: float
+    agree: int
     each_frame: bool
     as_json: bool
     output: Path | None
     save: Path | None
     once: bool
-    ca_file: Path | None
-    insecure: bool
 
 
 @click.command()
@@ -72,32 +74,30 @@ class WatchOptions(NamedTuple):
               help="Age in seconds at which a frame counts half as much as a new one.")  # fmt: skip
 @click.option("--margin", type=NumberRange(0, 1), default=0.1, show_default=True,
               help="Another label takes over when its average score is higher by more than this.")  # fmt: skip
+@AGREE
 @click.option("--each-frame", is_flag=True, help="Print a line for each frame, not only for each change.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
 @click.option("--output", type=click.Path(path_type=Path), help="Also append the JSON lines to this file.")
 @click.option("--save", type=click.Path(path_type=Path), help="Save the frame of each change in this folder.")
 @click.option("--once", is_flag=True,
               help="End when the camera or the stream ends or fails. Do not open it again.")  # fmt: skip
-@click.option("--ca-file", type=click.Path(path_type=Path),
-              help="PEM file with the only certificates to trust for https:// and rtsps://.  "
-                   "[default: those of the system]")  # fmt: skip
-@click.option("--insecure", is_flag=True, help="Accept any certificate for https:// and rtsps://.")
+@camera_options
 def watch(source: str | None, named: str | None, source_file: Path | None, **values: Any) -> None:
     """Say what a camera sees.
 
-    SOURCE is a camera such as 0 or /dev/video0, a video file, an RTSP or HTTP address, or picamera2. The newest
-    frame is classified, and older ones are dropped. Ctrl-C ends the command. SIGHUP opens the file of
-    --output again.
+    SOURCE is a camera such as 0, /dev/video0, picamera2 or picamera:1; a video file; an address that begins with
+    rtsp, rtsps, http, https, rtmp, tcp or udp and ://; a named pipe; or - for standard input. The newest frame is
+    classified, and older ones are dropped. Ctrl-C ends the command. SIGHUP opens the file of --output again.
     """
+    camera = CameraOptions(**{name: values.pop(name) for name in CameraOptions._fields})
     options = WatchOptions(**values)
     if [source, named, source_file].count(None) != 2:
         raise click.UsageError("name one source, such as 0, video.mp4, rtsp://... or picamera2")
     if options.all_frames and options.max_fps:
         raise click.UsageError("--all-frames and --max-fps cannot be used together. Use --every to skip frames.")
-    if options.ca_file and options.insecure:
-        raise click.UsageError("--ca-file and --insecure cannot be used together")
     with one_line_errors("camera"):
-        summary = _watch(_source(source or named or "", source_file), options)
+        settings, view = settings_and_view(camera)
+        summary = _watch(_source(source or named or "", source_file), settings, view, options)
     say(summary.line(), err=True)
 
 
@@ -107,21 +107,22 @@ def _source(named: str, file: Path | None) -> str:
     if file is not None:
         return address_in(file)
     if has_secrets(named):
-        say("other users of this machine can see the password of this address; --source-file hides it", err=True)
+        say("other users of this machine can see the secrets of this address; --source-file hides them", err=True)
     return named
 
 
-def _watch(source: str, options: WatchOptions) -> WatchSummary:
+def _watch(source: str, settings: Settings, view: View, options: WatchOptions) -> WatchSummary:
     from edge_runtime.bundle.folder import default_bundle
-    from edge_runtime.camera.address import is_file
-    from edge_runtime.camera.trust import Trust
-    from edge_runtime.camera.video import check_source
+    from edge_runtime.camera.address import Kind, kind_of
+    from edge_runtime.camera.camera import Camera, Pace
+    from edge_runtime.camera.opening import check_source
     from edge_runtime.parallel import usable_cores
 
-    trust = Trust(options.ca_file, options.insecure)
-    check_source(source, trust)
-    if options.all_frames and not is_file(source):
-        raise click.UsageError("--all-frames works only with a video file, because a camera does not wait")
+    check_source(source, settings)
+    if options.all_frames and kind_of(source) not in (Kind.FILE, Kind.INPUT, Kind.PIPE):
+        raise click.UsageError(
+            "--all-frames works only with a video file, a pipe or standard input, because a camera does not wait"
+        )
     classifier = open_classifier(
         options.bundle or default_bundle(),
         options.backend,
@@ -129,11 +130,17 @@ def _watch(source: str, options: WatchOptions) -> WatchSummary:
         threads=options.threads or max(1, usable_cores() - 1),  # one core is left for decoding
         confidence_threshold=options.confidence_threshold,
     )
-    return _classify_frames(classifier, source, trust, options)
+    pace = Pace(options.every, options.max_fps, drop=not options.all_frames)
+    return _classify_frames(
+        classifier,
+        lambda report: Camera(source, pace, report, settings=settings, view=view, once=options.once),
+        options,
+    )
 
 
-def _classify_frames(classifier: Classifier, source: str, trust: Trust, options: WatchOptions) -> WatchSummary:
-    from edge_runtime.camera.camera import Camera, Pace
+def _classify_frames(
+    classifier: Classifier, start: Callable[[Callable[[str], None]], Camera], options: WatchOptions
+) -> WatchSummary:
     from edge_runtime.camera.service import Service
     from edge_runtime.camera.sighting import Teller
     from edge_runtime.camera.smoothing import Smoother
@@ -143,8 +150,8 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
         half_life_s=options.half_life,
         margin=options.margin,
         confidence_threshold=classifier.confidence_threshold,
+        agree=options.agree,
     )
-    pace = Pace(options.every, options.max_fps, drop=not options.all_frames)
     with _appended(options.output) as output, _signals(output) as stop:
         teller = Teller(options.each_frame, options.as_json, output, options.save)
 
@@ -152,7 +159,7 @@ def _classify_frames(classifier: Classifier, source: str, trust: Trust, options:
             teller.clear()
             say(line, err=True)
 
-        camera = Camera(source, pace, report, trust=trust, once=options.once)
+        camera = start(report)
         try:
             with Service() as service:
                 return run(classifier, camera, smoother, tell=teller.tell, stop=stop, alive=service.alive)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from edge_runtime.picture.contract import MAX_PIXELS
 from edge_runtime.picture.jpeg import has_many_scans
 from edge_runtime.picture.memory import DECODER_BYTES, LARGE_BYTES, PLAIN_BYTES, one_at_a_time
 from edge_runtime.picture.signatures import JPEGS
-from edge_runtime.picture.source import PictureSource, name_of, opened
+from edge_runtime.picture.source import PictureSource, Pixels, name_of, opened
 
 if TYPE_CHECKING:
     from edge_runtime.picture.contract import Preprocessing
@@ -60,23 +61,57 @@ def decode_picture(
         PictureError: the picture cannot be read or decoded, or is too large.
     """
     name = name_of(source)
+    with _told(name, max_pixels), opened(source, name, max_pixels) as image:
+        cost = _pixel_bytes(image)
+        _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
+        if image is source:
+            image.load()  # first: it can turn the picture and take the orientation away
+            return _upright_rgb(image, preprocessing)
+        whole = _decoded_pixels(image)
+        _decode_smaller(image, preprocessing)
+        kept = whole if cost > PLAIN_BYTES else _decoded_pixels(image)
+        with one_at_a_time(kept * cost):
+            image.load()
+            upright = _upright_rgb(image, preprocessing)
+            # Free its pixels. Closing it would close a caller's file, and breaks leaving Pillow 11.0's context.
+            if upright is not image:
+                image.im = Image.new("L", (1, 1)).im
+            return upright
+
+
+def decode_whole(
+    source: PictureSource,
+    *,
+    background: tuple[int, int, int] = (255, 255, 255),
+    max_pixels: int = MAX_PIXELS,
+) -> Pixels:
+    """Decode a picture to all of its pixels, upright: steps 1-5 of the contract without a smaller scale.
+
+    Args:
+        source: see `decode_picture`.
+        background: colour laid under a transparent picture, RGB 0-255. Default white.
+        max_pixels: larger pictures are refused before they are decoded, 1 to `LARGEST_MAX_PIXELS`.
+
+    Returns:
+        `uint8 (height, width, 3) RGB 0-255`.
+
+    Raises:
+        PictureError: the picture cannot be read or decoded, or is too large.
+    """
+    name = name_of(source)
+    with _told(name, max_pixels), opened(source, name, max_pixels) as image:
+        cost = _pixel_bytes(image)
+        _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
+        with one_at_a_time(_decoded_pixels(image) * cost):
+            image.load()
+            return np.asarray(_to_rgb(_upright(image, _orientation(image)), background, _is_wide(image)))
+
+
+@contextmanager
+def _told(name: str, max_pixels: int) -> Iterator[None]:
+    """Make every error of opening and decoding a `PictureError`."""
     try:
-        with opened(source, name, max_pixels) as image:
-            cost = _pixel_bytes(image)
-            _refuse_size(image, name, max_pixels * PLAIN_BYTES // cost)
-            if image is source:
-                image.load()  # first: it can turn the picture and take the orientation away
-                return _upright_rgb(image, preprocessing)
-            whole = _decoded_pixels(image)
-            _decode_smaller(image, preprocessing)
-            kept = whole if cost > PLAIN_BYTES else _decoded_pixels(image)
-            with one_at_a_time(kept * cost):
-                image.load()
-                upright = _upright_rgb(image, preprocessing)
-                # Free its pixels. Closing it would close a caller's file, and breaks leaving Pillow 11.0's context.
-                if upright is not image:
-                    image.im = Image.new("L", (1, 1)).im
-                return upright
+        yield
     except PictureError:
         raise
     except FileNotFoundError as error:

@@ -5,18 +5,18 @@ A name can be a file, a folder, a pattern, or `-` for standard input.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Iterator
 
 STANDARD_INPUT = "-"
-# The endings of pictures in a folder. HEIC cannot be read, but the user should see an error and not silence.
+# The endings of pictures in a folder. HEIC needs an extra; without it the user should see an error and not silence.
 # fmt: off
 SUFFIXES = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
     ".avif", ".heic", ".heif", ".jp2", ".j2k", ".pbm", ".pgm", ".ppm", ".pnm", ".tga",
 )
 # fmt: on
+_WILD = frozenset("*?[")  # what makes a pattern
 
 
 def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[str]:
@@ -38,13 +38,15 @@ def list_pictures(paths: Iterable[str], *, recursive: bool = False) -> Iterator[
     for path in paths:
         if path != STANDARD_INPUT and os.path.isdir(path):
             yield from _in_folder(path, recursive)
-        elif glob.has_magic(path) and not os.path.lexists(path):
+        elif _WILD.intersection(path) and not os.path.lexists(path):
             yield from _matching(path, recursive)
         else:
             yield path
 
 
 def _matching(pattern: str, recursive: bool) -> Iterator[str]:
+    import glob  # here, because it compiles patterns of its own and few use it
+
     found: dict[str, None] = {}  # each path once: `**` matches a folder and also the files in it
     for path in sorted(glob.iglob(pattern, recursive=True)):
         if not os.path.isdir(path):

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from edge_runtime.errors import PictureError
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.picture.heic import decode_in_one_thread
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.picture.sandbox import LENGTH, NO_MEMORY, PIXELS, READY, REFUSED
 
@@ -27,6 +28,7 @@ def serve() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what a library prints is no answer
     warnings.simplefilter("ignore")
     _decode_avif_in_one_thread()
+    decode_in_one_thread()
     _set_limits(int(sys.argv[2]))
     answers.write(READY)
     answers.flush()

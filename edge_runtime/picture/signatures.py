@@ -8,8 +8,12 @@ from typing import IO
 
 # Those that photographs come in.
 JPEGS = ("JPEG", "MPO")  # Pillow's name of a JPEG that holds further pictures
-FORMATS = (*JPEGS, "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM", "TGA")
+FORMATS = (*JPEGS, "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIC", "JPEG2000", "PPM", "TGA")
 HEAD_BYTES = 18
+
+# Brands of files with HEVC pictures. Source: ISO/IEC 23008-12, B.4.
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+_MAX_BRANDS_BYTES = 1024
 
 # Offset and bytes of each format. The first that fits counts.
 # Source: the specification of each format, named in edge_runtime/picture/limits/.
@@ -27,7 +31,8 @@ SIGNATURES = (
     (0, b"II\0*", "TIFF"),
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
-    (4, b"ftypmif1", "AVIF"),
+    *((4, b"ftyp" + brand, "HEIC") for brand in HEIC_BRANDS),
+    (4, b"ftypmif1", "AVIF"),  # or HEIC: its further brands tell
     (4, b"ftypmsf1", "AVIF"),
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
     (0, b"\xff\x4f\xff\x51", "JPEG2000"),
@@ -42,8 +47,6 @@ FOREIGN = (
     (0, b"\0\0\1\0", "ICO"),
     (0, b"%PDF", "PDF"),
     (0, b"PK\3\4", "ZIP"),
-    (4, b"ftyphei", "HEIC"),
-    (4, b"ftyphev", "HEIC"),
     (4, b"ftyp", "MP4"),
 )
 # Sizes of the header with which a BMP without its file header begins, as a little-endian number.
@@ -67,6 +70,8 @@ def format_of(file: IO[bytes], size_bytes: int) -> str | None:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     found = _first_fit(SIGNATURES, head)
+    if found == "AVIF" and _has_heic_brand(file, head):
+        found = "HEIC"
     if found is None and _is_dib(head):
         found = "DIB"
     if found is None and _first_fit(FOREIGN, head) is None and _is_tga(file, head, size_bytes):
@@ -83,6 +88,16 @@ def foreign_format_of(file: IO[bytes]) -> str | None:
 
 def _first_fit(table: tuple[tuple[int, bytes, str], ...], head: bytes) -> str | None:
     return next((name for offset, magic, name in table if head.startswith(magic, offset)), None)
+
+
+def _has_heic_brand(file: IO[bytes], head: bytes) -> bool:
+    """Say whether a file of the brand `mif1` or `msf1`, which tells no codec, has HEVC pictures and no AV1 ones."""
+    if head[8:12] not in (b"mif1", b"msf1"):
+        return False
+    file.seek(16)
+    content = file.read(min(max(0, int.from_bytes(head[:4]) - 16), _MAX_BRANDS_BYTES))
+    brands = {content[start : start + 4] for start in range(0, len(content), 4)}
+    return not brands & {b"avif", b"avis"} and bool(brands & set(HEIC_BRANDS))
 
 
 def _is_dib(head: bytes) -> bool:

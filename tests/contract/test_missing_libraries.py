@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXTRAS = (
     *("scipy", "sklearn", "matplotlib", "markdown", "tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime", "av"),
-    *("ai_edge_quantizer", "picamera2", "psutil"),
+    *("ai_edge_quantizer", "picamera2", "pillow_heif", "psutil"),
 )
 EXPORT_OF_KERAS = ["catdog-export", "--keras", "m.keras", "--test", "pictures", "--calibration", "pictures"]
 SCRIPT = f"""

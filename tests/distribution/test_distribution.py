@@ -13,11 +13,13 @@ from tests.environments import CACHE, ROOT, find_python, set_up, virtual_environ
 LARGEST_BYTES = 5_000_000
 COMMANDS = ("catdog-train", "catdog-export", "catdog-edge", "catdog-bench")
 # Of these libraries each extra brings exactly the named; a base install brings ai_edge_litert alone.
-WATCHED = ("ai_edge_litert", "av", "keras", "onnx", "onnxruntime", "scipy", "sklearn", "tensorflow", "tf2onnx")
+WATCHED = ("ai_edge_litert", "av", "keras", "onnx", "onnxruntime", "pillow_heif", "scipy", "sklearn", "tensorflow",
+           "tf2onnx")  # fmt: skip
 BRINGS = {
     "base": (),
     "onnx": ("onnxruntime",),
     "camera": ("av",),
+    "heic": ("pillow_heif",),
     "bench": ("onnxruntime", "scipy"),
     "train": ("keras", "scipy", "sklearn", "tensorflow"),
     "export": ("keras", "onnx", "onnxruntime", "scipy", "tensorflow", "tf2onnx"),
@@ -29,7 +31,10 @@ BEYOND = {
     "benchmarks.figures.video": {"av", "cv2"},
     "edge_runtime.backends.onnx_runtime": {"onnxruntime"},
     "edge_runtime.backends.tflite_runtime": {"tflite_runtime"},
-    "edge_runtime.camera.video": {"av", "picamera2"},
+    "edge_runtime.camera.opening": {"av"},
+    "edge_runtime.camera.picamera": {"picamera2"},
+    "edge_runtime.camera.video": {"av"},
+    "edge_runtime.picture.heic": {"pillow_heif"},
     "edge_runtime.picture.near_duplicates": {"imagehash"},
 }
 IMPORTS = Path(__file__).with_name("imports.py")

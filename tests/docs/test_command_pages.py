@@ -16,7 +16,7 @@ COMMANDS = {
     for name, command in command_pages.walk(command_pages.load(program), program)
 }
 # Options of other programs that pages name.
-FOREIGN = {"--now", "--system-site-packages"}
+FOREIGN = {"--codec", "--list-formats-ext", "--listen", "--now", "--system-site-packages"}
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _CODE = re.compile(r"```.*?```|`[^`\n]+`|^ {4}catdog-[^\n]*", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"\bcatdog-(?:train|export|edge|bench)\b[^\n`|;&)]*")

@@ -108,7 +108,19 @@ def pictures() -> dict[str, bytes]:
         buffer = io.BytesIO()
         Image.fromarray(noise).convert(mode).save(buffer, file_format, **options)
         made[f"{file_format}-{mode}"] = buffer.getvalue()
-    return made
+    return made | _heic(Image.fromarray(noise).convert("RGB"))
+
+
+def _heic(image: Image.Image) -> dict[str, bytes]:
+    """Return a HEIC file of one picture and one of tiles, or nothing without pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return {}
+    one, tiles = io.BytesIO(), io.BytesIO()
+    pillow_heif.from_pillow(image).save(one)
+    pillow_heif.from_pillow(image.resize((160, 130))).save(tiles, tile_size=64)
+    return {"HEIC-RGB": one.getvalue(), "HEIC-tiles": tiles.getvalue()}
 
 
 def models() -> dict[str, bytes]:

@@ -73,6 +73,9 @@ class Silent:
         """Remember."""
         self.scanned.append((done, total))
 
+    def on_features(self, done: int, total: int) -> None:
+        """Remember nothing."""
+
     def on_dataset(self, dataset: Dataset) -> None:
         """Remember nothing."""
 

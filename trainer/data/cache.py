@@ -38,7 +38,7 @@ class CachedPicture:
     """A file's entry in the cache.
 
     Args:
-        sha256: hash of the file's bytes, hex; empty if it was refused unread.
+        sha256: hash of the file's bytes, hex; empty if it was refused unread, or for lack of a decoder.
         row: its row of `PictureCache.pixels`; -1 if it was refused.
         difference_hash: perceptual hash of the preprocessed pixels, 64 hex digits; empty if it was refused.
         reason: why it was refused; empty if it was not.
@@ -161,7 +161,7 @@ def _add_missing(
             for digest, fresh in pool.map(
                 lambda path, known=known: _ingest(path, preprocessing, known), paths[start : start + _CHUNK]
             ):
-                if not digest and fresh is not None:  # it was not read, so the next run looks at it again
+                if not digest and fresh is not None:  # not read or not decodable here: the next run looks again
                     entries.append(CachedPicture("", -1, "", fresh.reason))
                     continue
                 if digest not in index and fresh is not None:
@@ -196,7 +196,7 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     try:
         pixels = load_picture(content, preprocessing)
     except PictureError as error:
-        return digest, _Fresh(None, "", error.reason)
+        return digest if error.lasting else "", _Fresh(None, "", error.reason)
     return digest, _Fresh(pixels, difference_hash(pixels), "")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from trainer.network.efficientnet_lite import lite0_network, lite2_network
+
 if TYPE_CHECKING:
     import keras
 
@@ -135,5 +137,7 @@ ARCHITECTURES = {
     "report": Architecture(report_network, any_side=False),
     "compact": Architecture(compact_network, any_side=True),
     "wide": Architecture(wide_network, any_side=True),
+    "lite0": Architecture(lite0_network, any_side=True),
+    "lite2": Architecture(lite2_network, any_side=True),
 }
 ANY_SIDE = tuple(name for name, architecture in ARCHITECTURES.items() if architecture.any_side)

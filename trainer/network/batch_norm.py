@@ -19,6 +19,8 @@ _BATCH = 64
 def recalibrate(model: keras.Model, pixels: Pixels) -> None:
     """Replace the moving statistics of every batch normalisation by averages over training pictures.
 
+    Layers that are not trainable keep theirs.
+
     Keras's own statistics have two faults. They begin with a variance of 1 and move by a hundredth at each step, so
     the tiny variances of the first layers need about a thousand steps. And they are taken with dropout on, which
     makes the variance too large for inference. Here the weights do not change and dropout is off.
@@ -32,7 +34,8 @@ def recalibrate(model: keras.Model, pixels: Pixels) -> None:
     """
     from keras import layers
 
-    normalisations = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    found = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    normalisations = [layer for layer in found if layer.trainable]
     if not normalisations:
         return
     with _kept(normalisations, "momentum"), _without_dropout(model):

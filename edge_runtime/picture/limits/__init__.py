@@ -19,6 +19,7 @@ SCANNERS = {
     "DIB": "bmp",
     "TIFF": "tiff",
     "AVIF": "avif",
+    "HEIC": "heic",
     "JPEG2000": "jpeg2000",
     "PPM": "netpbm",
 }  # TGA has nothing that could come too often

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edge_runtime.picture.limits.bits import Bits
 from edge_runtime.picture.limits.limit import at_most
 
 MAX_UNITS = 4096
@@ -49,26 +50,8 @@ def _variable(stream: bytes, place: int) -> tuple[int, int]:
     return value, place + 8
 
 
-class _Bits:
-    """The bits of a header, most significant first; 0 behind the end."""
-
-    def __init__(self, content: bytes) -> None:
-        self._value = int.from_bytes(content) << 4096
-        self._left = 8 * len(content) + 4096
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        return self._value >> max(0, self._left) & (1 << count) - 1
-
-    def skip_variable(self) -> None:
-        zeros = 0
-        while zeros < 32 and not self.take(1):
-            zeros += 1
-        self.take(zeros if zeros < 32 else 0)
-
-
 def _frame_size(content: bytes) -> tuple[int, int]:
-    bits = _Bits(content)
+    bits = Bits(content)
     bits.take(4)  # profile, still picture
     if bits.take(1):  # the short header of a still picture
         bits.take(5)
@@ -78,13 +61,13 @@ def _frame_size(content: bytes) -> tuple[int, int]:
     return bits.take(width_bits) + 1, bits.take(height_bits) + 1
 
 
-def _skip_timing(bits: _Bits) -> int | None:
+def _skip_timing(bits: Bits) -> int | None:
     """Skip the timing, and return the length of the decoder model's delays, or None without a model."""
     if not bits.take(1):
         return None
     bits.take(64)
     if bits.take(1):
-        bits.skip_variable()
+        bits.variable()
     if not bits.take(1):
         return None
     delay = bits.take(5) + 1
@@ -92,7 +75,7 @@ def _skip_timing(bits: _Bits) -> int | None:
     return delay
 
 
-def _skip_operating_points(bits: _Bits, delay: int | None) -> None:
+def _skip_operating_points(bits: Bits, delay: int | None) -> None:
     display_delay = bits.take(1)
     for _ in range(bits.take(5) + 1):
         bits.take(12)

@@ -6,9 +6,8 @@ Source: ITU-T T.81, B.1 (markers), B.2.2 (frame header) and B.2.3 (scan header).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
-from edge_runtime.picture.limits.exif import MAX_EXIF_BYTES, refuse_exif
 from edge_runtime.picture.limits.limit import MAX_METADATA_BYTES, REMEDY, LimitError, at_most, pixels_at_most
 
 MAX_SEGMENTS = 1024  # before the first scan: twice those of the largest metadata
@@ -29,11 +28,15 @@ _ARITHMETIC = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _BLOCK = 2**20
 
 
-class _Frame(NamedTuple):
-    marker: int
-    width: int
-    height: int
-    components: int
+class _Frame:
+    """What a frame header says. No NamedTuple: making one takes longer than reading the header."""
+
+    def __init__(self, marker: int, content: bytes) -> None:
+        content = content.ljust(6, b"\0")
+        self.marker = marker
+        self.width = int.from_bytes(content[3:5])
+        self.height = int.from_bytes(content[1:3])
+        self.components = content[5]
 
 
 def scan(file: IO[bytes], size_bytes: int, allowed: int) -> None:
@@ -60,7 +63,7 @@ def _read_header(file: IO[bytes]) -> tuple[_Frame | None, int]:
         if marker in _FRAMES:
             if frame is not None:
                 raise LimitError(f"not safe to decode: two frame headers. {REMEDY}")
-            frame = _frame(marker, file.read(6))
+            frame = _Frame(marker, file.read(6))
         elif marker >= _EXIF - 1:  # APP0 and what follows, comments
             metadata_bytes += length
             at_most(MAX_METADATA_BYTES, metadata_bytes, "bytes of metadata")
@@ -92,20 +95,19 @@ def _segments(file: IO[bytes]) -> Iterator[tuple[int, int]]:
             place += 2 + length
 
 
-def _frame(marker: int, content: bytes) -> _Frame:
-    content = content.ljust(6, b"\0")
-    return _Frame(marker, int.from_bytes(content[3:5]), int.from_bytes(content[1:3]), content[5])
-
-
 def _checked(marker: int, length: int, file: IO[bytes], exif: bytes) -> bytes:
     """Check a segment's directory, and return all Exif metadata so far, which Pillow puts together."""
+    if marker not in (_EXIF, _INDEX):
+        return exif
+    from edge_runtime.picture.limits.exif import MAX_EXIF_BYTES, refuse_exif  # here, because many JPEGs have none
+
     if marker == _EXIF:
         content = file.read(length)
         if content.startswith(b"Exif\0\0"):
             exif += content if not exif else content[6:]
             at_most(MAX_EXIF_BYTES, len(exif), "bytes of Exif metadata")
             refuse_exif(exif)
-    elif marker == _INDEX and file.read(4) == b"MPF\0":
+    elif file.read(4) == b"MPF\0":
         refuse_exif(file.read(max(0, length - 4)))
     return exif
 

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from edge_runtime.camera import camera as camera_module
+from edge_runtime.camera import clock as clock_module
 from edge_runtime.camera import video
 from edge_runtime.camera.address import is_file
 from edge_runtime.camera.allowance import Allowance
 from edge_runtime.camera.camera import Camera, Pace, Shot
-from edge_runtime.camera.video import Frame, check_source, opened_video
+from edge_runtime.camera.frame import Frame
+from edge_runtime.camera.opening import check_source
+from edge_runtime.camera.video import opened_video
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.camera.video_source import on_air, picture, turn_video, wait_until, write_video
 
@@ -155,7 +157,7 @@ def test_jump_in_the_times_is_not_waited_out(
     monkeypatch: pytest.MonkeyPatch, jump_s: float, least_s: float
 ) -> None:
     """Proves that an hour without frames or a clock that was set back causes no wait."""
-    monkeypatch.setattr(camera_module, "LONGEST_GAP_S", 0.3)
+    monkeypatch.setattr(clock_module, "LONGEST_GAP_S", 0.3)
     assert waits_of(7.0, 7.1, 7.1 + jump_s, 7.2 + jump_s) == pytest.approx([0, 0.1, least_s, 0.1])
 
 
@@ -166,7 +168,7 @@ def test_frames_out_of_order_take_no_longer() -> None:
 
 def waits_of(*times_s: float) -> list[float]:
     """Return the wait before each frame of a recording."""
-    clock, now_s, waits = camera_module._Clock(), 100.0, []
+    clock, now_s, waits = clock_module.Clock(), 100.0, []
     for time_s in times_s:
         waits.append(clock.wait_s(time_s, now_s))
         now_s += waits[-1]
@@ -235,11 +237,11 @@ class HalfHandler(QuietHandler):
 
 def test_source_that_gives_one_frame_each_time_is_asked_ever_more_slowly(tmp_path: Path) -> None:
     """Proves that the waits grow for a camera that always breaks off after its first frame."""
-    Image.fromarray(picture("red")).save(tmp_path / "now.jpg")
+    write_video(tmp_path / "now.avi", ["red"])
     handler, said = partial(QuietHandler, directory=str(tmp_path)), []
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        camera = Camera(f"http://127.0.0.1:{server.server_port}/now.jpg", Pace(), said.append)
+        camera = Camera(f"http://127.0.0.1:{server.server_port}/now.avi", Pace(), said.append)
         wait_until(lambda: sum("trying again" in line for line in said) >= 3)
         camera.close()
         server.shutdown()
@@ -363,10 +365,10 @@ import time
 import numpy as np
 class Picamera2:
     calls, trouble, is_open = [], None, False
-    def __init__(self):
+    def __init__(self, number=0):
         if Picamera2.is_open: raise RuntimeError("busy")
         Picamera2.is_open, self.left = True, 5
-    def create_video_configuration(self, main):
+    def create_video_configuration(self, main, controls):
         assert main == {"size": (640, 480), "format": "BGR888"}
         return main
     def configure(self, configuration): self.call("configure")

@@ -10,10 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_runtime.camera import camera as camera_module
+from edge_runtime.camera import video
 from edge_runtime.camera.address import address_in, shown_source
 from edge_runtime.camera.camera import Camera, Pace
+from edge_runtime.camera.opening import check_source
+from edge_runtime.camera.settings import Settings
 from edge_runtime.camera.trust import Trust
-from edge_runtime.camera.video import check_source, opened_video
+from edge_runtime.camera.video import opened_video
 from edge_runtime.cli import main
 from edge_runtime.errors import CameraError
 from tests.edge_runtime.camera.stream_servers import (
@@ -36,7 +39,7 @@ MIB = 2**20
 
 def first_colour(source: str, trust: Trust | None = None) -> str:
     """Open a source and return the colour of its first frame."""
-    with opened_video(source, trust) as frames:
+    with opened_video(source, Settings(trust=trust)) as frames:
         return colour_of(next(frames).convert())
 
 
@@ -97,10 +100,18 @@ def test_part_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch, length: b
     assert len(sent) < 100
 
 
-def test_pipe_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
-    """Proves that a FIFO that was put in place of a file is an error at once, and that nobody waits for it."""
+def test_pipe_without_a_writer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that a FIFO in place of a file, and without a writer, is one clear error and no endless wait."""
+    monkeypatch.setattr(video, "TIMEOUT_S", 0.3)
     os.mkfifo(tmp_path / "video.mp4")
-    with pytest.raises(CameraError, match=r"video\.mp4: cannot be opened \(not a file\)"):
+    with pytest.raises(CameraError, match=r"video\.mp4: cannot be opened \(nothing came in 0\.3 s\)"):
+        take_all(Camera(str(tmp_path / "video.mp4"), Pace(), silent, once=True))
+
+
+def test_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """Proves that a folder that was put in place of a file is an error at once."""
+    (tmp_path / "video.mp4").mkdir()
+    with pytest.raises(CameraError, match=r"video\.mp4: cannot be opened \(not a file and not a pipe\)"):
         take_all(Camera(str(tmp_path / "video.mp4"), Pace(), silent))
 
 
@@ -143,7 +154,7 @@ def test_file_of_certificates_that_cannot_be_read_is_told(tmp_path: Path) -> Non
     for scheme in ("https", "rtsps"):
         for name in ("x.pem", "none.pem"):
             with pytest.raises(CameraError, match="no certificates can be read"):
-                check_source(f"{scheme}://camera/x", Trust(ca_file=tmp_path / name))
+                check_source(f"{scheme}://camera/x", Settings(trust=Trust(ca_file=tmp_path / name)))
 
 
 @pytest.mark.parametrize("kind", ["tcp:127.0.0.1:{port}", "http:127.0.0.1:{port}", "2024-01-01T12:00:00.mp4"])
@@ -224,8 +235,6 @@ def test_redirection_to_another_server_is_refused(target: str) -> None:
 
 def test_server_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proves that a server that sends a byte from time to time is given up like one that sends nothing."""
-    from edge_runtime.camera import video
-
     monkeypatch.setattr(video, "TIMEOUT_S", 0.5)
 
     def talk(server: Server, reader: socket.socket) -> None:
@@ -281,6 +290,20 @@ def test_password_is_sent_when_the_camera_asks() -> None:
         ("ftp://user:secret@camera", "ftp://***@camera"),
         ("http://camera/1", "http://camera/1"),
         ("a@b.mp4", "a@b.mp4"),
+        ("2024-01-01T12:00:00.mp4", "2024-01-01T12:00:00.mp4"),
+        ("RTSP://user:secret@camera/1", "RTSP://***@camera/1"),
+        ("user:secret@camera/1", "***@camera/1"),
+        ("rtsp:/user:secret@camera/1", "rtsp:/***@camera/1"),
+        ("rtsp//user:secret@camera/1", "rtsp//***@camera/1"),
+        ("//user:secret@camera/1", "//***@camera/1"),
+        ("/srv/2024-01-01T12:00:00@hall.mp4", "/srv/2024-01-01T12:00:00@hall.mp4"),
+        ("camera/now.cgi?pwd=secret", "camera/now.cgi?***"),
+        ("rtsp://camera:554/user=admin_password=secret_channel=1.sdp", "rtsp://camera:554/***"),
+        ("http://camera/img;usr=a;pwd=secret", "http://camera/img;***"),
+        ("http://camera/x#token=secret", "http://camera/x#***"),
+        ("rtmp://server/live/secret", "rtmp://server/live/***"),
+        ("rtmp://user:secret@server:1935/live/secret?token=secret", "rtmp://***@server:1935/live/***?***"),
+        ("tcp://user:secret@camera:8888", "tcp://***@camera:8888"),
     ],
 )
 def test_secrets_are_masked(source: str, shown: str) -> None:
@@ -288,20 +311,22 @@ def test_secrets_are_masked(source: str, shown: str) -> None:
     assert shown_source(source) == shown
 
 
-@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "http", "https", "ftp"])
+@pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "http", "https", "rtmp", "tcp", "udp", "ftp"])
 @pytest.mark.parametrize("from_file", [True, False])
 def test_no_line_has_a_secret(onnx_bundle: Path, tmp_path: Path, scheme: str, from_file: bool) -> None:
     """Proves that no line of the command has the password of an address, and that it may come from a file."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    source = f"{scheme}://user:hunter1@127.0.0.1:{port}/x?key=hunter2"
+    source = f"{scheme}://user:hunter1@127.0.0.1:{port}/x/hunter3?key=hunter2".replace(
+        "/hunter3" * (scheme != "rtmp"), ""
+    )
     (tmp_path / "address").write_text(f"{source}\n")
     named = ["--source-file", str(tmp_path / "address")] if from_file else [source]
     result = watch(*named, "--once", "--bundle", str(onnx_bundle))
     assert result.exit_code == 1
-    assert f"{scheme}://***@127.0.0.1:{port}/x?***" in result.output
+    assert f"{scheme}://***@127.0.0.1:{port}/x{'/***' * (scheme == 'rtmp')}?***" in result.output
     assert "hunter" not in result.output
-    assert ("--source-file hides it" in result.output) != from_file
+    assert ("--source-file hides them" in result.output) != from_file
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe", b"x" * 5000, None], ids=str)

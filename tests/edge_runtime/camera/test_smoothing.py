@@ -77,3 +77,30 @@ def test_clock_that_stands_still_does_no_harm() -> None:
     smoother = Smoother()
     smoother.update({"cat": 1.0, "dog": 0.0}, 5.0)
     assert smoother.update({"cat": 0.0, "dog": 1.0}, 4.0).scores == {"cat": 1.0, "dog": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("dogs", "expected"),
+    [
+        ([0.9, 0.9, 0.9, 0.1, 0.1, 0.1], [UNSURE, UNSURE, "dog", "dog", "dog", "cat"]),
+        ([0.9, 0.9, 0.9, 0.1, 0.1, 0.9, 0.1, 0.1], [UNSURE, UNSURE, *["dog"] * 6]),
+        ([0.9, 0.1, 0.9, 0.1, 0.9], [UNSURE] * 5),
+        ([0.9, 0.9, 0.9, 0.6, 0.6, 0.9, 0.6, 0.6, 0.6], [UNSURE, UNSURE, *["dog"] * 6, UNSURE]),
+    ],
+    ids=["change", "broken off", "flicker", "unsure"],
+)
+def test_frames_must_agree(dogs: list[float], expected: list[str]) -> None:
+    """Proves that a change, also one to unsure, needs three frames in a row, and that the count starts again."""
+    smoother = Smoother(half_life_s=0, margin=0.1, confidence_threshold=0.8, agree=3)
+    assert labels(smoother, dogs) == expected
+
+
+def test_agreement_on_another_change_starts_again() -> None:
+    """Proves that frames that ask for two different changes do not count together."""
+    smoother = Smoother(half_life_s=0, agree=2)
+    seen = ["cat", "cat", "dog", "hamster", "dog", "dog"]
+    states = [
+        smoother.update({name: float(name == label) for name in ("cat", "dog", "hamster")}, index)
+        for index, label in enumerate(seen)
+    ]
+    assert [state.label for state in states[1:]] == ["cat", "cat", "cat", "cat", "dog"]

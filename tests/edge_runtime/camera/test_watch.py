@@ -11,15 +11,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from edge_runtime.camera.camera import Camera, Pace
+from edge_runtime.camera.view import Crop, View
 from edge_runtime.cli import main
-from tests.edge_runtime.camera.video_source import on_air, wait_until, write_video
+from tests.edge_runtime.camera.stream_servers import jpeg
+from tests.edge_runtime.camera.test_camera import take_all
+from tests.edge_runtime.camera.video_source import on_air, picture, wait_until, write_video
 from tests.edge_runtime.commands.test_classify import read_all
 
-pytest.importorskip("av", reason="PyAV reads the videos of these tests")
+av = pytest.importorskip("av", reason="PyAV reads the videos of these tests")
 COMMAND = [sys.executable, "-c", "from edge_runtime.cli import run; run()", "watch"]
 
 
@@ -100,6 +105,53 @@ def test_smoothing_is_passed_on(
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     told = {row["frame"]: row["label"] + " unsure" * (not row["confident"]) for row in rows}
     assert told == changes
+
+
+def test_agreement_is_passed_on(onnx_bundle: Path, video: Path) -> None:
+    """Proves that --agree changes the answer at the last of so many frames that ask for it in a row."""
+    options = ("--all-frames", "--json", "--half-life", "0", "--agree", "5")
+    rows = [json.loads(line) for line in watch(video, *options, "--bundle", onnx_bundle).stdout.splitlines()]
+    told = [(row["frame"], row["label"] if row["confident"] else "unsure") for row in rows]
+    assert told == [(0, "unsure"), (4, "red"), (64, "blue")]
+
+
+def test_part_of_the_picture_is_classified(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that --rotate and --crop choose what is classified and saved, and that a crop outside is told."""
+    frame = np.concatenate([picture("red")[:, :32], picture("blue")[:, 32:]], axis=1)
+    path = tmp_path / "video.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    for options, label in (
+        (("--crop", "0,0,30,48"), "red"),
+        (("--crop", "0.5,0,0.5,1"), "blue"),
+        (("--rotate", "90", "--crop", "0,0,1,0.5"), "red"),
+        (("--rotate", "270", "--crop", "0,0,1,0.5"), "blue"),
+        (("--flip", "horizontal", "--crop", "0,0,30,48"), "blue"),
+    ):
+        folder = tmp_path / label / "".join(options)
+        result = watch(path, "--json", *options, "--save", folder, "--bundle", onnx_bundle)
+        row = json.loads(result.stdout)
+        assert (row["label"], row["confidence"] > 0.9) == (label, True), options
+        assert Image.open(row["saved"]).size in ((30, 48), (32, 48), (48, 32))
+    result = watch(path, "--crop", "40,0,30,48", "--bundle", onnx_bundle)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "video.avi: crop 40,0,30,48 is not inside the picture, which has 64 x 48 pixels" in result.stderr
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_frames_that_change_their_size_are_left_out(tmp_path: Path) -> None:
+    """Proves that a crop that fitted and then does not is one line, and that the watch continues."""
+    said: list[str] = []
+    sizes = [(64, 48)] * 3 + [(32, 24)] + [(64, 48)]
+    (tmp_path / "x.mjpg").write_bytes(b"".join(jpeg("red", size) for size in sizes))
+    camera = Camera(str(tmp_path / "x.mjpg"), Pace(drop=False), said.append, view=View(crop=Crop(0, 0, 50, 40)))
+    shots = take_all(camera)
+    assert {shot.pixels.shape for shot in shots} == {(40, 50, 3)}
+    assert len(shots) == 4
+    assert [line.endswith("continuing with the next frame") for line in said] == [True]
 
 
 def test_threads_are_passed_on(onnx_bundle: Path, tmp_path: Path, threads_asked: list[int]) -> None:
@@ -195,6 +247,17 @@ def test_hangup_without_a_log_ends_it(onnx_bundle: Path, tmp_path: Path) -> None
         (["0", "--ca-file", "x", "--insecure"], 2, "cannot be used together"),
         (["0", "--max-fps", "nan"], 2, "'nan' is not a number"),
         (["0", "--all-frames"], 2, "--all-frames works only with a video file"),
+        (["0", "--crop", "1,2,3"], 1, "crop '1,2,3' is not four numbers"),
+        (["0", "--crop", "0.5,0,0.6,1"], 1, "reaches beyond the picture"),
+        (["0", "--size", "640x480", "--crop", "600,0,100,100"], 1, "which has 640 x 480 pixels after rotating"),
+        (["0", "--size", "640x480", "--rotate", "90", "--crop", "0,0,640,480"], 1, "which has 480 x 640 pixels"),
+        (["0", "--size", "big"], 1, "such as 1280x720"),
+        (["0", "--rotate", "45"], 2, "'45' is not one of"),
+        (["0", "--flip", "both"], 2, "'both' is not one of"),
+        (["0", "--rate", "0"], 2, "0.0 is not in the range"),
+        (["0", "--camera-format", "jpg"], 2, "'jpg' is not one of"),
+        (["0", "--agree", "0"], 2, "0 is not in the range"),
+        (["rtsp://user:secret@camera/1", "--size", "64x48"], 1, "rtsp://***@camera/1: is an RTSP stream"),
         (["0", "--all-frames", "--max-fps", "5"], 2, "cannot be used together"),
     ],
     ids=str,

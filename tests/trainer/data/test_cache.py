@@ -107,6 +107,21 @@ def test_undecodable_files_keep_their_reason(paths: list[Path], fresh: Path, tmp
     assert len(json.loads((folder_of(fresh) / "index.json").read_text())) == 3
 
 
+def test_picture_without_a_decoder_is_tried_again(
+    paths: list[Path], fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves that a HEIC file is left out while its extra is missing, and that this is not remembered."""
+    phone = tmp_path / "phone.heic"
+    phone.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pillow_heif", None)
+        first = cache_pictures([*paths, phone], SMALL, cache=fresh).entries[-1]
+    assert "pip install 'catdog-edge[heic]'" in first.reason
+    pytest.importorskip("pillow_heif")
+    second = cache_pictures([*paths, phone], SMALL, cache=fresh).entries[-1]
+    assert second.reason.startswith("cannot be decoded")
+
+
 def test_only_undecodable_files(fresh: Path, tmp_path: Path) -> None:
     """Proves that a cache without a single row can be used."""
     (tmp_path / "x.jpg").write_bytes(b"x")
