@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.bundle.formats import FORMATS as RUNTIME_FORMATS
 from edge_runtime.bundle.formats import Precision
+from edge_runtime.errors import shortage_of
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.operators import Graph
@@ -144,6 +145,8 @@ def _converter_errors() -> Iterator[None]:
     except (ConversionError, OSError, MemoryError):
         raise
     except Exception as error:
+        if shortage_of(error):  # of memory or processes: no other file would fare better
+            raise
         traceback.print_exc()
         raise ConversionError(f"the converter failed: {reason_of(error)}") from error
 

@@ -15,8 +15,8 @@ from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.formats.reason import reason_of
 from exporter.formats.score_steps import LARGEST_LOGIT
-from exporter.formats.tflite.interface import name_interface, read_model, take_and_give_uint8
-from exporter.formats.tflite.operators import read_graph
+from exporter.formats.tflite.interface import name_interface, take_and_give_uint8
+from exporter.formats.tflite.operators import computed_tensors, inside_loops, read_graph
 from exporter.formats.tflite.rewriting import write_for_integers
 from exporter.formats.tflite.rounding import round_weights
 from exporter.formats.tflite.tensors import tensors_of
@@ -37,7 +37,7 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
     graph = read_graph(float32)
-    names = _computed(float32)
+    names = computed_tensors(float32)
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for tensors in tensors_of(float32, calibration, names):
         low = np.minimum(low, [tensor.min() for tensor in tensors])
@@ -63,35 +63,12 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
     from litert_quantizer import recipe
 
     float32 = write_for_integers(float32)
-    rules = recipe.static_wi8_ai8() + [_leave(name) for name in (*keep_float, *_inside_loops(float32))]
+    rules = recipe.static_wi8_ai8() + [_leave(name) for name in (*keep_float, *inside_loops(float32))]
     values = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in measure_ranges(float32, calibration).items()
     }
     return round_weights(take_and_give_uint8(_quantize(float32, rules, values)), float32, calibration)
-
-
-def _computed(float32: bytes) -> list[str]:
-    """Return the names of all tensors that operators compute in float and that are read."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    graph = read_model(float32).subgraphs[0]
-    read = {int(index) for operator in graph.operators for index in operator.inputs} | set(graph.outputs)
-    made = [index for operator in graph.operators for index in operator.outputs if index in read]
-    outputs = [graph.tensors[index] for index in made]
-    return [tensor.name.decode() for tensor in outputs if tensor.type == schema.TensorType.FLOAT32]
-
-
-def _inside_loops(float32: bytes) -> list[str]:
-    """Return the operators of loops and branches, by their outputs: no range is measured there.
-
-    litert-quantizer counts what goes in and what comes out as operators too.
-    """
-    found = []
-    for graph in read_model(float32).subgraphs[1:]:
-        made = [graph.inputs, graph.outputs, *(operator.outputs for operator in graph.operators)]
-        found += [";".join(graph.tensors[index].name.decode() for index in outputs) for outputs in made]
-    return found
 
 
 def quantize_dynamic(float32: bytes) -> bytes:
