@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": Listed("edge_runtime.commands.doctor", "Look at this machine and say what is missing."),
     "info": Listed("edge_runtime.commands.info", "Say what is in a bundle and which file is used here."),
     "selftest": Listed("edge_runtime.commands.selftest", "Prove that a bundle works on this machine."),
+    "teach": Listed("edge_runtime.commands.teach", "Teach the network of a bundle new labels."),
     "watch": Listed("edge_runtime.commands.watch", "Say what a camera sees."),
 }
 

@@ -2,14 +2,17 @@
 
     CatdogError
     ├── PictureError                    a picture cannot be decoded or is refused
+    ├── PictureFolderError              a folder of pictures is missing, or its sub-folders are no classes
     ├── BundleError                     a bundle or its manifest is missing, damaged or unknown
     ├── RunFolderError                  a run folder is missing or damaged, or its version is unknown
     ├── BackendError                    no installed backend loads a model file, or it failed on a picture
     ├── CameraError                     a camera, video file or stream cannot be opened or read
+    ├── TeachingError                   pictures cannot be taught: too few, or in folders of another layout
     ├── OutputError                     a place for results cannot be used, or holds other files
     ├── trainer.errors.DataError        a data folder, download or cache cannot be used
     ├── trainer.errors.ConfigError      a training option is unknown or out of range
     ├── trainer.errors.RunError         a run cannot be started, continued or used to start another
+    ├── trainer.errors.DivergedError    the loss of a training became infinite or no number
     ├── trainer.errors.WeightsError     pretrained weights are missing, damaged or not what they should be
     ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
@@ -69,6 +72,10 @@ class PictureError(CatdogError):
         self.lasting = lasting
 
 
+class PictureFolderError(CatdogError):
+    """A folder of pictures is missing, or its sub-folders cannot be classes."""
+
+
 class BundleError(CatdogError):
     """A bundle is missing or damaged, or its version is unknown."""
 
@@ -83,6 +90,10 @@ class BackendError(CatdogError):
 
 class CameraError(CatdogError):
     """A camera, video file or stream cannot be opened or read."""
+
+
+class TeachingError(CatdogError):
+    """Pictures cannot be taught: too few labels, too few pictures, or a folder of another layout."""
 
 
 class OutputError(CatdogError):

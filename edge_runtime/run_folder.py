@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from edge_runtime.bounded_file import reason_of
 from edge_runtime.errors import BundleError, RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.contract import Preprocessing
+from edge_runtime.picture.side import Side as Side
 from edge_runtime.strict_json import read_json, shortened, unprintable
 
 SCHEMA_VERSION = 1
@@ -28,14 +28,6 @@ HISTORY = "history.json"
 METRICS = "metrics.json"
 
 _Record = TypeVar("_Record")
-
-
-class Side(StrEnum):
-    """The sides of the split."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ Labels, bundles, files and layers have names. Each medium has one function that 
     people at a terminal   terminal.say
     Markdown               markdown.literal, markdown.code, and the cells of markdown.table
     HTML                   html_page.html_text
-    plots                  plot_text.plot_text
-    CSV                    csv_row.csv_row; like JSON it is for scripts and keeps every character
+    plots                  plot_text.plot_text, drawn in plot_fonts.letters_drawn
+    CSV                    csv_row.csv_row and label_columns; like JSON it is for scripts and keeps every character
 """
 
 from __future__ import annotations
@@ -31,6 +31,20 @@ def exact_bytes(text: str, encoding: str = "utf-8") -> bytes:
         return text.encode(encoding, "surrogateescape")
     except UnicodeEncodeError:  # half a letter, which only JSON can say
         return text.encode(encoding, "backslashreplace")
+
+
+def cells(text: str) -> int:
+    """Return how many cells of a terminal a text takes: a letter of Chinese or an emoji takes two, a mark none."""
+    if text.isascii():  # nearly always
+        return len(text)
+    from unicodedata import combining, east_asian_width  # here, because few names need it
+
+    return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text with spaces behind it, so that it takes `width` cells of a terminal or more."""
+    return text + " " * (width - cells(text))
 
 
 def _shown(before: str, letter: str) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 
 from edge_runtime.atomic_folder import remove_folder, replace_folder
 from edge_runtime.backends import open_model
-from edge_runtime.bundle import MANIFEST, Manifest, ModelFile
+from edge_runtime.bundle import MANIFEST, TFLITE, Manifest, ModelFile, Precision
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BackendError
+from edge_runtime.teaching.examples import KEY, write_examples
 from edge_runtime.visible_text import visible
 from exporter.calibration import calibration_record
 from exporter.errors import ConversionError
-from exporter.formats.conversion import Converted
+from exporter.formats.conversion import Converted, ExportTarget
 from exporter.formats.table import FORMATS, format_named
 from exporter.report.model_card import write_model_card
 from exporter.report.page import write_html
@@ -29,6 +30,7 @@ from exporter.report.record import ExportRecord
 from exporter.report.report import write_report
 from exporter.selftest import write_selftest
 from exporter.source import Source
+from exporter.typical_features import typical_features
 from exporter.verification import open_content
 
 _PACKAGES = ("catdog-edge", "tensorflow", "keras", "scipy", "numpy", "pillow")  # and those of each format
@@ -101,6 +103,7 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
         (folder / file.name).write_bytes(file.converted.content)
     opened = {file.name: open_content(bundle.labels, file.entry, file.converted.content) for file in record.files}
     bundle = replace(bundle, selftest=write_selftest(folder, bundle.preprocessing, opened))
+    bundle = replace(bundle, extra=bundle.extra | _typical_features(folder, bundle, record))
     pictures = [(picture.sha256, picture.label) for picture in record.source.sides["test"]]
     write_keras_scores(folder, bundle.labels, pictures, record.baseline.scores)
     _write_reports(folder, bundle, record)
@@ -109,6 +112,18 @@ def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRec
     replace_folder(folder, target, marker=MANIFEST)
     remove_folder(failed_folder(target), marker=LOG)
     return bundle
+
+
+def _typical_features(folder: Path, bundle: Manifest, record: ExportRecord) -> dict[str, Any]:
+    """Write `features.bin`, if there is a file to teach with, and return what the manifest says of it."""
+    wanted = ExportTarget(TFLITE, Precision.INT8)
+    contents = [file.converted.content for file in record.files if file.converted.target == wanted]
+    if not contents:
+        return {}
+    targets = [picture.label for picture in record.pictures.calibration]
+    pixels = record.pictures.calibration_pixels
+    examples = typical_features(contents[0], pixels, targets, len(bundle.labels))
+    return {KEY: write_examples(folder, examples, len(bundle.labels))} if examples else {}
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from edge_runtime.bundle.formats import FORMATS, Precision
 from edge_runtime.commands.options import NumberRange
 from edge_runtime.errors import CatdogError
 from edge_runtime.folders import BUNDLES, RUN, RUNS, newest_folder
+from edge_runtime.home import home_folder
 from edge_runtime.native_output import native_output_to
+from edge_runtime.picture.left_out import in_short
 from edge_runtime.terminal import Command, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 from exporter.errors import SourceError
 from exporter.progress import Progress
@@ -49,6 +51,7 @@ class ExportOptions:
     input_range: tuple[float, float] | None
     name: str | None
     bundles: Path
+    data: Path | None = None
 
 
 @click.command(
@@ -86,12 +89,16 @@ class ExportOptions:
 @click.option("--keras", type=click.Path(path_type=Path),
               help="Keras model of your own, instead of a run. Needs --test and --calibration.")  # fmt: skip
 @click.option("--test", type=click.Path(path_type=Path),
-              help="Test pictures for --keras, with a sub-folder for each class.")  # fmt: skip
+              help="Test pictures for --keras, with a sub-folder for each class. Of a folder split into train "
+                   "and test, the test side is used.")  # fmt: skip
 @click.option("--input-range", type=(float, float), metavar="LOW HIGH",
               help="Input values of black and white, if the --keras model does not rescale itself.")  # fmt: skip
 @click.option("--name", help="Name of the bundle.  [default: the name of the run]")
 @click.option("--bundles", type=click.Path(path_type=Path), default=BUNDLES, show_default=True,
               help="Folder in which the bundle is written.")  # fmt: skip
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Folder that has the run's pictures now, under any name.  "
+                   "[default: where they were]")  # fmt: skip
 @click.version_option(package_name="catdog-edge")
 def main(**values: Any) -> None:
     """Convert a trained model to TFLite and ONNX files.
@@ -101,6 +108,7 @@ def main(**values: Any) -> None:
     """
     options = ExportOptions(**values)
     with one_line_errors("export", stopped="stopped; no bundle was written"), ended_by_sigterm():
+        home_folder()  # Keras and Matplotlib need one
         targets = _targets(options)
         source = _source(options)
         outcome = _export(source, targets, options)
@@ -111,9 +119,9 @@ def _targets(options: ExportOptions) -> tuple[ExportTarget, ...]:
     """Return the files that are asked for, when the options go together."""
     if options.keras is None and (options.test or options.input_range):
         raise click.UsageError("--test and --input-range go with --keras; a run has its own test pictures")
-    if options.keras is not None and (options.run or not options.test or not options.calibration):
+    if options.keras is not None and (options.run or options.data or not options.test or not options.calibration):
         raise click.UsageError(
-            "--keras needs --test and --calibration, two folders of pictures, and cannot go with --run"
+            "--keras needs --test and --calibration, two folders of pictures, and cannot go with --run or --data"
         )
     targets = wanted_targets(options.quantize, options.format)
     if options.quantize in _SMALLER and options.quantize not in [target.precision for target in targets]:
@@ -144,7 +152,7 @@ def _source(options: ExportOptions) -> Source:
     folder = options.run or newest_folder(RUNS, RUN)
     if folder is None:
         raise SourceError(f"no finished run in {RUNS}/: name one with --run, or train one with: catdog-train")
-    return read_source(folder)
+    return read_source(folder, options.data)
 
 
 def _export(source: Source, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Outcome:
@@ -176,6 +184,7 @@ def _finish(outcome: Outcome) -> None:
     from edge_runtime.proof.gate import GateState
     from exporter.export import explain
 
+    _tell_left_out(outcome)
     for line in explain(outcome):
         say(line)
     say(f"{outcome.folder}/report.md")
@@ -191,6 +200,16 @@ def _finish(outcome: Outcome) -> None:
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }
     sys.exit(ExitCode.FAILED if outcome.record.missing else codes[outcome.state])
+
+
+def _tell_left_out(outcome: Outcome) -> None:
+    """Say in short which pictures were not used, before the results."""
+    record = outcome.record
+    for left_out, what in ((record.source.left_out, "test"), (record.pictures.left_out, "calibration")):
+        for line in in_short(left_out, "report.md"):
+            say(f"{what} pictures {line}", err=True)
+    if record.pictures.note:
+        say(f"note: {record.pictures.note}", err=True)
 
 
 if __name__ == "__main__":

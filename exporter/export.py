@@ -26,6 +26,7 @@ from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.conversion import Converted, Converter, ExportTarget
 from exporter.formats.layer_error import LayerError
 from exporter.formats.table import format_named
+from exporter.formats.weight_rounding import noted
 from exporter.plan import ExportPlan
 from exporter.preparation import Preparation, prepare
 from exporter.progress import ExportObserver
@@ -93,7 +94,9 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
     ):
         preparation = prepare(source, plan, observer)
         converter = Converter(preparation.network, preparation.pictures.calibration_pixels)
-        record = _converted(_Work(source, plan, observer, preparation, converter))
+        with noted() as notes:
+            record = _converted(_Work(source, plan, observer, preparation, converter))
+        record = replace(record, not_rounded=tuple(dict.fromkeys(notes)))
         bundle = Manifest(
             target.name,
             source.labels,

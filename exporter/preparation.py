@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.calibration import draw_calibration
-from exporter.errors import ConversionError, SourceError
-from exporter.network.confidence import Temperature, choose_threshold, divide_logits, fit_temperature, temper
-from exporter.network.equalization import equalize
-from exporter.network.folding import fold
+from exporter.calibration import Candidates, draw_calibration, find_candidates
+from exporter.errors import SourceError
+from exporter.network.confidence import Temperature, choose_threshold, fit_temperature, temper
 from exporter.network.model import KerasScorer, load_keras_model
+from exporter.network.optimization import optimize, unexpected
+from exporter.network.proof import MAX_DIFFERENCE, Proof
+from exporter.network.silence import silent_layers
 from exporter.plan import ExportPlan
 from exporter.progress import ExportObserver
 from exporter.source import Source, SplitPicture, load_split_pictures
@@ -22,7 +24,6 @@ from exporter.source import Source, SplitPicture, load_split_pictures
 if TYPE_CHECKING:
     import keras
 
-MAX_FOLDING_DIFFERENCE = 1e-5  # of scores 0-1
 FOLDING_PICTURES = 256  # training pictures on which it is proven, where there are so many
 _LEAST_VALIDATION = 30  # pictures, below which a temperature would be a guess
 
@@ -38,6 +39,8 @@ class Pictures:
         calibration_pixels: the same, decoded.
         second_pixels: as many others, for a second calibration; none where too few are left.
         proof_pixels: those on which folding is proven.
+        left_out: what is not used of the folder of calibration pictures, and test pictures among them.
+        note: what people should know of the calibration pictures; mostly empty.
     """
 
     test: Pixels
@@ -46,6 +49,8 @@ class Pictures:
     calibration_pixels: Pixels
     second_pixels: Pixels
     proof_pixels: Pixels
+    left_out: tuple[LeftOut, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,22 @@ class FoldingProof:
         left: names of the layers that had to stay, each with the reason.
         difference: largest difference made to a score, 0-1.
         pictures: training pictures that it was measured on.
+        exact: the largest difference in float64; None where float32 shows it well enough.
+        rounding: how far the network's own float32 scores are from exact ones; None likewise.
+        evened: whether the channels were evened out.
+        skipped: what was left out, each with the reason.
+        silent: names of layers that give one and the same number for every calibration picture.
     """
 
     folded: tuple[str, ...]
     left: tuple[tuple[str, str], ...]
     difference: float
     pictures: int
+    exact: float | None = None
+    rounding: float | None = None
+    evened: bool = True
+    skipped: tuple[tuple[str, str], ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +130,6 @@ def prepare(source: Source, plan: ExportPlan, observer: ExportObserver) -> Prepa
 
     Raises:
         SourceError: the model or its pictures cannot be used.
-        ConversionError: folding changed a score.
     """
     pictures = read_pictures(source, plan, observer)
     observer.on_stage("scoring with Keras")
@@ -137,22 +151,25 @@ def read_pictures(source: Source, plan: ExportPlan, observer: ExportObserver) ->
     """
     if not source.sides["test"]:
         raise SourceError(f"{source.folder}: the test split is empty, so drift cannot be measured. Train again.")
+    found = find_candidates(source, plan.calibration)
     calibration, second = draw_calibration(
-        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration
+        source, count=plan.calibration_count, seed=plan.seed, folder=plan.calibration, candidates=found
     )
     observer.on_stage("reading test pictures")
     test, targets = load_split_pictures(source.sides["test"], source.preprocessing, report=observer.on_progress)
     pixels, _ = load_split_pictures(calibration, source.preprocessing)
     second_pixels, _ = load_split_pictures(second, source.preprocessing)
-    proof = _proof_pixels(source, plan, pixels)
-    return Pictures(test, targets, calibration, pixels, second_pixels, proof)
+    proof = _proof_pixels(source, plan, pixels, found)
+    return Pictures(test, targets, calibration, pixels, second_pixels, proof, found.left_out, found.note)
 
 
-def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels) -> Pixels:
+def _proof_pixels(source: Source, plan: ExportPlan, calibration: Pixels, found: Candidates) -> Pixels:
     """Return the pictures on which folding is proven: those of the calibration, or more where they are few."""
     if plan.calibration_count >= FOLDING_PICTURES:
         return calibration
-    drawn, _ = draw_calibration(source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration)
+    drawn, _ = draw_calibration(
+        source, count=FOLDING_PICTURES, seed=plan.seed, folder=plan.calibration, candidates=found
+    )
     return load_split_pictures(drawn, source.preprocessing)[0]
 
 
@@ -163,43 +180,51 @@ def judge_confidence(source: Source, trained: KerasScorer) -> Confidence:
         reason = f"only {len(pictures)} validation pictures, {_LEAST_VALIDATION} are needed"
         return Confidence(Temperature(reason=reason), 0.0)
     pixels, targets = load_split_pictures(pictures, source.preprocessing)
-    scores = trained.scores(pixels)
+    outputs = trained.outputs(pixels)
+    scores = trained.scores_of(outputs)
     if trained.last_layer is None:
         reason = "the scores are not the softmax, or the sigmoid of one output, of a dense layer"
         return Confidence(Temperature(reason=reason), choose_threshold(scores, targets))
     temperature = fit_temperature(scores, targets)
+    if reason := _unproved(trained, outputs, temperature.value):
+        return Confidence(Temperature(reason=reason), choose_threshold(scores, targets))
     return Confidence(temperature, choose_threshold(temper(scores, temperature.value), targets))
+
+
+def _unproved(trained: KerasScorer, outputs: NDArray[np.float64], temperature: float) -> str:
+    """Return why the network does not give tempered scores when its last layer is divided, or nothing."""
+    try:
+        divided = trained.divided(temperature)
+        expected = temper(trained.scores_of(outputs), temperature)
+        difference = float(np.abs(divided.scores_of(outputs) - expected).max())
+    except Exception as error:  # whatever an unknown layer raises: the network does without
+        return f"dividing the last layer was left out, as {unexpected(error)}"
+    proof = Proof(difference, rounding=divided.rounding(outputs) if difference > MAX_DIFFERENCE else None)
+    return "" if proof.holds else f"dividing the last layer was left out, as {proof}"
 
 
 def fold_network(
     trained: KerasScorer, temperature: Temperature, pictures: Pictures
 ) -> tuple[keras.Model, FoldingProof]:
-    """Return the network with the temperature, folded and evened out, and the proof that its scores are the same.
-
-    Raises:
-        ConversionError: a score changed.
-    """
-    proof = pictures.proof_pixels
-    expected = trained.scores(proof)
-    network = trained.model
-    if temperature.fitted:
-        network = divide_logits(network, temperature.value)
-        divided = KerasScorer(network).scores(proof)
-        _require_same(divided, temper(expected, temperature.value), "the temperature")
-        expected = divided
-    folding = fold(network)
-    even = equalize(folding.model, pictures.calibration_pixels)
-    what = f"folding {', '.join(folding.folded)}"
-    difference = _require_same(KerasScorer(even).scores(proof), expected, what)
-    return even, FoldingProof(folding.folded, folding.left, difference, len(proof))
+    """Return the network with the temperature, folded and evened out, and the proof that no score changed."""
+    pixels, calibration = pictures.proof_pixels, pictures.calibration_pixels
+    scorer = trained.divided(temperature.value) if temperature.fitted else trained
+    made = optimize(scorer, scorer.scores(pixels), pixels, calibration)
+    return made.model, FoldingProof(
+        made.folding.folded,
+        made.folding.left,
+        made.proof.difference,
+        len(pixels),
+        exact=made.proof.exact,
+        rounding=made.proof.rounding,
+        evened=made.evened,
+        skipped=made.skipped,
+        silent=_silent(made.model, calibration),
+    )
 
 
-def _require_same(first: NDArray[np.float64], second: NDArray[np.float64], what: str) -> float:
-    """Return the largest difference of a score, when it is small enough."""
-    difference = float(np.abs(first - second).max())
-    if not difference <= MAX_FOLDING_DIFFERENCE:  # nan compares as false
-        raise ConversionError(
-            f"{what} changed a score by {difference:.2g}, expected at most {MAX_FOLDING_DIFFERENCE:.0g}. "
-            "Please report this with the model's layers."
-        )
-    return difference
+def _silent(network: keras.Model, calibration: Pixels) -> tuple[str, ...]:
+    try:
+        return silent_layers(network, calibration)
+    except Exception:  # an unknown layer that only works as a whole: nothing is said of it
+        return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,13 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.bounded_file import is_refused, read_picture_file
-from edge_runtime.errors import PictureError, RunFolderError
+from edge_runtime.bundle import MANIFEST, read_bundle
+from edge_runtime.bundle.manifest import TAUGHT
+from edge_runtime.errors import BundleError, PictureError, PictureFolderError, RunFolderError
 from edge_runtime.parallel import map_in_order
+from edge_runtime.picture.copies import find_copies
+from edge_runtime.picture.folder import PictureFile, PictureFolder, read_classes
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture, load_pictures
 from edge_runtime.run_folder import Side, read_run_folder
-from edge_runtime.strict_json import unprintable
 from exporter.errors import SourceError
+from exporter.moved import find_pictures
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Source:
         sides: the pictures of `train`, `validation` and `test`.
         input_range: what the model takes for black and white; None if it takes 0 and 255.
         origin: a run of catdog-train, or a Keras model of the user's own.
+        left_out: what is not used of a folder of test pictures, or of a run's pictures that have moved.
     """
 
     folder: Path
@@ -70,6 +76,7 @@ class Source:
     sides: dict[str, tuple[SplitPicture, ...]]
     input_range: tuple[float, float] | None = None
     origin: Origin = Origin.RUN
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def name(self) -> str:
@@ -82,25 +89,57 @@ class Source:
         return bool(self.run["data"] == "sample")
 
 
-def read_source(folder: Path) -> Source:
+def read_source(folder: Path, data: Path | None = None) -> Source:
     """Read a run folder.
 
+    Args:
+        folder: the run folder.
+        data: where the run's pictures are now. They are found by their content, under any name. Default: where they
+            were in training, or where the data folder of the same name is now.
+
     Raises:
-        SourceError: it is no finished run, is damaged, or of an unknown version.
+        SourceError: it is no finished run, is damaged, or of an unknown version. Or a test picture is not in
+            `data`.
     """
+    refuse_taught(folder)
     try:
         found = read_run_folder(folder)
     except RunFolderError as error:
         raise SourceError(str(error)) from error
     run, splits = found.run, found.splits
+    place = find_pictures(found, data)
     sides: dict[str, tuple[SplitPicture, ...]] = {
         side: tuple(
-            SplitPicture(splits.path(file), run.labels.index(file.label), file.sha256, file.difference_hash)
+            SplitPicture(path, run.labels.index(file.label), file.sha256, file.difference_hash)
             for file in splits.on(side)
+            if (path := place(file)) is not None
         )
         for side in Side
     }
-    return Source(folder, found.model_path, run.to_dict(), run.labels, run.preprocessing, sides)
+    absent = tuple(
+        LeftOut(file.path, Cause.UNREADABLE, f"is not in {data}") for file in splits.files if place(file) is None
+    )
+    return Source(folder, found.model_path, run.to_dict(), run.labels, run.preprocessing, sides, left_out=absent)
+
+
+def refuse_taught(path: Path) -> None:
+    """Refuse a bundle that `catdog-edge teach` made, or a file in it: there is no Keras model of its last layer.
+
+    Raises:
+        SourceError: it is one.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / MANIFEST).is_file():
+        return
+    try:
+        taught = TAUGHT in read_bundle(folder).manifest.extra
+    except BundleError:
+        return
+    if taught:
+        raise SourceError(
+            f"{folder}: was taught on a device, and no other format can be made of it. Use it as it is, or train "
+            "with catdog-train on the same pictures."
+        )
 
 
 def read_keras_source(
@@ -110,34 +149,23 @@ def read_keras_source(
 
     Args:
         model_path: a `.keras` file.
-        test: folder with a sub-folder of test pictures for each class. The labels are their sorted names in lower
-            case.
+        test: folder with a sub-folder of test pictures for each class. The labels are their names in lower case,
+            sorted as Keras sorts the folders: capitals first. Of a folder that is split into sides, the
+            test side is taken, or else the validation side.
         size: height and width of the model's input, pixels.
         input_range: what it takes for black and white, if it does not rescale 0-255 itself.
 
     Raises:
-        SourceError: there are no two classes of pictures there, or a file is no picture.
+        SourceError: there are no two classes of pictures there, or none of the files is a picture.
     """
-    folders = sorted(path for path in test.glob("*/") if not path.name.startswith("."))
-    if len(folders) < 2:
-        raise SourceError(f"{test}: expected a sub-folder of pictures for each class, found {len(folders)}.")
-    labels = tuple(os.fsencode(folder.name).decode("utf-8", "backslashreplace").lower() for folder in folders)
-    if len(set(labels)) < len(labels):
-        raise SourceError(f"{test}: two sub-folders differ only in upper and lower case. Merge or rename them.")
-    if odd := next(filter(unprintable, labels), None):
-        raise SourceError(
-            f"{test}: the name of the sub-folder {odd!r} has a control character, a line break or a mark of "
-            "direction. Rename it."
-        )
-    files = [
-        (path, label)
-        for label, folder in enumerate(folders)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    ]
+    refuse_taught(model_path)
+    try:
+        found = read_classes(test, order=str).on(Side.TEST, Side.VALIDATION)
+    except PictureFolderError as error:
+        raise SourceError(str(error)) from error
     height, width = size
     preprocessing = Preprocessing(width=width, height=height)
-    pictures = read_pictures(files, preprocessing, role="test")
+    pictures, left_out = describe_pictures(found, preprocessing, role="test")
     run: dict[str, Any] = {
         "name": model_path.stem,
         "architecture": "",
@@ -146,40 +174,52 @@ def read_keras_source(
         "versions": {},
     }
     sides: dict[str, tuple[SplitPicture, ...]] = {"train": (), "validation": (), "test": pictures}
-    return Source(test, model_path, run, labels, preprocessing, sides, input_range, Origin.KERAS)
+    return Source(test, model_path, run, found.labels, preprocessing, sides, input_range, Origin.KERAS, left_out)
 
 
-def read_pictures(
-    files: Iterable[tuple[Path, int]], preprocessing: Preprocessing, *, role: str
-) -> tuple[SplitPicture, ...]:
-    """Describe picture files that are not a run's.
+def describe_pictures(
+    found: PictureFolder, preprocessing: Preprocessing, *, role: str
+) -> tuple[tuple[SplitPicture, ...], tuple[LeftOut, ...]]:
+    """Describe the pictures of a folder that are not a run's. Return them, and all that is left out.
 
     Args:
-        files: each file with its label's index.
+        found: the folder.
         preprocessing: the contract to decode by.
-        role: what their folder is for, `test` or `calibration`; an error names it.
+        role: what the folder is for, `test` or `calibration`; an error names it.
 
     Raises:
-        SourceError: a file cannot be read or decoded.
+        SourceError: the disk does not give a file.
     """
 
-    def describe(file: tuple[Path, int]) -> SplitPicture:
-        path, label = file
+    def describe(file: PictureFile) -> SplitPicture | str:
         try:
-            content = read_picture_file(path)
+            content = read_picture_file(file.path)
             digest = difference_hash(load_picture(content, preprocessing))
         except OSError as error:
             if is_refused(error):
-                raise SourceError(f"{path}: {error.strerror}. Take it out of the {role} folder.") from error
+                return str(error.strerror)
+            if isinstance(error, PermissionError):
+                return f"cannot be read ({error.strerror})"
             raise SourceError(
-                f"{path}: cannot be read ({error.strerror}). Change its permissions, or take it out of the {role} "
+                f"{file.path}: cannot be read ({error.strerror}). Look at the disk, or take it out of the {role} "
                 "folder."
             ) from error
         except PictureError as error:
-            raise SourceError(f"{path}: {error.reason}. Take it out of the {role} folder.") from error
-        return SplitPicture(path, label, hashlib.sha256(content).hexdigest(), digest)
+            return error.reason
+        return SplitPicture(file.path, file.label, hashlib.sha256(content).hexdigest(), digest)
 
-    return tuple(map_in_order(describe, files, workers=os.cpu_count() or 1))
+    described = list(map_in_order(describe, found.files, workers=os.cpu_count() or 1))
+    names = [found.name_of(file.path) for file in found.files]
+    hashes = ["" if isinstance(item, str) else item.sha256 for item in described]
+    copies = find_copies(names, hashes, [file.label for file in found.files], found.labels)
+    left_out = [*found.left_out, *filter(None, copies)]
+    left_out += [
+        LeftOut(name, Cause.UNREADABLE, item)
+        for name, item in zip(names, described, strict=True)
+        if isinstance(item, str)
+    ]
+    kept = (item for item, copy in zip(described, copies, strict=True) if not copy and not isinstance(item, str))
+    return tuple(kept), tuple(left_out)
 
 
 def load_split_pictures(
@@ -220,7 +260,7 @@ def _read_unchanged(picture: SplitPicture) -> bytes:
     except OSError as error:
         raise SourceError(
             f"{picture.path}: the training run's picture cannot be read ({error.strerror}). "
-            "Bring the data folder back to where it was in training, or train again."
+            "Name the folder that has it now with --data, or train again."
         ) from error
     if hashlib.sha256(content).hexdigest() != picture.sha256:
         raise SourceError(f"{picture.path}: has changed since training. Restore it, or train again.")

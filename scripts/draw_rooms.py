@@ -26,6 +26,7 @@ ROOMS = {
         "bundle",
         "proof",
         "backends",
+        "teaching",
         "classifier",
         "camera",
         "commands",
@@ -34,6 +35,7 @@ ROOMS = {
     "trainer": ("errors", "random_streams", "data", "network", "files", "training", "cli"),
     "exporter": (
         "errors",
+        "moved",
         "source",
         "files",
         "network",

@@ -22,8 +22,9 @@ from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.proof.shares import paired_interval, wilson_interval
 from edge_runtime.run_folder import MODEL, Side
 from trainer.config import TrainConfig, read_config, write_config
-from trainer.data.dataset import Dataset, SplitPlan, read_dataset
+from trainer.data.dataset import Dataset, read_dataset
 from trainer.data.negatives import add_negatives
+from trainer.data.split import SplitPlan
 from trainer.fit import predict_scores
 
 RECIPE = Path("trainer/recipes/compact.toml")

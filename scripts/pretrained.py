@@ -13,12 +13,13 @@ from pathlib import Path
 
 from edge_runtime.atomic_folder import whole_folder
 from edge_runtime.bundle import MANIFEST, SELFTEST, Precision, read_bundle
+from edge_runtime.teaching.examples import FEATURES, KEY
 
 CARD, TARGET = Path("models/compact/MODEL_CARD.md"), Path("edge_runtime/pretrained")
 
 
 def main(source: Path, target: Path = TARGET) -> None:
-    """Write the manifest of the int8 files, and copy these files, the self-test pictures and the model card."""
+    """Write the manifest of the int8 files, and copy these, the features, the self-test pictures and the card."""
     bundle = read_bundle(source)
     files = tuple(file for file in bundle.files if file.precision is Precision.INT8)
     names = {file.path for file in files}
@@ -30,7 +31,8 @@ def main(source: Path, target: Path = TARGET) -> None:
     with whole_folder(target, marker=MANIFEST) as folder:
         (folder / MANIFEST).write_text(json.dumps(shipped.to_dict(), indent=1) + "\n", encoding="utf-8")
         shutil.copytree(source / SELFTEST, folder / SELFTEST)
-        for path in (*(source / name for name in names), CARD):
+        kept = [source / FEATURES] if KEY in shipped.extra else []
+        for path in (*(source / name for name in names), *kept, CARD):
             shutil.copy(path, folder)
 
 

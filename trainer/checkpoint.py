@@ -29,11 +29,13 @@ class FitState:
         history: the epochs done.
         keep_best: whether the result is the epoch of the lowest validation loss; otherwise it is the last.
         suspects: rows of training pictures that are left out because their label is probably wrong.
+        diverged: why the training stopped with a loss that is not finite; empty when it did not.
     """
 
     history: tuple[Epoch, ...] = ()
     keep_best: bool = True
     suspects: tuple[int, ...] = ()
+    diverged: str = ""
 
     @property
     def best(self) -> int:

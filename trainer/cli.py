@@ -12,7 +12,9 @@ import click
 
 from edge_runtime.atomic_folder import no_empty_parents
 from edge_runtime.folders import RUNS
+from edge_runtime.home import home_folder
 from edge_runtime.terminal import Command, ended_by_sigterm, next_command, one_line_errors, quoted, say
+from trainer.data.balance import Balance
 from trainer.network.architectures import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Options:
     augment: bool | None
     early_stopping: int | None
     keep_best: bool | None
+    split: str | None
+    balance: str | None
     limit_per_class: int | None
     validation_fraction: float | None
     test_fraction: float | None
@@ -56,6 +60,7 @@ class Options:
         return {name: value for name, value in flags.items() if value is not None}
 
 
+_KEEPS = "--resume keeps the options of the run that it continues; give only --name, --runs or --data"
 _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 
 
@@ -64,6 +69,11 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
     "--data",
     help="Pictures: a folder with a sub-folder per class, or sample (drawn), or microsoft (downloaded).  "
     "[default: sample]",
+)
+@click.option(
+    "--split",
+    help="CSV file with the columns path and side: on which side of the split each picture is. Without it, folders "
+    "train, val and test say so, or else the split is drawn.  [default: none]",
 )
 @click.option(
     "--negatives",
@@ -91,6 +101,12 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
     default=None,
     help="Keep the epoch with the lowest validation loss, or the last one.  [default: on]",
 )
+@click.option(
+    "--balance",
+    type=click.Choice(tuple(map(str, Balance))),
+    help="What is done about classes of different size: let pictures of small classes count for more, leave out "
+    "pictures of large ones, or nothing.  [default: weights]",
+)
 @click.option("--limit-per-class", type=int, help="Use at most so many pictures per class; 0: all.  [default: 0]")
 @click.option(
     "--validation-fraction", type=float, help="Share of the pictures used to choose the best epoch.  [default: 0.1]"
@@ -106,7 +122,12 @@ _OF_THE_COMMAND = ("config", "name", "runs", "resume")
 @click.option(
     "--runs", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="Folder of all runs."
 )
-@click.option("--resume", is_flag=True, help="Continue the newest unfinished run, or the one that --name names.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the newest unfinished run, or the one that --name names. With --data its pictures are looked "
+    "for in that folder.",
+)
 @click.version_option(package_name="catdog-edge")
 def main(**options: Any) -> None:
     """Train an image classifier on pictures in class folders and write the run folder runs/NAME."""
@@ -115,11 +136,16 @@ def main(**options: Any) -> None:
 
 def _run(options: Options) -> None:
     with one_line_errors("train"), ended_by_sigterm(), no_empty_parents(options.runs / "NAME"):
+        home_folder()  # Keras, Matplotlib and the cache of pictures need one
         name, config = _settle(options)
         folder, evaluation = _train(config, name, options)
+    from trainer.largest_class import no_better_than_one_answer
+
     low, high = evaluation.accuracy_interval
     what = " (drawings, not photographs)" if config.is_sample else ""
     say(f"test accuracy {evaluation.accuracy:.2%} [{low:.2%}, {high:.2%}] on {evaluation.pictures:,}{what}")
+    if warning := no_better_than_one_answer(evaluation):
+        say(f"warning: {warning}", err=True)
     say(f"{folder}/report.md")
     next_command(_export_command(folder, config))
 
@@ -132,24 +158,25 @@ def _export_command(folder: Path, config: TrainConfig) -> str:
 
 def _settle(options: Options) -> tuple[str, TrainConfig]:
     """Return the name and config of the run to begin or to continue."""
-    from trainer.config import read_config
+    from trainer.config import MICROSOFT, SAMPLE, read_config
     from trainer.run_folder import find_unfinished, start_run
 
     if options.resume:
-        if options.config or options.overrides:
-            raise click.UsageError(
-                "--resume keeps the options of the run that it continues; give only --name or --runs"
-            )
-        return find_unfinished(options.runs, options.name)
+        if options.config or options.overrides.keys() - {"data"}:
+            raise click.UsageError(_KEEPS)
+        name, config = find_unfinished(options.runs, options.name, options.data)
+        if options.data and config.data in (SAMPLE, MICROSOFT):
+            raise click.UsageError(f"{_KEEPS}; the pictures of this run are {config.data}")
+        return name, config
     config = read_config(options.config, options.overrides)
     data = Path(config.data).resolve().name
     name = options.name or f"{data}-{config.architecture}-{time.strftime('%Y%m%d-%H%M%S')}"
-    start_run(options.runs, name, config)
+    start_run(options.runs, name, config.with_absolute_paths())  # to go on from any folder
     return name, config
 
 
 def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Evaluation]:
-    from trainer.errors import ConfigError, DataError, RunError
+    from trainer.errors import ConfigError, DataError, DivergedError, RunError
     from trainer.progress import Progress
     from trainer.run_folder import alone_in, forget_unbegun, partial_folder
 
@@ -159,7 +186,7 @@ def _train(config: TrainConfig, name: str, options: Options) -> tuple[Path, Eval
 
         with alone_in(partial_folder(runs, name)), Progress(config.epochs) as progress:
             return train(config, name, runs=runs, observer=progress)
-    except (ConfigError, DataError, RunError, ImportError, MemoryError):
+    except (ConfigError, DataError, DivergedError, RunError, ImportError, MemoryError):
         if not options.resume:
             forget_unbegun(runs, name)
         raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.atomic_file import write_whole
+from trainer.data.balance import Balance
 from trainer.errors import ConfigError
 from trainer.network.optimizers import OPTIMIZERS, SCHEDULES
 
@@ -58,6 +60,10 @@ class TrainConfig:
         augment: crop, flip, colour, turn, shrink, blur, spoil and compress training pictures at random.
         early_stopping: stop after so many epochs without a lower validation loss; 0 for never.
         keep_best: keep the epoch of the lowest validation loss; otherwise the last one.
+        split: a CSV file with the columns `path` and `side`, which says on which side of the split each picture is;
+            empty for none.
+        balance: what is done about classes of different size. With `weights` a picture of a small class counts for
+            more, with `undersample` pictures of the larger classes are left out, with `none` nothing is done.
         limit_per_class: use at most so many pictures of each class; 0 for all.
         validation_fraction: share of the pictures used to choose the best epoch, 0.01-0.4.
         test_fraction: share of the pictures held back for the final figures, 0.01-0.4.
@@ -90,6 +96,8 @@ class TrainConfig:
     augment: bool = False
     early_stopping: int = 0
     keep_best: bool = True
+    split: str = ""
+    balance: str = Balance.WEIGHTS.value
     limit_per_class: int = 0
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
@@ -130,13 +138,21 @@ class TrainConfig:
         stage = min(_STAGES - 1, epoch * _STAGES // self.epochs)
         return round((first + (last - first) * stage / (_STAGES - 1)) / 16) * 16 if first != last else last
 
+    def with_absolute_paths(self) -> TrainConfig:
+        """Return the same options with paths that hold in every working folder."""
+        named = {name: getattr(self, name) for name in _PATHS}
+        if self.data in (SAMPLE, MICROSOFT):
+            del named["data"]
+        return replace(self, **{name: os.path.abspath(path) for name, path in named.items() if path})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""
         return asdict(self)
 
 
+_PATHS = ("data", "split", "negatives", "start", "teacher")
 _STAGES = 4  # of progressive resolution
-_CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
+_CHOICES = {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES), "balance": tuple(map(str, Balance))}
 _RANGES = (
     ("weight_decay", 0.0, 1.0),
     ("label_smoothing", 0.0, 0.5),

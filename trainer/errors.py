@@ -15,5 +15,9 @@ class RunError(CatdogError):
     """A run cannot be begun, continued or learnt from."""
 
 
+class DivergedError(CatdogError):
+    """The loss of a training became infinite or no number."""
+
+
 class WeightsError(CatdogError):
     """Pretrained weights are missing, damaged or not what they should be."""

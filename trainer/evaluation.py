@@ -41,20 +41,32 @@ def evaluate_scores(scores: NDArray[np.float64], targets: NDArray[np.intp], labe
     Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
     predicted = scores.argmax(axis=1)
-    indices = list(range(len(labels)))
     right = int((predicted == targets).sum())
     interval = binomtest(right, len(targets)).proportion_ci(method="wilson")
-    per_class = classification_report(
-        targets, predicted, labels=indices, target_names=labels, output_dict=True, zero_division=0
-    )
-    per_class.pop("accuracy", None)
     return Evaluation(
         pictures=len(targets),
         accuracy=right / len(targets),
         accuracy_interval=(float(interval.low), float(interval.high)),
-        confusion=tuple(map(tuple, confusion_matrix(targets, predicted, labels=indices).tolist())),
-        per_class={name: {key: float(value) for key, value in row.items()} for name, row in per_class.items()},
+        confusion=tuple(map(tuple, confusion_matrix(targets, predicted, labels=range(len(labels))).tolist())),
+        per_class=_per_class(targets, predicted, labels),
     )
+
+
+def _per_class(
+    targets: NDArray[np.intp], predicted: NDArray[np.intp], labels: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Return the figures of each label, then the averages. A label called like an average takes its place."""
+    numbers = list(range(len(labels)))
+    names = [
+        str(number) for number in numbers
+    ]  # scikit-learn adds rows of its own, which may be called like a label
+    rows = classification_report(
+        targets, predicted, labels=numbers, target_names=names, output_dict=True, zero_division=0
+    )
+    found = {label: rows[name] for label, name in zip(labels, names, strict=True)}
+    for average in ("macro avg", "weighted avg"):
+        found.setdefault(average, rows[average])
+    return {name: {key: float(value) for key, value in row.items()} for name, row in found.items()}
 
 
 def worst_mistakes(

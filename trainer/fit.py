@@ -19,7 +19,9 @@ from edge_runtime.run_folder import Epoch, Side
 from trainer.checkpoint import FitState, read_checkpoint, read_state, write_checkpoint
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
-from trainer.lessons import Lessons, epoch_batches, training_rows
+from trainer.divergence import require_finite
+from trainer.errors import DivergedError
+from trainer.lessons import Lessons, class_weights, epoch_batches, lesson_weights, training_rows
 from trainer.network.batch_norm import recalibrate
 from trainer.network.optimizers import make_optimizer
 from trainer.random_streams import Stream
@@ -99,10 +101,12 @@ def fit(
         teacher: a network whose scores are learnt beside the labels; None for none.
 
     Returns:
-        The network of the kept epoch, which `config.keep_best` chooses, and the history.
+        The network of the kept epoch, which `config.keep_best` chooses, and the history. When the loss was not
+        finite, these are the epochs before.
 
     Raises:
         RunError: a checkpoint cannot be read.
+        DivergedError: the loss was not finite before an epoch was done.
     """
     state = read_state(folder, keep_best=config.keep_best)
     if state.history:
@@ -110,7 +114,13 @@ def fit(
     for number in range(len(state.history), config.epochs):
         if _should_stop(state, config):
             break
-        epoch = _train_epoch(model, dataset, config, state, teacher, observer)
+        try:
+            epoch = _train_epoch(model, dataset, config, state, teacher, observer)
+        except DivergedError as error:
+            if not state.history:
+                raise DivergedError(f"{error} No epoch was done, so no network is kept.") from None
+            state = replace(state, diverged=str(error))
+            break
         state = replace(state, history=(*state.history, epoch))
         if config.clean_labels and len(state.history) == max(1, config.epochs * 2 // 3):
             state = replace(state, suspects=_suspects(model, dataset))
@@ -137,6 +147,7 @@ def _train_epoch(
 ) -> Epoch:
     number = len(state.history)
     batches = epoch_batches(dataset, config, number, state.suspects)
+    weights = class_weights(dataset, config)
     lessons = Lessons(config, number, teacher)
     _seed_dropout(model, config.seed, number)
     sums = np.zeros(2)  # of loss and accuracy; train_on_batch returns the figures of its batch alone
@@ -144,14 +155,16 @@ def _train_epoch(
     start = time.perf_counter()
     for step, (pixels, targets) in enumerate(batches, 1):
         lesson = lessons.of(pixels, targets, model.output_shape[-1])
-        logs = model.train_on_batch(*lesson, return_dict=True)
+        logs = model.train_on_batch(*lesson, lesson_weights(lesson[1], weights), return_dict=True)
+        require_finite(logs["loss"], config, f"epoch {number + 1}, step {step}")
         sums += np.array([logs["loss"], logs["accuracy"]], np.float64) * len(targets)
         seen += len(targets)
         observer.on_step(number, step, len(batches), sums[0] / seen, sums[1] / seen)
     with _averaged(model):
         recalibrate(model, _some_training_pictures(dataset, config.seed))
         seconds = time.perf_counter() - start
-        validation_loss, validation_accuracy = evaluate(model, dataset, Side.VALIDATION)
+        validation_loss, validation_accuracy = evaluate(model, dataset, Side.VALIDATION, weights)
+    require_finite(validation_loss, config, f"the validation after epoch {number + 1}")
     return Epoch(
         loss=float(sums[0] / seen),
         accuracy=float(sums[1] / seen),
@@ -258,12 +271,22 @@ def _seed_dropout(model: keras.Model, seed: int, number: int) -> None:
             generator.state.assign(state)
 
 
-def evaluate(model: keras.Model, dataset: Dataset, side: Side) -> tuple[float, float]:
-    """Return the mean cross-entropy (natural log) and the accuracy, 0-1, on one side of the split."""
+def evaluate(
+    model: keras.Model, dataset: Dataset, side: Side, weights: NDArray[np.float32] | None = None
+) -> tuple[float, float]:
+    """Return the mean cross-entropy (natural log) and the accuracy, 0-1, on one side of the split.
+
+    Args:
+        model: the network.
+        dataset: the pictures.
+        side: the side of the split.
+        weights: how much each label counts in the loss, `float32 (labels,)`. Default: all the same.
+    """
     scores = predict_scores(model, dataset, side)
     targets = dataset.targets(side)
     of_target = scores[np.arange(len(targets)), targets]
-    loss = -np.log(np.clip(of_target, 1e-7, 1)).mean()
+    counts = None if weights is None else weights[targets]
+    loss = np.average(-np.log(np.clip(of_target, 1e-7, 1)), weights=counts)
     return float(loss), float((scores.argmax(axis=1) == targets).mean())
 
 

@@ -12,6 +12,7 @@ from edge_runtime.run_folder import Side
 from trainer.augmentation import augment, cut_and_mix, resize
 from trainer.batches import DRAWN, Batches, Change
 from trainer.config import TrainConfig
+from trainer.data.balance import Balance
 from trainer.data.dataset import Dataset
 from trainer.random_streams import Stream
 
@@ -61,6 +62,35 @@ def training_rows(dataset: Dataset, suspects: tuple[int, ...] = ()) -> tuple[NDA
         targets = np.concatenate([targets, np.full(len(again) + len(drawn), neither)])
         rows = np.concatenate([rows, again, drawn])
     return rows, targets.astype(np.float32)
+
+
+def class_weights(dataset: Dataset, config: TrainConfig) -> NDArray[np.float32] | None:
+    """Return how much a training picture of each label counts, `float32 (labels,)`; None when all count the same.
+
+    A class with half as many pictures as the mean counts twice. The label `neither` counts once: its pictures come
+    as often as is right for it. The mean over all pictures is 1.
+    """
+    if config.balance != Balance.WEIGHTS:
+        return None
+    counts = np.bincount(dataset.targets(Side.TRAIN), minlength=len(dataset.labels)).astype(np.float64)
+    classes = np.arange(len(counts)) != dataset.neither  # None: all differ
+    weights = np.where(classes, counts[classes].mean() / np.maximum(counts, 1), 1)
+    return None if np.allclose(weights, 1) else weights.astype(np.float32)
+
+
+def lesson_weights(
+    expected: NDArray[np.float32], weights: NDArray[np.float32] | None
+) -> NDArray[np.float32] | None:
+    """Return how much each lesson counts, `float32 (B,)`, by the labels that its answer is made of.
+
+    Args:
+        expected: the answers, as `Lessons.of` returns them.
+        weights: how much each label counts, as `class_weights` returns it.
+    """
+    if weights is None:
+        return None
+    shares = np.hstack([1 - expected, expected]) if expected.shape[1] == 1 else expected
+    return np.asarray(shares @ weights, np.float32)
 
 
 def _change(config: TrainConfig, side: int) -> Change:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from edge_runtime.plot_fonts import letters_drawn
 from edge_runtime.plot_text import plot_text
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
@@ -36,6 +37,11 @@ def plot_learning_curves(state: FitState, path: Path) -> None:
 
 def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) -> None:
     """Draw the confusion matrix. Each cell has its count and its share of the row."""
+    with letters_drawn(labels):
+        _confusion_figure(evaluation, labels).savefig(path, dpi=120)
+
+
+def _confusion_figure(evaluation: Evaluation, labels: tuple[str, ...]) -> Figure:
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.2 + 1.1 * len(labels)
@@ -52,7 +58,7 @@ def plot_confusion(evaluation: Evaluation, labels: tuple[str, ...], path: Path) 
     axes.set_xticks(ticks, shown, rotation=90 if crowded else 0)
     axes.set_yticks(ticks, shown)
     axes.set(xlabel="predicted", ylabel="true", title=f"Test split, {evaluation.pictures:,} pictures")
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path: Path) -> None:
@@ -63,6 +69,12 @@ def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path
         mistakes: `(index on the test side, wrong label, its score)` of each.
         path: the PNG file to write.
     """
+    named = (dataset.sides[Side.TEST][index].path for index, _, _ in mistakes)
+    with letters_drawn((*dataset.labels, *named)):
+        _mistakes_figure(dataset, mistakes).savefig(path, dpi=120)
+
+
+def _mistakes_figure(dataset: Dataset, mistakes: list[tuple[int, int, float]]) -> Figure:
     columns = 6
     rows = max(1, -(-len(mistakes) // columns))
     figure = Figure(figsize=(columns * 1.9, rows * 2.3), layout="constrained")
@@ -75,4 +87,4 @@ def plot_mistakes(dataset: Dataset, mistakes: list[tuple[int, int, float]], path
         shown = plot_text(picture.path, end=True)
         axes.set_title(f"{shown}\n{plot_text(dataset.labels[wrong], _WRONG_LETTERS)} {score:.1%}", fontsize=8)
     figure.suptitle("The surest mistakes" if mistakes else "No mistakes on the test split")
-    figure.savefig(path, dpi=120)
+    return figure

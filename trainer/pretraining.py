@@ -10,6 +10,7 @@ import numpy as np
 from edge_runtime.run_folder import Side
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
+from trainer.lessons import class_weights
 from trainer.network.head import fit_head, read_features, set_head
 from trainer.network.pretrained import load_pretrained
 
@@ -41,8 +42,12 @@ def begin_pretrained(
     features = read_features(model, dataset.pixels[rows], report=report)
     targets = np.concatenate([dataset.targets(side) for side in sides]).astype(np.intp)
     count = len(dataset.rows(Side.TRAIN))
+    of_class = class_weights(dataset, config)
     head = fit_head(
-        (features[:count], targets[:count]), (features[count:], targets[count:]), labels=len(dataset.labels)
+        (features[:count], targets[:count]),
+        (features[count:], targets[count:]),
+        labels=len(dataset.labels),
+        weights=None if of_class is None else of_class[targets[:count]].astype(np.float64),
     )
     set_head(model, head)
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.picture.left_out import in_short
 from edge_runtime.terminal import say
 
 if TYPE_CHECKING:
     from edge_runtime.run_folder import Epoch
     from trainer.data.dataset import Dataset
-
-_LISTED = 20  # files left out that are named, the others are counted
 
 
 class Progress:
@@ -49,11 +48,10 @@ class Progress:
     def on_dataset(self, dataset: Dataset) -> None:
         """List the files that were left out, then say how many pictures are on each side."""
         self._close()
-        faulty = dataset.faulty
-        for file in faulty[:_LISTED]:
-            say(f"left out: {file.path}: {file.reason}", err=True)
-        if len(faulty) > _LISTED:
-            say(f"left out: {len(faulty) - _LISTED:,} more, see splits.json", err=True)
+        for line in in_short(dataset.left_out, "splits.json"):
+            say(line, err=True)
+        for sentence in (*dataset.notes, *dataset.alike.sentences()):
+            say(f"note: {sentence}", err=True)
         counts = ", ".join(f"{len(pictures):,} {side}" for side, pictures in dataset.sides.items())
         say(f"{' / '.join(dataset.labels)}: {counts}", err=True)
 

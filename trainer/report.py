@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from statistics import median
 
-from edge_runtime.markdown import SAMPLE_WARNING, code, literal, table
+from edge_runtime.markdown import SAMPLE_WARNING, bold, code, literal, table
+from edge_runtime.picture.left_out import Cause
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
 from trainer.evaluation import Evaluation
+from trainer.largest_class import no_better_than_one_answer
 
+_PAIRS = 20  # pairs of near copies that are named
 _LISTED = 100  # files left out that are named, the others are counted
 
 
@@ -23,6 +26,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         SAMPLE_WARNING if config.is_sample else "",
         f"**Test accuracy {evaluation.accuracy:.2%}** (95 % interval {low:.2%} to {high:.2%}), measured on "
         f"{evaluation.pictures:,} pictures that training never used.\n",
+        _warnings(evaluation, state),
         f"The network is that of epoch {state.kept + 1} of {len(state.history)}, the "
         f"{'epoch with the lowest validation loss' if state.keep_best else 'last epoch'}.\n",
         "## Per class\n",
@@ -37,6 +41,7 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         "![Mistakes](mistakes.png)\n",
         "## Data\n",
         _data_table(dataset),
+        _split_notes(dataset),
         _left_out_list(dataset),
         _suspect_list(dataset, state),
         _kinds(dataset),
@@ -44,6 +49,12 @@ def write_report(name: str, config: TrainConfig, dataset: Dataset, state: FitSta
         "\n".join(f"- {key}: {literal(str(value))}" for key, value in config.to_dict().items()) + "\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _warnings(evaluation: Evaluation, state: FitState) -> str:
+    """Say what went wrong in the training, if anything did."""
+    found = (state.diverged, no_better_than_one_answer(evaluation))
+    return "\n".join(f"> {bold(text)}\n" for text in found if text)
 
 
 def _class_table(evaluation: Evaluation) -> str:
@@ -92,14 +103,32 @@ def _data_table(dataset: Dataset) -> str:
 
 
 def _left_out_list(dataset: Dataset) -> str:
-    """List the files that were left out for a fault. Those over the number per class are only counted."""
+    """List what was left out for a fault. Litter, and pictures over the number per class, are only counted."""
     named = dataset.faulty
-    surplus = len(dataset.left_out) - len(named)
-    lines = [f"Left out: {len(named):,} files, and {surplus:,} more over the number of pictures per class.\n"]
+    surplus = sum(file.cause is Cause.SURPLUS for file in dataset.left_out)
+    litter = len(dataset.left_out) - len(named) - surplus
+    lines = [
+        f"Left out: {len(named):,} files, and {surplus:,} more over the number of pictures per class. {litter:,} "
+        "hidden files and files of systems and programs do not count.\n"
+    ]
     lines += [f"- {code(file.path)}: {literal(file.reason)}" for file in named[:_LISTED]]
     if len(named) > _LISTED:
         lines.append(f"- and {len(named) - _LISTED:,} more, see splits.json")
     return "\n".join(lines) + "\n"
+
+
+def _split_notes(dataset: Dataset) -> str:
+    """Tell what is odd about the split, and name the near copies that should not be."""
+    lines = [f"{literal(sentence)}\n" for sentence in (*dataset.notes, *dataset.alike.sentences())]
+    for title, pairs in (
+        ("Near copies under two classes", dataset.alike.two_classes),
+        ("Near copies on two sides", dataset.alike.two_sides),
+    ):
+        if pairs.count:
+            lines.append(f"{title}, {pairs.count:,} in all, see splits.json:\n")
+            lines += [f"- {code(one)} and {code(two)}" for one, two in pairs.first[:_PAIRS]]
+            lines.append("")
+    return "\n".join(lines)
 
 
 def _suspect_list(dataset: Dataset, state: FitState) -> str:

@@ -14,17 +14,19 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.atomic_folder import plain_name, rename_folder
+from edge_runtime.bundle.labels import NEITHER
 from edge_runtime.errors import RunFolderError
 from edge_runtime.folders import RUN
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import HISTORY, METRICS, MODEL, SPLITS, Run, Splits, read_splits, write_json
 from trainer.checkpoint import STATE, FitState, read_state
-from trainer.config import TrainConfig, read_config, write_config
+from trainer.config import MICROSOFT, SAMPLE, TrainConfig, read_config, write_config
 from trainer.data.dataset import Dataset
 from trainer.errors import RunError
 
@@ -89,12 +91,14 @@ def forget_unbegun(runs: Path, name: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_unfinished(runs: Path, name: str | None) -> tuple[str, TrainConfig]:
+def find_unfinished(runs: Path, name: str | None, data: str | None = None) -> tuple[str, TrainConfig]:
     """Return name and config of the unfinished run to continue.
 
     Args:
         runs: folder of all runs.
         name: name of the run; None for the newest.
+        data: the data folder, if it has moved; not used for a sample or a download. Default: where it was, by
+            `splits.json`.
 
     Raises:
         RunError: there is none.
@@ -106,7 +110,34 @@ def find_unfinished(runs: Path, name: str | None) -> tuple[str, TrainConfig]:
             f"{runs}: no unfinished run{f' named {name}' if name else ''} to resume. Train without --resume."
         )
     partial = found[-1].parent
-    return partial.name[1 : -len(".partial")], read_config(found[-1], {})
+    config = read_config(found[-1], {})
+    name = partial.name[1 : -len(".partial")]
+    if config.data in (SAMPLE, MICROSOFT):  # made by ourselves, wherever they are
+        return name, config
+    if data:
+        return name, replace(config, data=os.path.abspath(data))
+    begun = _begun(partial).folder if (partial / SPLITS).exists() else None
+    return name, replace(config, data=os.fspath(begun)) if begun and begun.is_dir() else config
+
+
+def begun_with(folder: Path, *, negatives: bool) -> Splits | None:
+    """Return the split that a run with a checkpoint began with, without its negatives; None for a new run.
+
+    Args:
+        folder: the partial folder of the run.
+        negatives: whether the run has negatives.
+
+    Raises:
+        RunError: the split cannot be read.
+    """
+    if not read_state(folder).history or not (folder / SPLITS).exists():
+        return None
+    begun = _begun(folder)
+    if not negatives:
+        return begun
+    files = tuple(file for file in begun.files if file.label != NEITHER)
+    left_out = tuple(file for file in begun.left_out if not file.path.startswith("../"))
+    return replace(begun, labels=begun.labels[:-1], files=files, left_out=left_out)
 
 
 def keep_splits(folder: Path, dataset: Dataset) -> None:
@@ -116,7 +147,7 @@ def keep_splits(folder: Path, dataset: Dataset) -> None:
         RunError: the split is another. Pictures that were trained on could now be test pictures.
     """
     splits = dataset.splits()
-    if read_state(folder).history and (folder / SPLITS).exists() and _begun_with(folder).files != splits.files:
+    if read_state(folder).history and (folder / SPLITS).exists() and _content(_begun(folder)) != _content(splits):
         raise RunError(
             f"{folder}: the pictures in {dataset.folder} are not those that this run began with. "
             f"Put them back, or delete {folder} and train again."
@@ -124,7 +155,12 @@ def keep_splits(folder: Path, dataset: Dataset) -> None:
     write_json(folder / SPLITS, splits.to_dict())
 
 
-def _begun_with(folder: Path) -> Splits:
+def _content(splits: Splits) -> list[tuple[str, str, str]]:
+    """Return side, label and hash of each picture: what a moved data folder does not change."""
+    return [(file.side, file.label, file.sha256) for file in splits.files]
+
+
+def _begun(folder: Path) -> Splits:
     try:
         return read_splits(folder)
     except RunFolderError as error:
@@ -139,11 +175,24 @@ def write_run(folder: Path, model: keras.Model, state: FitState, evaluation: Eva
 
 
 def write_run_json(
-    folder: Path, name: str, config: TrainConfig, dataset: Dataset, preprocessing: Preprocessing
+    folder: Path,
+    name: str,
+    config: TrainConfig,
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    stopped: str = "",
 ) -> None:
-    """Write `run.json`, which makes the folder a finished run."""
+    """Write `run.json`, which makes the folder a finished run; `stopped` says why it ended too early."""
     run = Run(
-        name, dataset.labels, preprocessing, config.architecture, config.data, config.seed, versions=versions()
+        name,
+        dataset.labels,
+        preprocessing,
+        config.architecture,
+        config.data,
+        config.seed,
+        versions=versions(),
+        extra={"stopped": stopped} if stopped else {},
     )
     write_json(folder / RUN, run.to_dict())
 

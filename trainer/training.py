@@ -12,12 +12,15 @@ from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
 from trainer.checkpoint import read_state
 from trainer.config import MICROSOFT, SAMPLE, TrainConfig
-from trainer.data.dataset import Dataset, SplitPlan, add_crops, read_dataset
+from trainer.data.balance import Balance
+from trainer.data.begun import find_again
+from trainer.data.dataset import Dataset, add_crops, read_dataset
 from trainer.data.microsoft import fetch
 from trainer.data.negatives import add_negatives
 from trainer.data.sample import write_sample
+from trainer.data.split import SplitPlan
 from trainer.earlier_run import begin_with, read_teacher
-from trainer.errors import ConfigError
+from trainer.errors import ConfigError, DivergedError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
 from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
@@ -26,7 +29,7 @@ from trainer.network.pretrained import PRETRAINED
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
 from trainer.pretraining import begin_pretrained
 from trainer.report import write_report
-from trainer.run_folder import finish_run, keep_splits, partial_folder, write_run, write_run_json
+from trainer.run_folder import begun_with, finish_run, keep_splits, partial_folder, write_run, write_run_json
 
 DATA = Path("data")
 _WORST = 24  # mistakes that are shown
@@ -67,12 +70,12 @@ def train(
         ConfigError: the architecture is unknown.
         DataError: the data cannot be used.
         RunError: a checkpoint, teacher or start cannot be used, or the pictures are not those of the last time.
+        DivergedError: the loss was not finite. If an epoch was done before, the run folder has its network.
     """
     build = _architecture(config)
     preprocessing = Preprocessing(config.image_size, config.image_size)
-    plan = SplitPlan(config.seed, config.limit_per_class, config.validation_fraction, config.test_fraction)
-    source = _data_folder(config.data, observer.on_download)
-    dataset = read_dataset(source, preprocessing, plan, cache=cache, report=observer.on_scan)
+    folder = partial_folder(runs, name)
+    dataset = _read_pictures(config, folder, preprocessing, cache, observer)
     if config.negatives:
         dataset = add_negatives(
             dataset, Path(config.negatives), preprocessing, config.seed, cache=cache, report=observer.on_scan
@@ -80,7 +83,6 @@ def train(
     if config.source_side:
         dataset = add_crops(dataset, config.source_side, cache=cache, report=observer.on_scan)
     observer.on_dataset(dataset)
-    folder = partial_folder(runs, name)
     keep_splits(folder, dataset)
 
     _start_keras(config)
@@ -106,8 +108,13 @@ def train(
     plot_mistakes(dataset, worst_mistakes(scores, targets, _WORST), folder / "mistakes.png")
     text = write_report(name, config, dataset, state, evaluation)
     (folder / "report.md").write_text(text, encoding="utf-8")
-    write_run_json(folder, name, config, dataset, preprocessing)
-    return finish_run(folder, runs, name), evaluation
+    write_run_json(folder, name, config, dataset, preprocessing, stopped=state.diverged)
+    finished = finish_run(folder, runs, name)
+    if state.diverged:
+        raise DivergedError(
+            f"{state.diverged} {finished} has the network of epoch {state.kept + 1}, the last one kept before that."
+        )
+    return finished, evaluation
 
 
 def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
@@ -123,6 +130,27 @@ def _architecture(config: TrainConfig) -> Callable[[Any, int], Any]:
         raise ConfigError(
             f"option architecture: expected one of {known}, received {config.architecture!r}"
         ) from None
+
+
+def _read_pictures(
+    config: TrainConfig, folder: Path, preprocessing: Preprocessing, cache: Path | None, observer: TrainObserver
+) -> Dataset:
+    """Read the data folder and split it. A run that has a checkpoint keeps the pictures that it began with."""
+    begun = begun_with(folder, negatives=bool(config.negatives))
+    if begun is not None:
+        made_by_us = config.data in (SAMPLE, MICROSOFT) and begun.folder.is_dir()
+        place = begun.folder if made_by_us else _data_folder(config.data, observer.on_download)
+        return find_again(place, preprocessing, begun, cache=cache, report=observer.on_scan)
+    source = _data_folder(config.data, observer.on_download)
+    plan = SplitPlan(
+        config.seed,
+        config.limit_per_class,
+        config.validation_fraction,
+        config.test_fraction,
+        Balance(config.balance),
+    )
+    split_file = Path(config.split) if config.split else None
+    return read_dataset(source, preprocessing, plan, split_file=split_file, cache=cache, report=observer.on_scan)
 
 
 def _data_folder(data: str, on_download: Callable[[int, int], None]) -> Path:

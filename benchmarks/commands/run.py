@@ -13,6 +13,8 @@ from benchmarks.commands.options import TEST_DATA
 from edge_runtime.bundle import default_bundle
 from edge_runtime.commands.options import BUNDLE
 from edge_runtime.folders import REPORTS
+from edge_runtime.home import home_folder
+from edge_runtime.picture.left_out import from_words, in_short
 from edge_runtime.terminal import MEASURING, ExitCode, ended_by_sigterm, next_command, one_line_errors, quoted, say
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def run(**values: Any) -> None:
     """
     options = RunOptions(**values)
     with one_line_errors("bench", stopped="stopped before anything was measured"), ended_by_sigterm():
+        home_folder()  # Matplotlib needs one
         bundle = options.bundle or default_bundle()
         target = options.out or REPORTS / bundle.resolve().name
         report = _measure(bundle, target, options)
@@ -88,8 +91,8 @@ def _print_run(report: BenchmarkReport, target: Path) -> None:
             f"p95 {total.p95_ms:.2f} ms{share}"
         )
     say(f"{target}/report.html")
-    for name, reason in report.left_out:
-        say(f"not measured: {name}: {reason}", err=True)
+    for line in in_short((from_words(*pair) for pair in report.left_out), "report.json", word="not measured"):
+        say(line, err=True)
     for reason in report.invalid:
         say(f"invalid: {reason}", err=True)
     if not report.complete:

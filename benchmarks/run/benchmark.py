@@ -175,7 +175,7 @@ def _report(
         ),
         manifest_gates={path: str(gate["state"]) for path, gate in gates.items()},
         disagreements=find_disagreements(named, pictures, bundle.labels),
-        left_out=tuple(session.left_out),
+        left_out=(*session.left_out, *((item.path, item.reason) for item in pictures.left_out)),
     )
 
 

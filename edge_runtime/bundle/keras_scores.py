@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.csv_row import csv_row
+from edge_runtime.csv_row import csv_row, label_columns
 from edge_runtime.errors import BundleError
 
 KERAS_SCORES = "keras_scores.csv"
+_COLUMNS = ("sha256", "label")
 _DECIMALS = 7
 
 
@@ -46,7 +47,7 @@ def write_keras_scores(
         scores: `float64 (N, labels)`, 0-1, from the Keras model of the export.
     """
     with (folder / KERAS_SCORES).open("w", encoding="utf-8", newline="") as file:
-        file.write(csv_row(["sha256", "label", *labels]) + "\n")
+        file.write(csv_row([*_COLUMNS, *label_columns(labels, _COLUMNS)]) + "\n")
         for (sha256, label), row in zip(pictures, scores, strict=True):
             file.write(csv_row([sha256, labels[label], *(f"{score:.{_DECIMALS}f}" for score in row)]) + "\n")
 
@@ -73,8 +74,9 @@ def read_keras_scores(folder: Path, labels: tuple[str, ...]) -> dict[str, Scored
     except (OSError, ValueError, csv.Error) as error:
         raise BundleError(f"{path}: cannot be read ({error}). Export the bundle again.") from error
     try:
-        if rows[0] != ["sha256", "label", *labels]:
-            raise ValueError(f"expected the columns sha256, label, {', '.join(labels)}")
+        columns = [*_COLUMNS, *label_columns(labels, _COLUMNS)]
+        if rows[0] not in (columns, [*_COLUMNS, *labels]):  # the second as earlier versions wrote it
+            raise ValueError(f"expected the columns {', '.join(columns)}")
         return {sha256: _scored(labels, label, scores) for sha256, label, *scores in rows[1:]}
     except (ValueError, IndexError) as error:
         raise BundleError(f"{path}: damaged ({error}). Export the bundle again.") from error

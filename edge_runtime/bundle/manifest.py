@@ -22,6 +22,7 @@ from edge_runtime.strict_json import shortened, unprintable
 MANIFEST = "manifest.json"
 SELFTEST = "selftest"  # the only sub-folder of a bundle; it holds the self-test pictures
 SCHEMA_VERSION = 2
+TAUGHT = "taught"  # key in `extra` of a bundle that was taught on a device
 MAX_MODEL_BYTES = 2_000_000_000  # both formats end at 2 GiB, which a parser needs some of
 # For each version the keys that it added, with the value that they take in older manifests.
 ADDED_KEYS: dict[int, dict[str, Any]] = {2: {"extra": {}}}

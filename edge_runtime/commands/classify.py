@@ -28,6 +28,7 @@ from edge_runtime.terminal import MEASURING, ExitCode, next_command, one_line_er
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.picture.left_out import LeftOut
 
 MANY = 20  # fewer pictures than this get no progress bar
 
@@ -105,8 +106,11 @@ def classify(**values: Any) -> None:
         from edge_runtime.bundle.folder import default_bundle
 
         folder = options.bundle or default_bundle()
-        pictures = list(list_pictures(options.paths, recursive=options.recursive))
+        left_out: list[LeftOut] = []
+        pictures = list(list_pictures(options.paths, recursive=options.recursive, tell=left_out.append))
         tally = _classify(folder, pictures, options)
+    for line in _of_links(left_out):
+        say(line, err=True)
     if tally.failed and tally.total > 1:  # of a single picture, all is said
         say(f"{tally.failed} of {tally.done} pictures could not be classified", err=True)
     if tally.done < tally.total:
@@ -115,6 +119,15 @@ def classify(**values: Any) -> None:
     if tally.failed:
         sys.exit(ExitCode.ERROR)
     _say_next(folder, pictures)
+
+
+def _of_links(left_out: list[LeftOut]) -> list[str]:
+    """Return the lines that name folders that were not searched. What is plainly no picture needs no line."""
+    if not left_out:
+        return []
+    from edge_runtime.picture.left_out import Cause, in_short
+
+    return in_short((item for item in left_out if item.cause is Cause.LINK), "the folder")
 
 
 def _classify(folder: Path, pictures: list[str], options: ClassifyOptions) -> Tally:

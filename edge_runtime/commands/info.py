@@ -9,6 +9,7 @@ import click
 
 from edge_runtime import backends
 from edge_runtime.backends.trial import Outcome, try_file
+from edge_runtime.bundle.manifest import TAUGHT
 from edge_runtime.commands.options import BACKEND, BUNDLE, JSON, PRECISION
 from edge_runtime.errors import BundleError
 from edge_runtime.terminal import one_line_errors, say, say_exactly
@@ -116,21 +117,21 @@ def bundle_lines(values: dict[str, Any]) -> list[str]:
         values: the object that `describe_bundle` returned.
     """
     sizes = values["preprocessing"]
-    threshold = values["confidence_threshold"]
+    threshold, taught = values["confidence_threshold"], _taught(values["extra"])
     lines = [
         f"bundle     {values['name']}",
         f"labels     {', '.join(values['labels'])}",
         f"pictures   {sizes['width']} x {sizes['height']} RGB, {sizes['resize_filter']}",
         f"threshold  {f'{threshold:.0%}: less is unsure' if threshold else 'none'}",
         f"self-test  {len(values['selftest'])} pictures",
-        f"training   {', '.join(_training(values['training'])) or 'unknown'}",
+        taught or f"training   {', '.join(_training(values['training'])) or 'unknown'}",
         "",
     ]
     for file in values["files"]:
         tensor = f"{file['input']['dtype']} in, {file['output']['dtype']} out"
+        measured = "" if taught else f"{_measured(file['drift'])} "
         lines.append(
-            f"{file['path']:22} {file['size_bytes'] / 1e6:7.2f} MB  {tensor:24} {_measured(file['drift'])} "
-            f"{file['status']}"
+            f"{file['path']:22} {file['size_bytes'] / 1e6:7.2f} MB  {tensor:24} {measured}{file['status']}"
         )
     use = values["use"]
     return [*lines, "", f"in use: {use['path']} with {use['backend']}" if use else "in use: none", values["reason"]]
@@ -144,6 +145,19 @@ def _measured(drift: dict[str, Any]) -> str:
         return f"{accuracy}, {drift['gate']['state']} "
     except (KeyError, TypeError, ValueError):
         return "accuracy unknown "
+
+
+def _taught(extra: dict[str, Any]) -> str:
+    """Return how the bundle was taught on a device, or an empty text where it was not."""
+    if TAUGHT not in extra:
+        return ""
+    try:
+        found, base = extra[TAUGHT]["held_out"], extra[TAUGHT]["base"]["name"]
+        low, high = found["interval"]
+        accuracy = f"accuracy {found['accuracy']:.1%} [{low:.1%}, {high:.1%}] of {found['pictures']:,} held out"
+        return f"taught     on a device with the network of {base}: {accuracy}; no other format can be made of it"
+    except (KeyError, TypeError, ValueError):
+        return "taught     on a device; its record is damaged"
 
 
 def _training(training: dict[str, Any]) -> list[str]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge_runtime.bundle.labels import UNSURE
 from edge_runtime.errors import PictureError
-from edge_runtime.visible_text import visible
+from edge_runtime.visible_text import cells, padded, visible
 
 if TYPE_CHECKING:
     from edge_runtime.classifier import Prediction
 
 TIMES = ("decode_ms", "preprocess_ms", "inference_ms")
+COLUMNS = ("path", "label", "confidence", "confident", "error", *TIMES)  # before those of the labels
 
 
 class ResultFormat(Protocol):
@@ -36,8 +37,8 @@ class TableFormat:
             labels: the labels of the bundle.
             top_k: number of labels to show, the best first, 1 or more. Default 1.
         """
-        self._path_width = min(60, max(len(visible(path)) for path in paths))
-        self._label_width = max(len(visible(label)) for label in (*labels, UNSURE))
+        self._path_width = min(60, max(cells(visible(path)) for path in paths))
+        self._label_width = max(cells(visible(label)) for label in (*labels, UNSURE))
         self._top_k = top_k
 
     def header(self) -> str:
@@ -51,10 +52,10 @@ class TableFormat:
         time_ms = result.decode_ms + result.preprocess_ms + result.inference_ms
         width = self._label_width
         shown = best(result, self._top_k).items()
-        scores = "  ".join(f"{visible(label):{width}} {score:6.1%}" for label, score in shown)
+        scores = "  ".join(f"{padded(visible(label), width)} {score:6.1%}" for label, score in shown)
         if not result.confident:
             scores = f"{UNSURE:{width}} {result.confidence:6.1%}" if self._top_k == 1 else f"{UNSURE}: {scores}"
-        return f"{visible(path):{self._path_width}}  {scores}  {time_ms:6.1f} ms"
+        return f"{padded(visible(path), self._path_width)}  {scores}  {time_ms:6.1f} ms"
 
 
 class JsonFormat:
@@ -99,7 +100,9 @@ class CsvFormat:
 
     def header(self) -> str:
         """Return the names of the columns."""
-        return _row(["path", "label", "confidence", "confident", "error", *TIMES, *self._labels])
+        from edge_runtime.csv_row import label_columns
+
+        return _row([*COLUMNS, *label_columns(self._labels, COLUMNS)])
 
     def line(self, path: str, result: Prediction | PictureError) -> str:
         """Return the picture's row."""

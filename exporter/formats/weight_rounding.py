@@ -11,13 +11,19 @@ Measured in docs/decisions/0015.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cholesky
 from scipy.linalg.lapack import dtrtri
+from threadpoolctl import threadpool_limits
+
+from edge_runtime.parallel import usable_cores
 
 MOST_INPUTS = 5_000  # of a filter; 3 x 3 over 512 channels has 4,608. More would take minutes and gigabytes
 _PATCHES = 16_384  # seen by a layer, over all pictures; ten times the longest filter of the networks here
@@ -26,6 +32,32 @@ _DAMPING = 0.01  # share of the mean power that is added to each input, so that 
 _BLOCK = 128  # weights that are rounded before their errors are handed to all later ones
 
 Doubles = NDArray[np.float64]
+Kernel = tuple[NDArray[np.float32], NDArray[np.int8], ArrayLike, Doubles]  # the arguments of `round_kernel`
+
+
+class NotRoundedWarning(UserWarning):
+    """The weights of a file stay rounded to nearest, and why."""
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """Give a list that has each `NotRoundedWarning` of the block when it ends."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NotRoundedWarning)
+        yield notes
+    for warning in caught:
+        if issubclass(warning.category, NotRoundedWarning):
+            notes.append(str(warning.message))
+        else:
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def leave_nearest(error: Exception, form: str) -> None:
+    """Say that the weights of a file stay as the quantiser rounded them, which is only a little worse."""
+    reason = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
+    said = f"rounding the weights of the int8 {form} file together, because it ended in {reason}"
+    warnings.warn(NotRoundedWarning(said), stacklevel=2)
 
 
 @dataclass(frozen=True)
@@ -76,17 +108,33 @@ def input_powers(
     sums: list[Doubles] = [np.zeros(()) for _ in windows]
     seen = [0] * len(windows)
     waiting: list[list[NDArray[np.float32]]] = [[] for _ in windows]
-    for number, tensors in enumerate(pictures, 1):
-        for window, tensor, patches in zip(windows, tensors, waiting, strict=True):
-            patches.append(_some_patches(window.over(tensor), each, generator))
-        if number % _PICTURES and number < count:
-            continue  # one large product is many times faster than many small ones
-        for index, patches in enumerate(waiting):
-            together = np.concatenate(patches)
-            sums[index] = sums[index] + together.T @ together
-            seen[index] += len(together)
-            patches.clear()
+    with _layers_at_once() as pool:
+        for number, tensors in enumerate(pictures, 1):
+            for window, tensor, patches in zip(windows, tensors, waiting, strict=True):
+                patches.append(_some_patches(window.over(tensor), each, generator))
+            if number % _PICTURES and number < count:
+                continue  # one large product is many times faster than many small ones
+            for index, (product, rows) in enumerate(pool.map(_product, waiting)):
+                sums[index] = sums[index] + product
+                seen[index] += rows
+            waiting = [[] for _ in windows]
     return [total / number for total, number in zip(sums, seen, strict=True)]
+
+
+def _product(patches: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], int]:
+    together = np.concatenate(patches)
+    return together.T @ together, len(together)
+
+
+@contextmanager
+def _layers_at_once() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread to each core, and each product to one thread.
+
+    Where a product is shared between threads, all wait for the slowest. Beside another program that made rounding
+    of the compact network three times as slow.
+    """
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+        yield pool
 
 
 def _some_patches(windows: NDArray[np.float32], most: int, generator: np.random.Generator) -> NDArray[np.float32]:
@@ -94,6 +142,12 @@ def _some_patches(windows: NDArray[np.float32], most: int, generator: np.random.
     some = generator.choice(high * wide, min(most, high * wide), replace=False)
     rows: NDArray[np.float32] = windows[some // wide, some % wide].reshape(len(some), -1)
     return rows
+
+
+def round_kernels(kernels: Iterable[Kernel]) -> list[NDArray[np.int8]]:
+    """Return what `round_kernel` gives for the arguments of each layer, several layers at a time."""
+    with _layers_at_once() as pool:
+        return list(pool.map(lambda kernel: round_kernel(*kernel), kernels))
 
 
 def round_kernel(

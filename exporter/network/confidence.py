@@ -131,4 +131,4 @@ def last_activation(model: keras.Model) -> str:
     last: Any = model
     while hasattr(last, "outputs"):  # a model within a model
         last = last.outputs[0]._keras_history.operation
-    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower()))
+    return activation_name(last) if hasattr(last, "activation") else type(last).__name__.lower()

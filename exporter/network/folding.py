@@ -199,7 +199,11 @@ class Graph:
         both = [name for name in dict.fromkeys((own, activation)) if name != "linear"]
         return before, " and ".join(both) or "linear"
 
-    def weighted_after(self, layer: Any) -> Any | None:
+    def has_weights(self, layer: Any) -> bool:
+        """Say whether it is a dense layer or a convolution that is not grouped: its weights can be scaled."""
+        return layer.name in self._weights
+
+    def weighted_after(self, layer: Any) -> Any:
         """Return the next convolution or dense layer, if all layers between pass a shift on."""
         path = self.path_after(layer)
         return path[-1] if path else None
@@ -256,14 +260,14 @@ class Graph:
         def called(layer: Any, inputs: Any, *others: Any, **named: Any) -> Any:
             return layer(inputs, *others, **named) if layer.name in kept else inputs
 
-        image = keras.Input(self._model.input_shape[1:], name="image")
+        image = keras.Input(self._model.input_shape[1:], name="image", dtype=self._model.inputs[0].dtype)
         model = keras.models.clone_model(
             self._model, input_tensors=image, clone_function=copied, call_function=called
         )
         for layer in model.layers:
             if layer.name in kept and layer.weights:
                 weights = self._weights.get(layer.name) or kept[layer.name].get_weights()
-                layer.set_weights([np.asarray(value, np.float32) for value in weights])
+                layer.set_weights(list(weights))  # Keras rounds them to the precision of the layer
         settle(model)
         return model
 
@@ -289,8 +293,13 @@ def _can_be_told_apart(model: keras.Model) -> bool:
 
 
 def activation_name(layer: Any) -> str:
-    """Return the name of what a layer does to its sums last, such as `relu`; of a layer as activation, its kind."""
+    """Return the name of what a layer does to its sums last, such as `relu`, also where a layer is given for it."""
+    if type(layer).__name__ == "Softmax":
+        return "softmax"
     if type(layer).__name__ == "ReLU":
         plain = layer.max_value is None and not layer.negative_slope and not layer.threshold
         return "relu" if plain else "a clipped or leaky ReLU"
-    return str(getattr(layer.activation, "__name__", type(layer.activation).__name__))
+    given = layer.activation
+    if type(given).__name__ in ("ReLU", "Softmax"):
+        return activation_name(given)
+    return str(getattr(given, "__name__", type(given).__name__))

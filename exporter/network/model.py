@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,15 @@ from edge_runtime.bundle.scores import label_scores, possible_outputs
 from edge_runtime.keras_file import require_bounded
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import SourceError
-from exporter.network.confidence import last_activation, last_layer
-from exporter.network.folding import settle
+from exporter.network.confidence import divide_logits, last_activation, last_layer
+from exporter.network.graph_copy import INPUT_NAME as INPUT_NAME
+from exporter.network.graph_copy import rescaled
+from exporter.network.plain_model import plain_model
 from exporter.source import Origin, Source
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_NAME = "image"
 OUTPUT_NAME = "scores"
 _BATCH = 64
 
@@ -107,55 +107,21 @@ def _load(path: Path) -> keras.Model:
         raise SourceError(
             f"{path}: Keras cannot load it ({reason}). Train it again, or save it as .keras."
         ) from error
-    if not isinstance(model, keras.Sequential):
-        return model
-    # Loading calls each layer once for every layer after it. Then no layer would look like the link of a chain.
-    fresh = keras.models.clone_model(model)
-    fresh.set_weights(model.get_weights())
-    settle(fresh)
-    return fresh
+    return plain_model(model, path)
 
 
 def _take_pixels(model: keras.Model, source: Source) -> keras.Model:
     """Return a model of the user's own that takes 0-255, as all of ours do."""
-    import keras
-
+    if source.input_range is not None:
+        low, high = source.input_range
+        return rescaled(model, (high - low) / 255, low)
     first = next((layer for layer in model.layers if type(layer).__name__ != "InputLayer"), None)
-    rescales = type(first).__name__ in ("Rescaling", "Normalization")
-    if source.input_range is None:
-        if rescales:
-            return model
-        raise SourceError(
-            f"{source.model_path}: the model does not begin with a Rescaling layer, so its values for black and "
-            "white are unknown. State them, for example with --input-range 0 1 or --input-range 0 255."
-        )
-    low, high = source.input_range
-    image = keras.Input(model.input_shape[1:])
-    outputs = keras.layers.Rescaling((high - low) / 255, low)(image)
-    if not is_chain(model):
-        return keras.Model(image, model(outputs))
-    for layer in model.layers:
-        if type(layer).__name__ != "InputLayer":
-            fresh = type(layer).from_config(layer.get_config())
-            outputs = fresh(outputs)
-            fresh.set_weights(layer.get_weights())
-            settle(fresh)
-    return keras.Model(image, outputs)
-
-
-def is_chain(model: keras.Model) -> bool:
-    """Tell whether every layer feeds exactly the next."""
-    import keras
-
-    if not isinstance(model, keras.Model) or len(model.inputs) != 1 or len(model.outputs) != 1:
-        return False
-    layers = model.layers
-    if any(len(layer._inbound_nodes) != 1 for layer in layers) or any(
-        isinstance(layer, keras.Model) for layer in layers
-    ):
-        return False
-    links = all(following.input is layer.output for layer, following in pairwise(layers))
-    return links and model.outputs[0] is layers[-1].output
+    if type(first).__name__ in ("Rescaling", "Normalization"):
+        return model
+    raise SourceError(
+        f"{source.model_path}: the model does not begin with a Rescaling layer, so its values for black and "
+        "white are unknown. State them, for example with --input-range 0 1 or --input-range 0 255."
+    )
 
 
 class KerasScorer:
@@ -169,13 +135,13 @@ class KerasScorer:
         last_layer: the dense layer that is computed in float64; None if the scores are made otherwise.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        """Keep the model without its last layer."""
+    def __init__(self, model: keras.Model, *, body: keras.Model | None = None) -> None:
+        """Keep the model without its last layer, or take it from a scorer of the same layers before the last."""
         import keras
 
         self.model = model
         self.last_layer = last_layer(model)
-        self._body = keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model
+        self._body = body or (keras.Model(model.inputs, self.last_layer.input) if self.last_layer else model)
 
     def scores(
         self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
@@ -186,11 +152,23 @@ class KerasScorer:
             pixels: one or more pictures.
             report: called with pictures done and in all.
         """
+        return self.scores_of(self.outputs(pixels, report=report))
+
+    def outputs(
+        self, pixels: Pixels, *, report: Callable[[int, int], None] = lambda done, total: None
+    ) -> NDArray[np.float64]:
+        """Return what goes into the last layer, or the scores where there is none; arguments as of `scores`."""
         parts = []
         for start in range(0, len(pixels), _BATCH):
-            parts.append(np.asarray(self._body.predict_on_batch(pixels[start : start + _BATCH]), np.float64))
-            report(min(start + _BATCH, len(pixels)), len(pixels))
-        outputs = np.concatenate(parts)
+            batch = pixels[start : start + _BATCH]
+            # A batch of another size would be traced anew: with some networks that takes longer than the batch.
+            full = np.concatenate([batch, np.zeros((_BATCH - len(batch), *batch.shape[1:]), batch.dtype)])
+            parts.append(np.asarray(self._body.predict_on_batch(full), np.float64)[: len(batch)])
+            report(start + len(batch), len(pixels))
+        return np.concatenate(parts)
+
+    def scores_of(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores, `float64 (N, labels)`, of what `outputs` returned."""
         if self.last_layer is None:
             return label_scores(outputs)
         kernel, *bias = (np.asarray(weights, np.float64) for weights in self.last_layer.get_weights())
@@ -199,6 +177,17 @@ class KerasScorer:
             return softmax(logits, axis=1)  # type: ignore[no-any-return]
         # Not 1 - expit(logits): that is 0 for a logit of 40, and no temperature would bring it back.
         return np.hstack([expit(-logits), expit(logits)])
+
+    def rounding(self, outputs: NDArray[np.float64]) -> float:
+        """Return how far float32 weights of the last layer can move a score: half a step for each weight, 0-1."""
+        if self.last_layer is None:
+            return 0.0
+        kernel, *_ = self.last_layer.get_weights()
+        return float((np.abs(outputs) @ np.abs(kernel.astype(np.float64))).max() * np.finfo(np.float32).eps / 2)
+
+    def divided(self, temperature: float) -> KerasScorer:
+        """Return the scorer of the same model with its logits divided. It is not traced anew."""
+        return KerasScorer(divide_logits(self.model, temperature), body=self._body)
 
 
 def keras_scores(model: keras.Model, pixels: Pixels) -> NDArray[np.float64]:

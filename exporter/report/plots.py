@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from edge_runtime.plot_fonts import letters_drawn
 from edge_runtime.plot_text import plot_text
 from edge_runtime.proof.gate import GateState
 from edge_runtime.proof.shares import wilson_interval
@@ -78,6 +79,11 @@ def flipped(keras: NDArray[np.float64], scores: NDArray[np.float64], targets: ND
 
 def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
     """Draw up to 24 of the pictures that a file has `flipped`, with the scores of every file."""
+    with letters_drawn(record.source.labels):
+        _flips_figure(record, file).savefig(path, dpi=100)
+
+
+def _flips_figure(record: ExportRecord, file: FileRecord) -> Figure:
     pictures, baseline = record.pictures, record.baseline
     pixels, targets = pictures.test, pictures.targets
     found = flipped(baseline.scores, file.check.scores, targets)
@@ -92,7 +98,7 @@ def plot_flips(record: ExportRecord, file: FileRecord, path: Path) -> None:
         axes.set_title(_scores(record, int(row), int(targets[row])), fontsize=7, loc="left")
     for axes in figure.axes:
         axes.axis("off")
-    figure.savefig(path, dpi=100)
+    return figure
 
 
 def _scores(record: ExportRecord, row: int, label: int) -> str:

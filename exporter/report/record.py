@@ -88,6 +88,7 @@ class ExportRecord:
         stability: of int8 and mixed files by name, against a second calibration.
         layer_errors: of int8 and mixed files that failed by name, worst first.
         missing: the files that could not be made.
+        not_rounded: int8 files whose weights stay rounded to nearest, each with the reason.
     """
 
     source: Source
@@ -100,6 +101,7 @@ class ExportRecord:
     stability: dict[str, Stability]
     layer_errors: dict[str, tuple[LayerError, ...]]
     missing: tuple[MissingFile, ...] = ()
+    not_rounded: tuple[str, ...] = ()
 
     @property
     def state(self) -> GateState:

@@ -7,10 +7,12 @@ from numpy.typing import NDArray
 
 from edge_runtime.bundle import Manifest, ModelFile, Precision, TensorInfo
 from edge_runtime.markdown import SAMPLE_WARNING, Markdown, code, literal, table
+from edge_runtime.picture.left_out import LeftOut
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.formats.table import format_named
 from exporter.network.confidence import KEPT, temper
+from exporter.preparation import FoldingProof
 from exporter.report.answers import answer_rows
 from exporter.report.files import describe_files
 from exporter.report.plots import flips_name
@@ -45,6 +47,8 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
         describe_files(record),
         "## Calibration of int8\n",
         _calibration(record),
+        _left_out("test", record.source.left_out),
+        _left_out("calibration", record.pictures.left_out),
         "## Folding\n",
         _folding(record),
         "## Provenance\n",
@@ -178,8 +182,8 @@ def _answers(record: ExportRecord) -> str:
 def _calibration(record: ExportRecord) -> str:
     text = (
         f"{len(record.pictures.calibration):,} pictures of {_origin(record)} set the integer ranges. "
-        f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. None of them is a "
-        "test picture or nearly one.\n\n"
+        f"They were drawn with seed {record.plan.seed}; calibration.json lists their hashes. "
+        f"{record.pictures.note or 'None of them is a test picture or nearly one.'}\n\n"
     )
     if not record.stability:
         return text + "No int8 file was quantised a second time with other pictures.\n"
@@ -197,6 +201,15 @@ def _calibration(record: ExportRecord) -> str:
     return text + "Each file compared with one quantised with as many other pictures:\n\n" + table(header, rows)
 
 
+def _left_out(what: str, left_out: tuple[LeftOut, ...]) -> str:
+    """List all that is not used of a folder of pictures."""
+    if not left_out:
+        return ""
+    lines = [f"Left out of the folder of {what} pictures: {len(left_out):,} files and folders.\n"]
+    lines += [f"- {code(item.path)}: {literal(item.reason)}" for item in left_out]
+    return "\n".join(lines) + "\n"
+
+
 def _origin(record: ExportRecord) -> str:
     folder = record.plan.calibration
     return code(str(folder)) if folder else "the training split"
@@ -205,12 +218,27 @@ def _origin(record: ExportRecord) -> str:
 def _folding(record: ExportRecord) -> str:
     proof = record.folding
     left = "".join(f"- Not folded: {literal(name)}, {literal(reason)}.\n" for name, reason in proof.left)
-    folded = ", ".join(map(literal, proof.folded)) or "nothing"
-    return (
-        f"Folded into the weights before conversion: {folded}. The channels were evened out too. Together "
-        f"this changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
-        f"more than {proof.difference:.2g}.\n" + (f"\n{left}" if left else "")
+    left += "".join(f"- Left out: {what}, because {literal(reason)}.\n" for what, reason in proof.skipped)
+    left += "".join(f"- Left out: {literal(reason)}.\n" for reason in record.not_rounded)
+    left += "".join(
+        f"- Silent: {literal(name)} gives one and the same number for all calibration pictures.\n"
+        for name in proof.silent
     )
+    folded = ", ".join(map(literal, proof.folded)) or "nothing"
+    evened = "The channels were evened out too. Together this" if proof.evened else "This"
+    return (
+        f"Folded into the weights before conversion: {folded}. {evened} "
+        f"changed no score of {proof.pictures:,} pictures of {_origin(record)} by "
+        f"more than {proof.difference:.2g}.{_exactly(proof)}\n" + (f"\n{left}" if left else "")
+    )
+
+
+def _exactly(proof: FoldingProof) -> str:
+    """Return what the proof needed besides, where a network rounds more than a shallow one."""
+    if proof.rounding is None:
+        return ""
+    exact = "" if proof.exact is None else f" In float64 no score changes by more than {proof.exact:.2g}."
+    return f"{exact} The network's own rounding in float32 is {proof.rounding:.2g}."
 
 
 def _provenance(bundle: Manifest, origin: Origin) -> str:

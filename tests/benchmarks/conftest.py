@@ -42,11 +42,11 @@ def write_bench_bundle(folder, contents):
     return folder
 
 
-def write_pictures(folder, count=12):
+def write_pictures(folder, count=12, seed=0):
     """Write pictures of both colours in folders named for them, and return the folder."""
     for label in LABELS:
         (folder / label).mkdir(parents=True)
-    noise = np.random.default_rng(0)
+    noise = np.random.default_rng(seed)
     for index in range(count):
         pixels = noise.integers(0, 120, (24, 32, 3)).astype(np.uint8)
         pixels[..., 0 if index % 2 else 2] += 100

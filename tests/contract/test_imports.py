@@ -17,7 +17,17 @@ SOURCES = sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROO
 
 TENSORFLOW = {"tensorflow", "keras", "tf2onnx"}
 TENSORFLOW_PLACES = {
-    Path("exporter/network", f"{name}.py") for name in ("model", "folding", "equalization", "confidence")
+    Path("exporter/network", f"{name}.py")
+    for name in (
+        "model",
+        "plain_model",
+        "graph_copy",
+        "precision",
+        "silence",
+        "folding",
+        "equalization",
+        "confidence",
+    )
 }
 BACKEND_OF = {
     "ai_edge_litert": Path("edge_runtime/backends/litert.py"),

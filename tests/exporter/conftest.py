@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ from exporter.network.confidence import divide_logits, temper
 from exporter.network.equalization import equalize
 from exporter.network.folding import fold
 from exporter.network.model import input_size, keras_scores, load_keras_model
+from exporter.network.plain_model import plain_model
 from exporter.source import Source, load_split_pictures, read_keras_source, read_source
 from exporter.verification import run_file
+from tests.exporter.idioms import idiom
 
 ROOT = Path(__file__).parents[2]
 CALIBRATION_COUNT = 24
@@ -269,3 +272,15 @@ def tempered(source, bundle_folder):
     pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
     value = read_bundle(bundle_folder).training["temperature"]["value"]
     return temper(keras_scores(load_keras_model(source), pixels), value)
+
+
+@pytest.fixture(scope="session")
+def idioms():
+    """Return a function that gives the network of an idiom, as it was built and in plain form."""
+
+    @cache
+    def built(name: str):
+        model = idiom(name)
+        return model, plain_model(model, Path("network.keras"))
+
+    return built

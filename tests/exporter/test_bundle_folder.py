@@ -183,7 +183,7 @@ def test_the_manifest_describes_the_files(bundle_folder):
         assert (file.size_bytes, file.sha256) == (len(content), hashlib.sha256(content).hexdigest())
         assert file.path == f"model.{file.precision}.{file.format}"
     others = {"manifest.json", "calibration.json", "keras_scores.csv", "operators.json", "report.md", "report.html"}
-    others |= {"MODEL_CARD.md"}
+    others |= {"MODEL_CARD.md", "features.bin"}
     others |= {"conversion.log", "differences.png", "reliability.png", "selftest"}
     assert {path.name for path in bundle_folder.iterdir()} == others | set(FILES)
 

@@ -12,9 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from exporter.calibration import calibration_record, draw_calibration, pictures_below
+from edge_runtime.picture.folder import PictureFile, PictureFolder
+from edge_runtime.picture.left_out import Cause, LeftOut
+from exporter.calibration import calibration_record, draw_calibration, find_candidates
 from exporter.errors import SourceError
-from exporter.source import SplitPicture, read_keras_source, read_pictures
+from exporter.source import SplitPicture, describe_pictures, read_keras_source
 from tests.exporter.records import picture_of, record_of
 from trainer.data.cache import cache_pictures
 
@@ -65,12 +67,14 @@ def test_a_rare_class_gives_what_it_has(source):
     assert Counter(picture.label for picture in drawn) == {0: 3, 1: 7}
 
 
-def test_a_test_picture_is_refused(source):
-    """Proves that a training picture that is a test picture too, by content, stops the export and is named."""
-    leaked = source.sides | {"test": source.sides["train"][:1]}
-    with pytest.raises(SourceError, match="is a test picture too") as refused:
-        draw_calibration(replace(source, sides=leaked), count=10_000)
-    assert str(source.sides["train"][0].path) in str(refused.value)
+def test_test_pictures_are_left_out_and_counted(source):
+    """Proves that training pictures that are test pictures too, by content, are not drawn, and each is listed."""
+    leaked = replace(source, sides=source.sides | {"test": source.sides["train"][:3]})
+    found = find_candidates(leaked)
+    assert [item.cause for item in found.left_out] == [Cause.TEST_PICTURE] * 3
+    assert {item.path for item in found.left_out} == {picture.path.name for picture in source.sides["train"][:3]}
+    drawn, _ = draw_calibration(leaked, count=10_000)
+    assert set(drawn) == set(source.sides["train"][3:])
 
 
 def test_a_class_without_training_pictures_is_an_error(source):
@@ -101,15 +105,19 @@ def test_a_folder_of_ones_own(source, folder):
     assert draw_calibration(source, count=8, folder=folder)[1] != ()
 
 
-def test_a_test_picture_in_ones_own_folder_is_refused(source, folder):
-    """Proves that a copy of a test picture under another name is found by its content."""
-    shutil.copy(source.sides["test"][0].path, folder / "harmless.jpg")
-    with pytest.raises(SourceError, match=r"harmless\.jpg: is a test picture too"):
-        draw_calibration(source, folder=folder)
+def test_a_test_picture_in_ones_own_folder_is_left_out(source, folder):
+    """Proves that a copy of a test picture under another name is found by its content, and the draw goes on."""
+    for number in range(2):
+        shutil.copy(source.sides["test"][number].path, folder / f"harmless{number}.jpg")
+    found = find_candidates(source, folder)
+    names = {item.path: item.reason for item in found.left_out if item.cause is Cause.TEST_PICTURE}
+    assert names.keys() == {"harmless0.jpg", "harmless1.jpg"}
+    assert names["harmless0.jpg"] == f"is the test picture {source.sides['test'][0].path.name}"
+    assert len(draw_calibration(source, folder=folder, candidates=found)[0]) == 18
 
 
 @pytest.mark.parametrize("change", ["another quality", "half the size", "another format"])
-def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, change):
+def test_a_near_copy_of_a_test_picture_is_left_out(source, folder, tmp_path, change):
     """Proves that a test picture encoded anew, shrunk or in another format is found by the hash of training."""
     original = tmp_path / "test" / "original.jpg"
     original.parent.mkdir()
@@ -118,48 +126,78 @@ def test_a_near_copy_of_a_test_picture_is_refused(source, folder, tmp_path, chan
     stored = cache_pictures([original], source.preprocessing, cache=tmp_path / "cache").entries[0]
     test = SplitPicture(original, 0, stored.sha256, stored.difference_hash)
     leaked = replace(source, sides=source.sides | {"test": (test,)})
-    assert draw_calibration(leaked, folder=folder)[0]
+    assert len(find_candidates(leaked, folder).pictures) == 18
     changed = texture.resize((160, 120)) if "size" in change else texture
-    changed.save(folder / ("copy.png" if "format" in change else "copy.jpg"), quality=60)
-    with pytest.raises(
-        SourceError, match=r"copy\.(jpg|png): is nearly the same as the test picture .*original\.jpg\."
-    ):
-        draw_calibration(leaked, folder=folder)
+    name = "copy.png" if "format" in change else "copy.jpg"
+    changed.save(folder / name, quality=60)
+    found = find_candidates(leaked, folder)
+    near = LeftOut(name, Cause.TEST_PICTURE, "is nearly the same as the test picture original.jpg")
+    assert [item for item in found.left_out if item.cause is not Cause.LITTER] == [near]
+    assert len(found.pictures) == 18
+
+
+def test_a_fixed_camera_calibrates_with_near_copies(source):
+    """Proves that where all training pictures are nearly test pictures they are used, and that it is said."""
+    alike = {side: tuple(replace(one, difference_hash="0" * 64) for one in found) for side, found in
+             source.sides.items()}  # fmt: skip
+    found = find_candidates(replace(source, sides=alike))
+    assert found.pictures == alike["train"]
+    assert "64 of the 64 calibration pictures are nearly the same as test pictures" in found.note
 
 
 def test_hashes_are_those_of_training(source):
     """Proves that training and export make the same hashes of the same files, bit for bit."""
     test = source.sides["test"]
-    found = read_pictures([(picture.path, picture.label) for picture in test], source.preprocessing, role="test")
-    assert found == test
+    files = tuple(PictureFile(picture.path, picture.label) for picture in test)
+    there = PictureFolder(test[0].path.parents[1], source.labels, files, ())
+    assert describe_pictures(there, source.preprocessing, role="test") == (test, ())
 
 
-def test_a_near_copy_of_a_model_of_ones_own_is_refused(folder, tmp_path):
+def test_a_near_copy_of_a_model_of_ones_own_is_left_out(folder, tmp_path):
     """Proves that a Keras model that comes without a run has hashes of its test pictures too."""
     for number, name in enumerate(("cat", "dog")):
         (tmp_path / "test" / name).mkdir(parents=True)
         texture = Image.effect_noise((24, 18), 120 + number).convert("RGB").resize((320, 240))
         texture.save(tmp_path / "test" / name / "original.png")
     own = read_keras_source(tmp_path / "model.keras", tmp_path / "test", size=(64, 48))
-    assert draw_calibration(own, folder=folder)[0]
     texture.save(folder / "copy.jpg", quality=60)
-    with pytest.raises(SourceError, match=r"copy\.jpg: is nearly the same as the test picture .*original\.png\."):
-        draw_calibration(own, folder=folder)
+    found = find_candidates(own, folder)
+    assert {item.path for item in found.left_out if item.cause is Cause.TEST_PICTURE} == {"copy.jpg"}
+    assert len(found.pictures) == 18
 
 
-def test_a_file_that_is_no_picture_is_named(source, folder):
-    """Proves that an undecodable file in one's own folder ends the export with its name and the remedy."""
-    (folder / "notes.txt").write_text("no picture")
-    with pytest.raises(SourceError, match=r"notes\.txt: .*Take it out of the calibration folder"):
-        draw_calibration(source, folder=folder)
-
-
-def test_a_truncated_picture_is_named(source, folder):
-    """Proves that a picture that breaks off in the middle ends the export with its name too."""
+def test_what_is_no_picture_is_left_out_with_its_reason(source, folder):
+    """Proves that text, a picture that breaks off and litter end no export, and that each is listed."""
     content = source.sides["train"][0].path.read_bytes()
+    (folder / "notes.txt").write_text("no picture")
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
-    with pytest.raises(SourceError, match=r"half\.jpg: "):
-        pictures_below(folder, source)
+    (folder / "Dog" / "Thumbs.db").write_bytes(b"x")
+    (folder / "linked").symlink_to(source.sides["train"][0].path.parent)
+    (folder / "Dog" / "linked").symlink_to(source.sides["train"][0].path.parent)
+    found = find_candidates(source, folder)
+    causes = {item.path: item.cause for item in found.left_out}
+    assert (
+        causes.items()
+        >= {
+            "notes.txt": Cause.NO_PICTURE,
+            "half.jpg": Cause.UNREADABLE,
+            "Dog/Thumbs.db": Cause.LITTER,
+            "Dog/linked": Cause.LINK,
+        }.items()
+    )
+
+
+def test_of_a_split_folder_the_training_side_calibrates(source, tmp_path):
+    """Proves that a folder with train and test gives calibration pictures from train alone."""
+    for side, first in (("train", 0), ("test", 20)):
+        for picture in source.sides["train"][first : first + 20]:
+            target = tmp_path / "data" / side / source.labels[picture.label]
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(picture.path, target)
+    found = find_candidates(source, tmp_path / "data")
+    assert len(found.pictures) == 20
+    assert all("train" in picture.path.parts for picture in found.pictures)
+    assert {item.cause for item in found.left_out} == {Cause.NO_SIDE}
 
 
 def test_a_file_that_cannot_be_read_is_named(source, folder):
@@ -253,26 +291,22 @@ def test_the_draw_is_worked_out_by_hand():
     assert draw_calibration(source, count=8, seed=7) == (expected, ())
 
 
-@pytest.mark.parametrize(("bits", "refused"), [(0, True), (10, True), (11, False)])
-def test_ten_bits_of_difference_are_a_near_copy(bits, refused):
+@pytest.mark.parametrize(("bits", "left"), [(0, 11), (10, 11), (11, 12)])
+def test_ten_bits_of_difference_are_a_near_copy(bits, left):
     """Proves that the limit is that of training, to the bit."""
     pictures = by_number({0: 6, 1: 6})
     hashed = [replace(picture, difference_hash=f"{(2**40 - 1) << (8 * n + 40):064x}") for n, picture in
               enumerate(pictures)]  # fmt: skip
     test = replace(picture_of(1, 0), difference_hash=f"{int(hashed[3].difference_hash, 16) ^ (2**bits - 1):064x}")
     source = replace(record_of().source, sides={"train": tuple(hashed), "test": (test,)})
-    if refused:
-        with pytest.raises(SourceError, match=r"is nearly the same as the test picture 1\.jpg"):
-            draw_calibration(source, count=12)
-    else:
-        assert len(draw_calibration(source, count=12)[0]) == 12
+    assert len(draw_calibration(source, count=12)[0]) == left
 
 
 def test_a_copy_in_ones_own_folder_counts_once(source, folder):
     """Proves that the same bytes under two names are one picture, so that two draws stay apart."""
     for number in range(8):
         shutil.copy(next(folder.rglob(f"{number}.jpg")), folder / f"copy of {number}.jpg")
-    found = pictures_below(folder, source)
+    found = find_candidates(source, folder).pictures
     assert len(found) == 18
     assert len({picture.sha256 for picture in found}) == 18
     first, second = draw_calibration(source, count=9, folder=folder)

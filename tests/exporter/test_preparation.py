@@ -8,8 +8,9 @@ from exporter.errors import SourceError
 from exporter.export import export
 from exporter.network.confidence import Temperature, choose_threshold, temper
 from exporter.network.model import KerasScorer, keras_scores, load_keras_model
+from exporter.network.proof import MAX_DIFFERENCE
 from exporter.plan import ExportPlan
-from exporter.preparation import MAX_FOLDING_DIFFERENCE, fold_network, judge_confidence, prepare, read_pictures
+from exporter.preparation import fold_network, judge_confidence, prepare, read_pictures
 from exporter.source import load_split_pictures
 from tests.exporter.conftest import CALIBRATION_COUNT, Stages, target
 
@@ -43,8 +44,8 @@ def test_the_network_has_the_temperature(pictures, trained, temperature):
     """Proves that the network to convert gives tempered scores, or those as trained where none was fitted."""
     network, proof = fold_network(trained, temperature, pictures)
     expected = temper(trained.scores(pictures.test), temperature.value)
-    np.testing.assert_allclose(keras_scores(network, pictures.test), expected, atol=MAX_FOLDING_DIFFERENCE)
-    assert 0 <= proof.difference <= MAX_FOLDING_DIFFERENCE
+    np.testing.assert_allclose(keras_scores(network, pictures.test), expected, atol=MAX_DIFFERENCE)
+    assert 0 <= proof.difference <= MAX_DIFFERENCE
     assert proof.pictures == len(pictures.proof_pixels)
     assert len(proof.folded) > 5
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from edge_runtime import Classifier, read_bundle
+from edge_runtime.picture.left_out import Cause
 from edge_runtime.picture.preprocessing import load_picture
 from exporter.errors import SourceError
 from exporter.export import export
@@ -131,19 +132,74 @@ def test_a_range_of_0_to_255_changes_nothing(own, tmp_path):
     np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 
-def test_a_test_file_that_is_no_picture_is_named(own, tmp_path):
-    """Proves that it is called one of the test folder, with the remedy, as nothing here was trained on it."""
+def test_what_is_no_test_picture_is_left_out(own, tmp_path):
+    """Proves that a text, a damaged picture, a copy and litter end no export, and that each is listed."""
     root = shutil.copytree(own / "test", tmp_path / "test")
     (root / "Hund" / "notes.txt").write_text("no picture")
-    with pytest.raises(SourceError, match=r"notes\.txt: not a picture .*Take it out of the test folder"):
-        read_keras_source(own / "one.keras", root, size=(32, 32))
+    (root / "Hund" / "zz.jpg").write_bytes(b"no picture")
+    shutil.copy(next((root / "Katze").iterdir()), root / "Katze" / "zz.jpg")
+    (root / "__MACOSX").mkdir()
+    found = read_keras_source(own / "one.keras", root, size=(32, 32))
+    assert found.labels == ("hund", "katze")
+    assert len(found.sides["test"]) == 16
+    assert {item.path: item.cause for item in found.left_out} == {
+        "__MACOSX": Cause.LITTER,
+        "Hund/notes.txt": Cause.NO_PICTURE,
+        "Hund/zz.jpg": Cause.UNREADABLE,
+        "Katze/zz.jpg": Cause.COPY,
+    }
+
+
+def test_of_a_split_folder_the_test_side_judges(tmp_path):
+    """Proves that `--test` of a folder with train, val and test takes the test side, and without one the other."""
+    for number, side in enumerate(("train", "Val", "TEST")):
+        drawn(tmp_path / "data" / side, "Zebra", "apple", seed=10 * number)
+    found = read_keras_source(tmp_path / "m.keras", tmp_path / "data", size=(8, 8))
+    assert found.labels == ("zebra", "apple")
+    assert {picture.path.parts[-3] for picture in found.sides["test"]} == {"TEST"}
+    assert len(found.left_out) == 4
+    shutil.rmtree(tmp_path / "data" / "TEST")
+    found = read_keras_source(tmp_path / "m.keras", tmp_path / "data", size=(8, 8))
+    assert {picture.path.parts[-3] for picture in found.sides["test"]} == {"Val"}
+
+
+def test_pictures_that_moved_are_found(copy, source, tmp_path):
+    """Proves that `--data` finds a run's pictures by content under other names, and says what is not there."""
+    for number, picture in enumerate((*source.sides["test"], *source.sides["train"][:20])):
+        target = tmp_path / "new" / ("a", "b")[number % 2]
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture.path, target / f"{number}.jpg")
+    found = read_source(copy, tmp_path / "new")
+    pixels, _ = load_split_pictures(found.sides["test"], found.preprocessing)
+    np.testing.assert_array_equal(pixels, load_split_pictures(source.sides["test"], source.preprocessing)[0])
+    assert len(found.sides["train"]) == 20
+    assert len(found.left_out) == 44 + 32
+    found.sides["test"][0].path.unlink()
+    with pytest.raises(
+        SourceError, match=r"new: 1 of the 32 test pictures of the run are not there, such as .*--data"
+    ):
+        read_source(copy, tmp_path / "new")
+
+
+def test_a_project_that_moved_with_its_data_needs_no_option(copy, source, tmp_path):
+    """Proves that the data folder is found beside the runs where the one of training is gone."""
+    splits = json.loads((copy / "splits.json").read_text())
+    shutil.copytree(splits["folder"], tmp_path / "project" / "pictures" / "mine")
+    splits["folder"] = "/gone/project/pictures/mine"
+    (copy / "splits.json").write_text(json.dumps(splits))
+    moved = tmp_path / "project" / "runs" / "small"
+    moved.parent.mkdir()
+    copy.rename(moved)
+    found = read_source(moved)
+    assert found.sides["test"][0].path.is_relative_to(tmp_path / "project" / "pictures" / "mine")
+    load_split_pictures(found.sides["test"], found.preprocessing)
 
 
 def test_test_folders_that_hold_nothing(own, tmp_path):
     """Proves that no folder, one class, and classes without a picture each end in an error with the folder."""
     (tmp_path / "one" / "cat").mkdir(parents=True)
-    for folder, message in ((tmp_path / "none", "found 0"), (tmp_path / "one", "found 1")):
-        with pytest.raises(SourceError, match=f"{folder.name}: expected a sub-folder .*{message}"):
+    for folder, message in ((tmp_path / "none", "no such folder"), (tmp_path / "one", "two or more .* found cat")):
+        with pytest.raises(SourceError, match=f"{folder.name}: .*{message}"):
             read_keras_source(own / "one.keras", folder, size=(32, 32))
     (tmp_path / "one" / "dog").mkdir()
     empty = read_keras_source(own / "one.keras", tmp_path / "one", size=(32, 32), input_range=(0, 1))
@@ -151,11 +207,11 @@ def test_test_folders_that_hold_nothing(own, tmp_path):
         export(empty, tmp_path / "b", ExportPlan((target("tflite", "float32"),)), observer=Stages([]))
 
 
-def drawn(folder: Path, *names: str) -> Path:
+def drawn(folder: Path, *names: str, seed: int = 0) -> Path:
     """Write a picture into each of these folders."""
     for number, name in enumerate(names):
         (folder / name).mkdir(parents=True)
-        Image.effect_noise((20, 20), 50 + number).convert("RGB").save(folder / name / "1.png")
+        Image.effect_noise((20, 20), 50 + seed + number).convert("RGB").save(folder / name / "1.png")
     return folder
 
 
@@ -227,14 +283,16 @@ def test_a_bomb_is_refused_before_keras_reads_it(tmp_path):
         input_size(tmp_path / "sparse.h5")
 
 
-def test_a_sparse_file_among_the_pictures_is_refused_unread(tmp_path):
-    """A file of 3 GB in a test folder is named, with what to do, and not read."""
+def test_a_sparse_file_among_the_pictures_is_left_out_unread(tmp_path):
+    """A file of 3 GB in a test folder is listed with its reason, and not read."""
     for label in ("a", "b"):
         (tmp_path / label).mkdir()
     with (tmp_path / "a" / "sparse.jpg").open("wb") as file:
         file.truncate(3_000_000_000)
-    with pytest.raises(SourceError, match=r"sparse\.jpg: too large: 3,000,000,000 bytes.*out of the test folder"):
-        read_keras_source(tmp_path / "model.keras", tmp_path, size=(16, 16))
+    found = read_keras_source(tmp_path / "model.keras", tmp_path, size=(16, 16))
+    (left_out,) = found.left_out
+    assert (left_out.path, left_out.cause) == ("a/sparse.jpg", Cause.UNREADABLE)
+    assert left_out.reason.startswith("too large: 3,000,000,000 bytes")
 
 
 def test_a_class_whose_name_cannot_be_printed_is_refused(tmp_path):

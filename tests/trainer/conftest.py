@@ -12,7 +12,8 @@ from PIL import Image
 
 from edge_runtime.picture.preprocessing import Preprocessing
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, SplitPlan, read_dataset
+from trainer.data.dataset import Dataset, read_dataset
+from trainer.data.split import SplitPlan
 from trainer.evaluation import Evaluation
 from trainer.run_folder import start_run
 

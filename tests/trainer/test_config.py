@@ -37,7 +37,7 @@ def test_every_option_survives_the_file(tmp_path: Path) -> None:
     """Proves that a config with no default left is read back equal, tiny floats and booleans included."""
     config = TrainConfig(
         "x", "y", "compact", 64, 3, 7, "sgd", 1e-7, "cosine", 1e-9, 0.2, 0.999, 48, 96, 160, 0.4,
-        "runs/s", "runs/t", 0.5, True, True, 2**31 - 1, True, 4, False, 11, 0.15, 0.25, True,
+        "runs/s", "runs/t", 0.5, True, True, 2**31 - 1, True, 4, False, "s.csv", "none", 11, 0.15, 0.25, True,
     )  # fmt: skip
     path = tmp_path / "config.toml"
     write_config(path, config)
@@ -149,6 +149,7 @@ def test_report_recipe() -> None:
         learning_rate=0.001,
         augment=False,
         limit_per_class=5843,
+        balance="undersample",
         keep_best=False,
         validation_fraction=0.1,
         test_fraction=0.25,

@@ -69,3 +69,13 @@ def test_worst_mistakes_come_first() -> None:
     assert worst_mistakes(scores, targets, 10) == [(2, 0, 0.99), (3, 1, 0.8), (5, 1, 0.7), (1, 0, 0.6)]
     assert worst_mistakes(scores, targets, 2) == [(2, 0, 0.99), (3, 1, 0.8)]
     assert worst_mistakes(scores, scores.argmax(axis=1), 10) == []
+
+
+def test_labels_that_are_called_like_a_row_of_scikit_learn() -> None:
+    """Proves that no label loses its figures to an average that has the same name."""
+    labels = ("accuracy", "macro avg", "0")
+    found = evaluate_scores(scores_of(GUESS, 3), TRUE, labels)
+    assert list(found.per_class) == [*labels, "weighted avg"]
+    assert [found.per_class[label]["recall"] for label in labels] == [
+        pytest.approx(x) for x in (3 / 4, 2 / 3, 1 / 3)
+    ]

@@ -8,11 +8,12 @@ import pytest
 
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from edge_runtime.run_folder import Side
-from tests.trainer.conftest import KINDS, SMALL, write_pets
+from tests.trainer.conftest import KINDS, PLAN, SMALL, write_class, write_pets
 from trainer.config import TrainConfig
-from trainer.data.dataset import Dataset, add_crops
+from trainer.data.balance import Balance
+from trainer.data.dataset import Dataset, add_crops, read_dataset
 from trainer.data.negatives import add_negatives
-from trainer.lessons import Lessons, epoch_batches
+from trainer.lessons import Lessons, class_weights, epoch_batches, lesson_weights
 from trainer.network.architectures import compact_network
 
 PLAIN = TrainConfig(image_size=32, batch_size=8)
@@ -83,3 +84,33 @@ def test_a_teacher_is_asked_about_what_is_shown() -> None:
     _, expected = Lessons(replace(PLAIN, teacher_share=0.25), 0, teacher).of(pixels, targets, 3)
     scores = teacher.predict_on_batch(pixels)
     np.testing.assert_allclose(expected, 0.75 * np.eye(3)[[0, 1, 2, 1]] + 0.25 * scores, rtol=1e-5)
+
+
+def test_a_picture_of_a_small_class_counts_for_more(tmp_path: Path, cache: Path) -> None:
+    """Proves that weights are the mean size over the class's size, with a mean of 1, and only where asked for."""
+    write_class(tmp_path / "Cat", 10)
+    write_class(tmp_path / "Dog", 30)
+    made = read_dataset(tmp_path, SMALL, replace(PLAN, balance=Balance.NONE), cache=cache)
+    assert np.bincount(made.targets(Side.TRAIN)).tolist() == [6, 18]
+    weights = class_weights(made, TrainConfig(balance="weights"))
+    assert weights is not None
+    np.testing.assert_allclose(weights, [2.0, 2 / 3], rtol=1e-6)
+    assert weights[made.targets(Side.TRAIN)].mean() == pytest.approx(1)
+    assert class_weights(made, TrainConfig(balance="none")) is None
+    assert class_weights(replace(made, neither=1), TrainConfig()) is None  # as if the second came of --negatives
+
+
+def test_classes_of_one_size_are_trained_as_before(dataset: Dataset) -> None:
+    """Proves that there are no weights, and so no other arithmetic, where the classes have the same size."""
+    assert class_weights(dataset, TrainConfig(balance="weights")) is None
+    assert lesson_weights(np.ones((2, 1), np.float32), None) is None
+
+
+def test_a_mixed_answer_counts_by_its_parts() -> None:
+    """Proves for one output and for several that a lesson counts as much as the labels in its answer."""
+    weights = np.array([2.0, 0.5, 1.0], np.float32)
+    expected = np.array([[1, 0, 0], [0.5, 0.5, 0], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(lesson_weights(expected, weights), [2.0, 1.25, 1.0])
+    np.testing.assert_allclose(
+        lesson_weights(np.array([[0], [1], [0.5]], np.float32), weights[:2]), [2.0, 0.5, 1.25]
+    )

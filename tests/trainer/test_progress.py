@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.run_folder import Epoch
-from trainer.data.dataset import Cause, Dataset, LeftOut
+from trainer.data.dataset import Dataset
+from trainer.data.near_copies import NearCopies, Pairs
 from trainer.progress import Progress
 
 EPOCH = Epoch(0.25, 0.9, 0.3, 0.875, 90.0, 0.015)
@@ -35,9 +37,24 @@ def test_the_split_is_told(capsys: pytest.CaptureFixture[str], pets_dataset: Dat
 
 
 def test_surplus_is_no_fault(capsys: pytest.CaptureFixture[str], pets_dataset: Dataset) -> None:
-    """Proves that files that only undersampling left out are not listed: nothing is wrong with them."""
-    dataset = replace(pets_dataset, left_out=faults(50, Cause.SURPLUS))
-    assert shown(capsys, ("on_dataset", dataset)) == ["cat / dog: 24 train, 8 validation, 8 test"]
+    """Proves that files that only undersampling left out, and litter, are counted in a line each and not listed."""
+    dataset = replace(pets_dataset, left_out=faults(50, Cause.SURPLUS) + faults(3, Cause.LITTER))
+    assert shown(capsys, ("on_dataset", dataset)) == [
+        "left out: 3 of computers and programs, and hidden ones, such as Cat/0.jpg; see splits.json",
+        "left out: 50 over the number of pictures per class, such as Cat/0.jpg; see splits.json",
+        "cat / dog: 24 train, 8 validation, 8 test",
+    ]
+
+
+def test_what_is_odd_about_a_split_is_said(capsys: pytest.CaptureFixture[str], pets_dataset: Dataset) -> None:
+    """Proves that notes and near copies are told before the numbers."""
+    alike = NearCopies(Pairs(2, (("Cat/1.jpg", "Dog/1.jpg"),)))
+    dataset = replace(pets_dataset, left_out=(), notes=("The split is the one that was there.",), alike=alike)
+    assert shown(capsys, ("on_dataset", dataset))[:2] == [
+        "note: The split is the one that was there.",
+        "note: 2 pairs of pictures are nearly the same but filed under two classes, such as Cat/1.jpg and "
+        "Dog/1.jpg. Look whether one is filed wrongly.",
+    ]
 
 
 @pytest.mark.parametrize(("count", "more"), [(20, ""), (21, "1"), (1520, "1,500")])

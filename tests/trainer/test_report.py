@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.run_folder import Epoch, Side
 from tests.trainer.conftest import Finished
 from trainer.checkpoint import FitState
 from trainer.config import TrainConfig
-from trainer.data.dataset import Cause, LeftOut
 from trainer.evaluation import evaluate_scores
 from trainer.report import write_report
 

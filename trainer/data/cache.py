@@ -1,10 +1,12 @@
 """Decode every picture once and keep its pixels on disk. A file is found again by the hash of its content.
 
-A cache is the folder `<cache>/<preprocessing identifier>/` with two files:
+A cache is the folder `<cache>/<preprocessing identifier>-<decoders>/` with two files:
 
     pixels.bin   rows of `uint8 (height, width, 3)`, one after the other
     index.json   by SHA-256 of a file: its row and difference hash, or why it was refused
 
+Another decoder may read what the last one refused, or give other pixels. So each set of decoders has a cache of its
+own.
 The index is replaced after the rows are written. So the rows of an interrupted run are overwritten by the next run.
 """
 
@@ -26,6 +28,8 @@ import numpy as np
 from edge_runtime.atomic_file import write_whole
 from edge_runtime.bounded_file import is_refused, read_picture_file
 from edge_runtime.errors import PictureError
+from edge_runtime.home import home_folder
+from edge_runtime.picture.decoders import decoders_identifier
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Pixels, Preprocessing, load_picture
 from trainer.errors import DataError
@@ -63,17 +67,20 @@ class PictureCache:
     pixels: Pixels
 
 
+def cache_folder(caches: Path, preprocessing: Preprocessing) -> Path:
+    """Return the folder of the cache for a preprocessing and the decoders that are installed."""
+    return caches / f"{preprocessing.identifier}-{decoders_identifier()}"
+
+
 def default_cache() -> Path:
     """Return the folder of all caches: in the folder that XDG_CACHE_HOME names, or else in `.cache` of the home.
 
-    Raises:
-        DataError: there is no home folder.
+    Without a home that can be written to, as services have none, it is a temporary folder, and people are told.
     """
     named = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(named) if named else Path.home() / ".cache") / "catdog-edge"
-    except RuntimeError as error:
-        raise DataError(f"no home folder to keep pictures in ({error}). Set XDG_CACHE_HOME to a folder.") from error
+    if named:
+        return Path(named) / "catdog-edge"
+    return home_folder() / ".cache" / "catdog-edge"
 
 
 def cache_pictures(
@@ -94,7 +101,7 @@ def cache_pictures(
     Raises:
         DataError: the cache cannot be written, or a file cannot be read from disk.
     """
-    folder = (cache or default_cache()) / preprocessing.identifier
+    folder = cache_folder(cache or default_cache(), preprocessing)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder), (folder / "pixels.bin").open("ab") as handle:
@@ -189,6 +196,8 @@ def _ingest(path: Path, preprocessing: Preprocessing, known: frozenset[str]) -> 
     except OSError as error:
         if is_refused(error):
             return "", _Fresh(None, "", str(error.strerror))
+        if isinstance(error, PermissionError):
+            return "", _Fresh(None, "", f"cannot be read ({error.strerror})")
         raise DataError(f"{path}: cannot be read ({error}). Change its permissions, or move it away.") from error
     digest = hashlib.sha256(content).hexdigest()
     if digest in known:

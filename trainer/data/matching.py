@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image, JpegImagePlugin
 
 from edge_runtime.picture.preprocessing import Preprocessing, decode_picture
-from trainer.data.dataset import Picture
+from trainer.data.picture import Picture
 from trainer.errors import DataError
 from trainer.random_streams import Stream
 

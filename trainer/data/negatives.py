@@ -16,9 +16,11 @@ from edge_runtime.bundle.labels import NEITHER
 from edge_runtime.picture.preprocessing import Preprocessing
 from edge_runtime.run_folder import Side
 from trainer.data.cache import cache_pictures, default_cache
-from trainer.data.dataset import Dataset, Picture, SplitPlan, clean, find_files, split
+from trainer.data.dataset import Dataset, clean, find_files
 from trainer.data.matching import match_files
 from trainer.data.near_duplicates import group_near_duplicates
+from trainer.data.picture import Picture
+from trainer.data.split import SplitPlan, split
 from trainer.errors import DataError
 
 # Shares of the negatives, in whole kinds. The rest is for training.
@@ -54,10 +56,10 @@ def add_negatives(
         raise DataError(
             f"{dataset.folder}: has a class {NEITHER} already. Rename its folder, or train without --negatives."
         )
-    kinds, files = find_files(folder)
-    paths = [path for path, _ in files]
+    kinds = find_files(folder)
+    paths = [file.path for file in kinds.files]
     cached = cache_pictures(paths, preprocessing, cache=cache, report=lambda done: report(done, len(paths)))
-    found, left_out = clean(folder, files, cached, kinds)
+    found, left_out = clean(kinds, cached)
     known = {picture.sha256 for pictures in dataset.sides.values() for picture in pictures}
     found = [picture for picture in found if picture.sha256 not in known]
     groups = _kinds_with_their_duplicates(found)
@@ -68,8 +70,8 @@ def add_negatives(
     sides = split(negatives, groups, SplitPlan(seed, 0, _VALIDATION_SHARE, _TEST_SHARE))
     if not all(sides.values()):
         raise DataError(
-            f"{folder}: {len(kinds)} kinds are too few: training, validation and test each need some of their own. "
-            "Add sub-folders with other kinds of pictures."
+            f"{folder}: {len(kinds.labels)} kinds are too few: training, validation and test each need some of "
+            "their own. Add sub-folders with other kinds of pictures."
         )
     trained = sides[Side.TRAIN]
     models = dataset.sides[Side.TRAIN]
@@ -82,7 +84,10 @@ def add_negatives(
         dataset,
         labels=(*dataset.labels, NEITHER),
         sides={side: (*dataset.sides[side], *sides[side]) for side in Side},
-        left_out=(*dataset.left_out, *(replace(file, path=f"{prefix}/{file.path}") for file in left_out)),
+        left_out=(
+            *dataset.left_out,
+            *(file._replace(path=f"{prefix}/{file.path}") for file in (*kinds.left_out, *left_out)),
+        ),
         pixels=cached.pixels,
         neither=len(dataset.labels),
         copies=dict(zip(rows, copies, strict=True)),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, leave_nearest, round_kernels
 from exporter.network.model import INPUT_NAME
 
 
@@ -22,6 +22,13 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
         float32: the `onnx.ModelProto` that it was made from. Its nodes have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
+    try:
+        _round_together(quantised, float32, calibration)
+    except Exception as error:  # of an operator that is not known here: the file is whole without it
+        leave_nearest(error, "ONNX")
+
+
+def _round_together(quantised: Any, float32: Any, calibration: Pixels) -> None:
     from onnx import numpy_helper
 
     constants = {constant.name: constant for constant in quantised.graph.initializer}
@@ -31,12 +38,13 @@ def round_weights(quantised: Any, float32: Any, calibration: Pixels) -> None:
         return
     tensors = _inputs(float32, [node.input[0] for node, *_ in layers], calibration)
     powers = input_powers(tensors, [window for _, window, *_ in layers], len(calibration))
-    for (node, _, kernel, scale), power in zip(layers, powers, strict=True):
-        weights, nearest, scales = map(
-            numpy_helper.to_array, (exact[node.input[1]], constants[kernel], constants[scale])
-        )
-        steps = round_kernel(weights, nearest, scales, power)
-        constants[kernel].CopyFrom(numpy_helper.from_array(steps, kernel))
+    to_array = numpy_helper.to_array
+    steps = round_kernels(
+        (to_array(exact[node.input[1]]), to_array(constants[kernel]), to_array(constants[scale]), power)
+        for (node, _, kernel, scale), power in zip(layers, powers, strict=True)
+    )
+    for (_, _, kernel, _), rounded in zip(layers, steps, strict=True):
+        constants[kernel].CopyFrom(numpy_helper.from_array(rounded, kernel))
 
 
 def _layers(quantised: Any, graph: Any, exact: dict[str, Any]) -> list[tuple[Any, Window, str, str]]:

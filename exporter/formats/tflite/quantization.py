@@ -26,6 +26,7 @@ from exporter.network.model import INPUT_NAME
 # loads such a file and computes nonsense (tflite-runtime 2.14: scores wrong by 0.55). With this version it refuses.
 _DYNAMIC_VERSIONS = {"FULLY_CONNECTED": 12}
 
+SILENT_RANGE = 1.0
 Ranges = dict[str, tuple[float, float]]
 
 
@@ -42,6 +43,8 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
     for tensors in tensors_of(float32, calibration, names):
         low = np.minimum(low, [tensor.min() for tensor in tensors])
         high = np.maximum(high, [tensor.max() for tensor in tensors])
+    # A layer that is 0 for all pictures has no range, and XNNPACK takes no scale of 0.
+    high = np.where((low == 0) & (high == 0), SILENT_RANGE, high)
     measured = {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
     if graph.operators[-1].kind == "LOGISTIC":
         logits = graph.operators[-2].name

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.formats.tflite.interface import read_model, written_model
 from exporter.formats.tflite.tensors import tensors_of
-from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, round_kernel
+from exporter.formats.weight_rounding import MOST_INPUTS, Window, input_powers, leave_nearest, round_kernels
 
 Layer = tuple[int, int, Window]  # indices of input and kernel in the float file, and the window
 
@@ -23,6 +23,14 @@ def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> byte
         float32: the file that it was made from. Its kernels have the same names.
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
+    try:
+        return _rounded_together(quantised, float32, calibration)
+    except Exception as error:  # of an operator that is not known here: the file is whole without it
+        leave_nearest(error, "TFLite")
+        return quantised
+
+
+def _rounded_together(quantised: bytes, float32: bytes, calibration: Pixels) -> bytes:
     exact, rounded = read_model(float32), read_model(quantised)
     kernels = {tensor.name: tensor for tensor in rounded.subgraphs[0].tensors}
     layers = [layer for layer in _layers(exact) if _is_int8(kernels.get(_tensor(exact, layer[1]).name))]
@@ -31,14 +39,19 @@ def round_weights(quantised: bytes, float32: bytes, calibration: Pixels) -> byte
     names = [_tensor(exact, source).name.decode() for source, *_ in layers]
     tensors = ([tensor[0] for tensor in found] for found in tensors_of(float32, calibration, names))
     powers = input_powers(tensors, [window for *_, window in layers], len(calibration))
-    for (_, index, _), power in zip(layers, powers, strict=True):
-        source = _tensor(exact, index)
-        kernel = kernels[source.name]
-        weights, nearest = _values(exact, source, np.float32), _values(rounded, kernel, np.int8)
-        # A window's order is channels, rows, columns.
-        steps = round_kernel(weights.transpose(0, 3, 1, 2), nearest, kernel.quantization.scale, power)
-        values = np.ascontiguousarray(steps.transpose(0, 2, 3, 1))
-        rounded.buffers[kernel.buffer].data = values.reshape(-1).view(np.uint8)
+    sources = [_tensor(exact, index) for _, index, _ in layers]
+    steps = round_kernels(
+        (
+            _values(exact, source, np.float32).transpose(0, 3, 1, 2),  # a window's order: channels, rows, columns
+            _values(rounded, kernels[source.name], np.int8),
+            kernels[source.name].quantization.scale,
+            power,
+        )
+        for source, power in zip(sources, powers, strict=True)
+    )
+    for source, kernel in zip(sources, steps, strict=True):
+        values = np.ascontiguousarray(kernel.transpose(0, 2, 3, 1))
+        rounded.buffers[kernels[source.name].buffer].data = values.reshape(-1).view(np.uint8)
     return written_model(rounded)
 
 

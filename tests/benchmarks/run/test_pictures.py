@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from benchmarks.errors import BenchmarkError
-from benchmarks.run.pictures import label_of, load_all
+from benchmarks.run.pictures import load_all
 from edge_runtime.bundle.keras_scores import write_keras_scores
 from edge_runtime.errors import BundleError
+from edge_runtime.picture.left_out import Cause
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from tests.benchmarks.conftest import LABELS, add_keras_scores, pictures_of, write_pictures
 
@@ -86,6 +87,7 @@ def test_pictures_in_other_folders_are_left_out(float_bundle, pictures):
     found = pictures_of(pictures, float_bundle)
     assert len(found) == 12
     assert not any(name.startswith("green") for name in found.names)
+    assert [(item.path, item.cause) for item in found.left_out] == [("green/x.png", Cause.NO_CLASS)]
 
 
 def test_pictures_of_no_label_have_none(float_bundle, tmp_path):
@@ -98,29 +100,41 @@ def test_pictures_of_no_label_have_none(float_bundle, tmp_path):
     assert found.keras is None
 
 
-@pytest.mark.parametrize(
-    ("folder", "labels", "index"),
-    [
-        ("cat", ("cat", "dog"), 0),
-        ("Dog", ("cat", "dog"), 1),
-        ("DOG", ("Cat", "Dog"), 1),
-        ("Maine Coon", ("Maine Coon", "dog"), 0),
-        ("a", ("A", "a"), 1),
-        ("A", ("a", "A"), 1),
-        ("STRASSE", ("straße", "x"), 0),
-        ("catdog", ("cat", "dog"), None),
-        ("", ("cat", "dog"), None),
-    ],
-)
-def test_labels_of_folders(tmp_path, folder, labels, index):
-    """Proves that a folder is named for a label in any case, and the very same name wins."""
-    assert label_of(tmp_path / folder / "1.png" if folder else tmp_path, labels) == index
+def test_nested_folders_belong_to_their_class(float_bundle, pictures):
+    """Proves that pictures at any depth below a folder named after a label count, half of them nested or all."""
+    for name in LABELS:
+        deep = pictures / name / "2024" / "may"
+        deep.mkdir(parents=True)
+        for path in sorted((pictures / name).glob("*.png"))[:3]:
+            path.rename(deep / path.name)
+    found = pictures_of(pictures, float_bundle)
+    assert len(found) == 12
+    assert [LABELS[target] for target in found.targets] == [name.split("/")[0] for name in found.names]
 
 
-def test_only_the_folder_itself_names_the_label(tmp_path):
-    """Proves that what lies deeper is not of the label, and neither is a picture that is called like one."""
-    assert label_of(tmp_path / "cat" / "more" / "1.png", ("cat", "dog")) is None
-    assert label_of(tmp_path / "x" / "cat.png", ("cat", "dog")) is None
+def test_litter_is_not_measured(float_bundle, pictures):
+    """Proves that copies of Jupyter and files of macOS, Windows and git are left out and listed."""
+    litter = ("red/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/red/._1.png", "red/._1.png", ".git/config.png")
+    for name in litter:
+        (pictures / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(pictures / "red" / "1.png", pictures / name)
+    found = pictures_of(pictures, float_bundle)
+    assert len(found) == 12
+    listed = {item.path for item in found.left_out}
+    assert listed == {"red/.ipynb_checkpoints", "__MACOSX", "red/._1.png", ".git"}
+
+
+def test_of_a_split_folder_the_test_side_is_measured(float_bundle, tmp_path):
+    """Proves that `Train`, `val` and `testing` are sides: the test side counts, the others are listed."""
+    for number, side in enumerate(("Train", "val", "testing")):
+        write_pictures(tmp_path / "data" / side, 8, seed=number)
+    found = pictures_of(tmp_path / "data", float_bundle)
+    assert {name.split("/")[0] for name in found.names} == {"testing"}
+    assert len(found) == 8
+    assert {item.cause for item in found.left_out} == {Cause.NO_SIDE}
+    assert len(found.left_out) == 16
+    shutil.rmtree(tmp_path / "data" / "testing")
+    assert {name.split("/")[0] for name in pictures_of(tmp_path / "data", float_bundle).names} == {"val"}
 
 
 def test_one_picture_is_enough(float_bundle, pictures):
@@ -216,9 +230,12 @@ def test_pictures_that_cannot_be_read_are_left_out(float_bundle, pictures, tmp_p
     (pictures / "blue" / "0.png").unlink()
     (pictures / "blue" / "0.png").symlink_to(tmp_path / "nothing.png")
     found = pictures_of(pictures, float_bundle)
-    assert len(found) == 12
     loaded = load_all(found, SIZE, tmp_path / "p.npy")
-    assert set(found.names) - set(loaded.names) == {"red/1.png", "blue/0.png"}
+    reasons = {item.path: item.reason for item in loaded.left_out}
+    assert reasons.keys() == {"blue/0.png", "red/1.png"}
+    assert reasons["blue/0.png"] == "is a link to nothing"
+    assert reasons["red/1.png"].startswith("not a picture that can be read")
+    assert len(loaded) == 10
     pixels = np.load(tmp_path / "p.npy")[: len(loaded)]
     redder = pixels[..., 0].mean(axis=(1, 2)) > pixels[..., 2].mean(axis=(1, 2))
     assert [LABELS.index("red") if red else LABELS.index("blue") for red in redder] == loaded.targets.tolist()

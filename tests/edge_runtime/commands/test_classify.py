@@ -48,6 +48,18 @@ def test_folder_gives_every_picture_in_order(onnx_bundle: Path, folder: Path) ->
     assert [row["label"] for row in rows] == ["red"] * 100 + ["blue"] * 100
 
 
+def test_litter_is_not_classified_and_links_are_named(onnx_bundle: Path, tmp_path: Path) -> None:
+    """Proves that files of macOS make no error, and that a linked folder that is not searched is told."""
+    for name in ("a.png", "._a.png", ".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/a.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), "red").save(tmp_path / "in" / name)
+    (tmp_path / "in" / "more").symlink_to(tmp_path)
+    result = classify(tmp_path / "in", "--recursive", "--bundle", onnx_bundle)
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 1
+    assert f"left out: {tmp_path / 'in' / 'more'}: is a link to a folder, which is not followed" in result.stderr
+
+
 def test_number_of_threads_changes_nothing(both_bundle: Path, folder: Path) -> None:
     """Proves that labels and scores do not depend on --threads."""
     outputs = set()

@@ -10,6 +10,8 @@ from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.conversion import Converter, ExportTarget, plan_targets
 from exporter.formats.operators import Graph, Operator
 from exporter.formats.table import FORMATS, TFLITE_FILES
+from tests.exporter.conftest import file_scores, target
+from tests.exporter.idioms import stripes
 
 PICTURES = np.arange(4 * 4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 4, 3)
 INTEGER = Graph((Operator("CONV", "conv", ("int8",), ("int8",)),), {"int8": 2}, {})
@@ -187,3 +189,15 @@ def test_a_plan_has_what_there_is():
         "model.int8.tflite",
     ]
     assert plan_targets((), wanted) == ()
+
+
+def test_a_silent_layer_has_a_range(idioms, format_):
+    """Proves that int8 files of a network with a layer that no picture wakes load, and follow the float ones."""
+    pictures = stripes(32)[0]
+    scores = {
+        precision: file_scores(
+            Converter(idioms("silent layer")[1], pictures).convert(target(format_, precision)), pictures
+        )
+        for precision in ("float32", "int8")
+    }
+    assert np.abs(scores["int8"] - scores["float32"]).max() < 0.05

@@ -1,11 +1,24 @@
 """Weights are rounded so that a layer's sums stay near, and no further than a file's number format allows."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
-from exporter.formats.weight_rounding import Window, _debts, input_powers, round_kernel, round_together
+from exporter.formats.weight_rounding import (
+    NotRoundedWarning,
+    Window,
+    _debts,
+    _layers_at_once,
+    input_powers,
+    noted,
+    round_kernel,
+    round_kernels,
+    round_together,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -114,3 +127,37 @@ def test_debts_are_a_root_of_the_inverse() -> None:
     debts = _debts(powers)
     np.testing.assert_allclose(debts.T @ debts @ powers, np.eye(6), atol=1e-9)
     np.testing.assert_array_equal(debts, np.triu(debts))
+
+
+def test_layers_rounded_at_once_are_those_rounded_alone() -> None:
+    """Proves that the order of layers and their bits do not depend on which thread rounds which layer."""
+    kernels = []
+    for inputs in (3, 40, 7, 300, 12):
+        weights = GENERATOR.normal(size=(6, inputs, 1, 1)).astype(np.float32)
+        seen = GENERATOR.normal(size=(400, inputs)).cumsum(axis=1)
+        scales = np.abs(weights).reshape(6, -1).max(axis=1) / 64
+        nearest = np.round(weights / scales[:, None, None, None]).astype(np.int8)
+        kernels.append((weights, nearest, scales, seen.T @ seen / 400))
+    for kernel, found in zip(kernels, round_kernels(iter(kernels)), strict=True):
+        np.testing.assert_array_equal(found, round_kernel(*kernel))
+
+
+def test_no_product_waits_for_a_second_thread() -> None:
+    """Proves that the linear algebra of each layer stays on one thread, and that others get theirs back."""
+
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = threads()
+    with _layers_at_once():
+        assert set(threads()) == {1}
+    assert threads() == before
+
+
+def test_a_note_is_of_rounding_alone() -> None:
+    """Proves that warnings of others in the block still come out, once, and that notes keep their order."""
+    with warnings.catch_warnings(record=True) as heard, noted() as notes:
+        for kind, text in ((NotRoundedWarning, "first"), (UserWarning, "old"), (NotRoundedWarning, "second")):
+            warnings.warn(kind(text), stacklevel=1)
+    assert notes == ["first", "second"]
+    assert [str(warning.message) for warning in heard] == ["old"]

@@ -1,4 +1,4 @@
-"""The export proves on real pictures that folding changes nothing, and breaks off where it does."""
+"""The export proves on real pictures that folding changes nothing, and does without it where it does."""
 
 from dataclasses import replace
 
@@ -6,21 +6,22 @@ import numpy as np
 import pytest
 
 from exporter import preparation
-from exporter.errors import ConversionError, SourceError
+from exporter.errors import SourceError
 from exporter.export import export
+from exporter.network import optimization
 from exporter.network.confidence import last_layer
 from exporter.network.folding import fold
-from exporter.network.model import load_keras_model
+from exporter.network.model import KerasScorer, load_keras_model
 from exporter.plan import ExportPlan
-from exporter.preparation import FOLDING_PICTURES, read_pictures
+from exporter.preparation import FOLDING_PICTURES, judge_confidence, read_pictures
 from tests.exporter.conftest import Stages, target
 
 PLAN = ExportPlan((target("tflite", "float32"),), calibration_count=8)
 
 
-@pytest.mark.parametrize("shift", [1e-3, np.nan])
-def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
-    """Proves that a fold that moves the logits by a thousandth, or loses them, is found and nothing is written."""
+@pytest.mark.parametrize(("shift", "reason"), [(1e-3, "in float64 by "), (np.nan, "it moved a score by nan")])
+def test_a_broken_fold_is_left_out(source, tmp_path, monkeypatch, shift, reason):
+    """Proves that a fold that moves or loses the logits is found: the files are those of the network unfolded."""
 
     def broken(model):
         folding = fold(model)
@@ -29,10 +30,46 @@ def test_a_broken_fold_ends_the_export(source, tmp_path, monkeypatch, shift):
         layer.set_weights([kernel, bias + np.float32(shift)])
         return folding
 
-    monkeypatch.setattr(preparation, "fold", broken)
-    with pytest.raises(ConversionError, match=r"folding rescaling.* changed a score by .*expected at most 1e-05"):
-        export(source, tmp_path / "bundles" / "b", PLAN, observer=Stages([]))
-    assert not (tmp_path / "bundles" / "b").exists()
+    monkeypatch.setattr(optimization, "fold", broken)
+    outcome = export(source, tmp_path / "bundles" / "b", PLAN, observer=Stages([]))
+    assert outcome.bundle.training["folded"] == []
+    text = (outcome.folder / "report.md").read_text()
+    assert "Folded into the weights before conversion: nothing. This changed no score" in text
+    [_, line] = text.split("- Left out: folding, because ")
+    assert reason in line.splitlines()[0]
+    [file] = outcome.record.files
+    assert file.check.drift.agreement == 1
+
+
+@pytest.mark.parametrize("fault", ["wrong", "raises"])
+def test_a_temperature_that_cannot_be_proved_is_left_out(source, monkeypatch, fault):
+    """Proves that a last layer that is divided wrongly leaves the scores as trained, with the reason."""
+    true = KerasScorer.divided
+
+    def divided(self, temperature):
+        if fault == "raises":
+            raise TypeError("no such layer")
+        return true(self, 1.1 * temperature)
+
+    monkeypatch.setattr(KerasScorer, "divided", divided)
+    temperature = judge_confidence(source, KerasScorer(load_keras_model(source))).temperature
+    assert not temperature.fitted
+    found = {"wrong": "it moved a score by", "raises": "it ended in TypeError: no such layer"}[fault]
+    assert temperature.reason.startswith(f"dividing the last layer was left out, as {found}")
+
+
+def test_a_search_for_silent_layers_that_fails_is_no_matter(source, monkeypatch):
+    """Proves that what only tells of the network cannot end its export."""
+
+    def fails(*_):
+        raise ValueError("no such layer")
+
+    monkeypatch.setattr(preparation, "silent_layers", fails)
+    pictures = read_pictures(source, PLAN, Stages([]))
+    scorer = KerasScorer(load_keras_model(source))
+    _, proof = preparation.fold_network(scorer, preparation.Temperature(reason="none"), pictures)
+    assert proof.silent == ()
+    assert proof.skipped == ()
 
 
 def test_the_proof_has_256_pictures_of_few_to_calibrate_with(source):

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from exporter.errors import SourceError
-from exporter.network.model import KerasScorer, input_size, is_chain, keras_scores, load_keras_model, traced
+from exporter.network.folding import fold
+from exporter.network.model import KerasScorer, input_size, keras_scores, load_keras_model, traced
 from exporter.source import load_split_pictures, read_source
 from tests.exporter.conftest import own_source
 
@@ -127,13 +128,13 @@ def test_other_endings_that_give_shares_are_taken(own, tmp_path, ending):
     np.testing.assert_allclose(found[:, -expected.shape[1] :], expected, atol=1e-6)
 
 
-def test_a_loaded_sequential_is_a_chain(own):
+def test_a_loaded_sequential_folds(own):
     """Proves that old calls that loading leaves on the layers of a Sequential do not keep it from folding."""
     import keras
 
     source = own_source(own, "rescaling")
     model = load_keras_model(source)
-    assert is_chain(model)
+    assert len(fold(model).folded) == 1
     pixels, _ = load_split_pictures(source.sides["test"], source.preprocessing)
     expected = keras.saving.load_model(source.model_path).predict_on_batch(pixels)
     np.testing.assert_allclose(keras_scores(model, pixels)[:, 1:], expected, atol=1e-6)
@@ -209,22 +210,3 @@ def test_the_traced_function_is_the_model_outside_training():
     expected = model.predict_on_batch(PIXELS[:1])
     for _ in range(2):
         np.testing.assert_allclose(traced(model)(PIXELS[:1].astype(np.float32)), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("odd", ["branch", "model within", "two inputs", "two outputs", "one layer twice"])
-def test_only_a_chain_is_a_chain(odd):
-    """Proves that whatever is no row of layers, each used once, is not taken for one."""
-    import keras
-
-    layers = keras.layers
-    image = keras.Input((8, 8, 3))
-    layer = layers.Conv2D(3, 1)
-    models = {
-        "branch": lambda: keras.Model(image, layers.Add()([image, layer(image)])),
-        "model within": lambda: keras.Model(image, keras.Sequential([layer])(image)),
-        "two inputs": lambda: keras.Model([image, other := keras.Input((8, 8, 3))], layers.Add()([image, other])),
-        "two outputs": lambda: keras.Model(image, [layer(image), layers.Flatten()(image)]),
-        "one layer twice": lambda: keras.Model(image, layer(layer(image))),
-    }
-    assert not is_chain(models[odd]())
-    assert is_chain(keras.Model(image, layers.Flatten()(layers.Conv2D(3, 1)(image))))

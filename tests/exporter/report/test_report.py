@@ -10,11 +10,13 @@ import pytest
 
 from edge_runtime import Classifier, read_bundle
 from edge_runtime.markdown import SAMPLE_WARNING
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.proof.drift import brier_score, calibration_error
 from edge_runtime.proof.gate import GateState, Verdict
 from exporter.network.confidence import Temperature, temper
 from exporter.network.model import keras_scores, load_keras_model
-from exporter.preparation import MAX_FOLDING_DIFFERENCE, Baseline, Confidence
+from exporter.network.proof import MAX_DIFFERENCE
+from exporter.preparation import Baseline, Confidence
 from exporter.report.report import needed, write_report
 from exporter.source import Origin, load_split_pictures
 from exporter.verification import Stability
@@ -161,8 +163,31 @@ def test_folding_tells_what_stayed():
     assert "Folded into the weights before conversion: rescaling, norm." in text
     assert "no score of 12 pictures of the training split by more than 3e-07." in text
     assert "- Not folded: norm2, comes after tanh.\n- Not folded: norm3, a scale is not positive.\n" in text
+    assert "The channels were evened out too. Together this changed" in text
     none = replace(record, folding=replace(record.folding, folded=()))
     assert "before conversion: nothing." in written(none)
+
+
+def test_folding_tells_what_was_left_out():
+    """Proves that what could not be proved is listed with the reason, and silent layers too."""
+    record = record_of(file_of("int8", KERAS))
+    folding = replace(
+        record.folding,
+        difference=2e-5,
+        exact=3e-12,
+        rounding=1.5e-5,
+        evened=False,
+        skipped=(("evening out the channels", "it ended in KeyError: 'a|b'"),),
+        silent=("asleep",),
+    )
+    text = written(replace(record, folding=folding, not_rounded=("rounding together, because of x",)))
+    assert "norm. This changed no score of 12 pictures of the training split by more than 2e-05." in text
+    assert (
+        " In float64 no score changes by more than 3e-12. The network's own rounding in float32 is 1.5e-05." in text
+    )
+    assert "- Left out: evening out the channels, because it ended in KeyError: 'a&#124;b'.\n" in text
+    assert "- Left out: rounding together, because of x.\n" in text
+    assert "- Silent: asleep gives one and the same number for all calibration pictures.\n" in text
 
 
 def test_the_provenance_is_that_of_the_origin():
@@ -268,4 +293,19 @@ def test_the_report_says_what_folding_changed(source, bundle_folder):
     text = (bundle_folder / "report.md").read_text()
     found = re.search(r"changed no score of ([\d,]+) pictures of the training split by more than (\S+)\.\n", text)
     assert int(found[1]) == len(source.sides["train"])
-    assert 0 <= float(found[2]) <= MAX_FOLDING_DIFFERENCE
+    assert 0 <= float(found[2]) <= MAX_DIFFERENCE
+
+
+def test_what_was_left_out_is_listed():
+    """Proves that every file that is not used is in the report with its reason, and why near copies were used."""
+    record = record_of(file_of("float32", KERAS))
+    left_out = (LeftOut("a|b.jpg", Cause.TEST_PICTURE, "is the test picture 3.jpg"),)
+    record = replace(
+        record,
+        source=replace(record.source, left_out=(LeftOut("x.txt", Cause.NO_PICTURE, "is no picture"),)),
+        pictures=replace(record.pictures, left_out=left_out, note="All are nearly the same."),
+    )
+    text = written(record)
+    assert "Left out of the folder of test pictures: 1 files and folders.\n\n- `x.txt`: is no picture" in text
+    assert "- <code>a&#124;b.jpg</code>: is the test picture 3.jpg" in text
+    assert "lists their hashes. All are nearly the same." in text

@@ -7,13 +7,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
+import trainer.data.cache
+from edge_runtime.errors import PictureError
+from edge_runtime.picture.decoders import decoders
 from edge_runtime.picture.near_duplicates import difference_hash
 from edge_runtime.picture.preprocessing import Preprocessing, load_picture
 from tests.trainer.conftest import SMALL, draw_blocks, write_class
-from trainer.data.cache import PictureCache, cache_pictures, default_cache
+from trainer.data.cache import PictureCache, cache_folder, cache_pictures, default_cache
 from trainer.errors import DataError
 
 ROW_BYTES = 32 * 32 * 3
@@ -33,7 +37,7 @@ def fresh(tmp_path: Path) -> Path:
 
 
 def folder_of(cache: Path, preprocessing: Preprocessing = SMALL) -> Path:
-    return cache / preprocessing.identifier
+    return cache_folder(cache, preprocessing)
 
 
 def assert_rows_are(cached: PictureCache, paths: list[Path]) -> None:
@@ -236,15 +240,60 @@ def test_what_is_no_file_or_too_large_is_left_out_unread(paths: list[Path], fres
     assert cache_pictures([*odd, *paths], SMALL, cache=fresh).entries == cached.entries
 
 
-def test_no_home_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Proves that a service without a home folder is told what to set, and that what it sets is used."""
+def test_other_decoders_have_a_cache_of_their_own(
+    paths: list[Path], fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves that what one Pillow refused is looked at again by another, and that the first finds its own rows."""
+    first = folder_of(fresh)
+    with monkeypatch.context() as patched:
+        patched.setattr("PIL.features.version", lambda name: "99" if name == "avif" else "1")
+        decoders.cache_clear()
+        older = folder_of(fresh)
+        assert older != first
+        patched.setattr("trainer.data.cache.load_picture", refuse)
+        assert cache_pictures(paths, SMALL, cache=fresh).entries[0].row == -1
+        assert cache_pictures(paths, SMALL, cache=fresh).entries[0].reason == "no decoder"
+    decoders.cache_clear()
+    assert folder_of(fresh) == first
+    assert [entry.row for entry in cache_pictures(paths, SMALL, cache=fresh).entries] == list(range(6))
+    assert {path.name for path in fresh.iterdir()} == {first.name, older.name}
 
-    def no_home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
 
+def refuse(content: bytes, preprocessing: Preprocessing) -> None:
+    raise PictureError("bytes", "no decoder")
+
+
+def test_the_decoders_are_named_with_their_versions() -> None:
+    """Proves that Pillow and the decoders of JPEG and AVIF are among what decides the cache."""
+    found = decoders()
+    assert found["pil"] == PIL.__version__
+    assert found["jpg"]
+    assert {"avif", "webp", "jpg_2000", "libtiff", "pillow-heif"} <= found.keys()
+
+
+def test_a_file_without_permission_is_left_out(
+    paths: list[Path], fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Proves that one file that may not be read is left out with its reason, and read once it may be."""
+    read = trainer.data.cache.read_picture_file
+
+    def denied(path: Path) -> bytes:
+        if path == paths[2]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("trainer.data.cache.read_picture_file", denied)
+        entries = cache_pictures(paths, SMALL, cache=fresh).entries
+    assert [entry.row for entry in entries] == [0, 1, -1, 2, 3, 4]
+    assert entries[2].reason == "cannot be read (Permission denied)"
+    assert cache_pictures(paths, SMALL, cache=fresh).entries[2].row == 5
+
+
+def test_the_cache_is_where_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Proves that XDG_CACHE_HOME decides, and then the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", no_home)
-    with pytest.raises(DataError, match="Set XDG_CACHE_HOME to a folder"):
-        default_cache()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_cache() == tmp_path / "catdog-edge"
+    assert default_cache() == tmp_path / ".cache" / "catdog-edge"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
+    assert default_cache() == tmp_path / "x" / "catdog-edge"

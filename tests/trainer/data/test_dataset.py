@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.picture.left_out import Cause, LeftOut
 from edge_runtime.picture.preprocessing import load_picture
 from edge_runtime.run_folder import SPLITS, Side, read_splits, write_json
 from tests.trainer.conftest import PLAN, SMALL, draw_blocks, write_class, write_pets
-from trainer.data.dataset import MIN_PER_CLASS, Cause, Dataset, LeftOut, SplitPlan, find_files, read_dataset
+from trainer.data.balance import Balance
+from trainer.data.dataset import Dataset, find_files, read_dataset
+from trainer.data.near_duplicates import group_near_duplicates
+from trainer.data.split import MIN_PER_CLASS, SplitPlan
 from trainer.errors import DataError
 
 PETIMAGES = Path(__file__).parents[4] / "shared" / "data" / "petimages"
 
 
-def plan(**changes: float) -> SplitPlan:
+def plan(**changes: object) -> SplitPlan:
     return SplitPlan(**(vars(PLAN) | changes))  # type: ignore[arg-type]
 
 
@@ -122,15 +126,14 @@ def test_file_under_two_classes_is_dropped_from_both(tmp_path: Path, cache: Path
 
 
 def test_near_duplicates_stay_on_one_side(tmp_path: Path, cache: Path) -> None:
-    """Proves over 40 seeds that re-encodes of a picture, also under another class, are never on two sides."""
+    """Proves over 40 seeds that re-encodes of a picture under one class are never on two sides."""
     write_pets(tmp_path)
     families = []
     for number in range(6):
         picture = draw_blocks((77, number), side=8).resize((96, 96), Image.Resampling.BICUBIC)
-        family = []
-        for name, quality in ((f"Cat/a{number}.jpg", 95), (f"Cat/b{number}.jpg", 80), (f"Dog/c{number}.jpg", 70)):
+        family = [f"Cat/{letter}{number}.jpg" for letter in "abc"]
+        for name, quality in zip(family, (95, 80, 70), strict=True):
             picture.save(tmp_path / name, quality=quality)
-            family.append(name)
         families.append(family)
     used = set()
     for seed in range(40):
@@ -142,19 +145,174 @@ def test_near_duplicates_stay_on_one_side(tmp_path: Path, cache: Path) -> None:
     assert used == set(Side)
 
 
-def test_nested_folders_and_hidden_files(tmp_path: Path, cache: Path) -> None:
-    """Proves that files at any depth count, and hidden files, hidden folders and `_` folders at the top do not."""
+def test_near_duplicates_under_two_classes_are_reported_and_not_joined(tmp_path: Path, cache: Path) -> None:
+    """Proves that pictures of two classes that are alike are named, and do not pull each other to one side."""
+    write_pets(tmp_path)
+    picture = draw_blocks((77,), side=8).resize((96, 96), Image.Resampling.BICUBIC)
+    for name, quality in (("Cat/a.jpg", 95), ("Dog/b.jpg", 70)):
+        picture.save(tmp_path / name, quality=quality)
+    apart = set()
+    for seed in range(12):
+        made = read_dataset(tmp_path, SMALL, plan(seed=seed), cache=cache)
+        sides = side_of(made)
+        apart.add(sides["Cat/a.jpg"] is sides["Dog/b.jpg"])
+        assert made.alike.two_classes.count == 1
+        assert set(made.alike.two_classes.first[0]) == {"Cat/a.jpg", "Dog/b.jpg"}
+        assert made.alike.two_sides.count == 0
+    assert apart == {True, False}
+    (sentence,) = made.alike.sentences()
+    assert sentence.startswith("1 pair of pictures is nearly the same but filed under two classes, such as ")
+    assert made.splits().extra["near_copies_two_classes"]["count"] == 1
+
+
+def test_a_fixed_camera_can_be_trained_on(tmp_path: Path, cache: Path) -> None:
+    """Proves that classes whose pictures are all nearly the same reach every side, and that it is said."""
+    rng = np.random.default_rng(0)
+    scene = rng.uniform(0, 200, (32, 32, 3))
+    for name, level in (("open", 0.0), ("closed", 50.0)):
+        (tmp_path / name).mkdir()
+        for number in range(30):
+            frame = scene.copy()
+            frame[12:20, 12:20] = level
+            frame = frame * rng.uniform(0.8, 1.1) + rng.normal(0, 1.5, frame.shape)
+            Image.fromarray(np.clip(frame, 0, 255).astype(np.uint8)).save(tmp_path / name / f"{number}.png")
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    assert len(set(group_near_duplicates([p.difference_hash for p in made.sides[Side.TRAIN]]))) <= 2
+    for side, share in ((Side.TEST, 6), (Side.VALIDATION, 6)):
+        counts = Counter(made.targets(side).tolist())
+        assert all(share / 2 <= counts[label] <= share for label in (0, 1))
+    assert any("nearly all the same" in note for note in made.notes)
+    assert made.alike.two_sides.count > 0
+
+
+def test_nested_folders_and_litter(tmp_path: Path, cache: Path) -> None:
+    """Proves that files at any depth count, that litter does not, and that all of it is listed with its reason."""
     write_pets(tmp_path)
     write_class(tmp_path / "Cat" / "indoors" / "cat", 3, first=50)
-    for ignored in ("Cat/.DS_Store", "Cat/.checkpoints/1.png", ".cache/1.png", "__MACOSX/1.png", "README.txt"):
-        (tmp_path / ignored).parent.mkdir(exist_ok=True)
+    litter = (
+        "Cat/.DS_Store",
+        "Cat/.ipynb_checkpoints/1.png",
+        ".cache/1.png",
+        "__MACOSX/Cat/1.png",
+        "Dog/Thumbs.db",
+    )
+    for ignored in (*litter, "README.txt", "Dog/labels.csv"):
+        (tmp_path / ignored).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / ignored).write_bytes(b"no picture")
+    made = read_dataset(tmp_path, SMALL, plan(balance=Balance.NONE), cache=cache)
+    assert made.labels == ("cat", "dog")
+    assert "Cat/indoors/cat/050.png" in side_of(made)
+    assert len(side_of(made)) == 43
+    assert {file.path: file.cause for file in made.left_out} == {
+        "Cat/.DS_Store": Cause.LITTER,
+        "Cat/.ipynb_checkpoints": Cause.LITTER,
+        ".cache": Cause.LITTER,
+        "__MACOSX": Cause.LITTER,
+        "Dog/Thumbs.db": Cause.LITTER,
+        "README.txt": Cause.NO_PICTURE,
+        "Dog/labels.csv": Cause.NO_PICTURE,
+    }
+    assert {file.path for file in made.faulty} == {"README.txt", "Dog/labels.csv"}
+
+
+def test_a_class_folder_may_begin_with_an_underscore(tmp_path: Path, cache: Path) -> None:
+    """Proves that no class vanishes for its name."""
+    made = read_dataset(write_pets(tmp_path, "_background", "Cat"), SMALL, PLAN, cache=cache)
+    assert made.labels == ("_background", "cat")
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "VALID", "Testing")])
+def test_a_split_that_is_there_is_kept(tmp_path: Path, cache: Path, names: tuple[str, str, str]) -> None:
+    """Proves that folders of sides are sides, under any of their names, and each picture stays where it is."""
+    for number, name in enumerate(names):
+        for label in ("cat", "Dog"):
+            write_class(tmp_path / name / label, 8, first=20 * number)
     made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
     assert made.labels == ("cat", "dog")
-    named = set(side_of(made)) | {file.path for file in made.left_out}
-    assert "Cat/indoors/cat/050.png" in named
-    assert all(file.cause is Cause.SURPLUS for file in made.left_out)
-    assert len(named) == 43
+    sides = dict(zip(names, (Side.TRAIN, Side.VALIDATION, Side.TEST), strict=True))
+    assert all(side is sides[path.split("/")[0]] for path, side in side_of(made).items())
+    assert len(side_of(made)) == 48
+    assert made.notes == ("The split is the one that was there.",)
+
+
+@pytest.mark.parametrize(("there", "missing"), [("val", Side.TEST), ("test", Side.VALIDATION)])
+def test_a_missing_side_is_dealt_from_training(tmp_path: Path, cache: Path, there: str, missing: Side) -> None:
+    """Proves that with train and one other side the third is dealt from training alone, and that it is said."""
+    for number, name in enumerate(("train", there)):
+        for label in ("cat", "dog"):
+            write_class(tmp_path / name / label, 10, first=20 * number)
+    made = read_dataset(tmp_path, SMALL, PLAN, cache=cache)
+    assert {path.split("/")[0] for path in paths_of(made)[missing]} == {"train"}
+    assert Counter(made.targets(missing).tolist()) == {0: 2, 1: 2}
+    kept = Side.VALIDATION if there == "val" else Side.TEST
+    assert {path.split("/")[0] for path in paths_of(made)[kept]} == {there}
+    assert made.notes[-1] == f"There was no {missing} side, so it was dealt from the training side."
+
+
+def test_a_copy_of_a_test_picture_is_left_out_of_training(tmp_path: Path, cache: Path) -> None:
+    """Proves that in a given split the held-back copy counts, and that near copies on two sides are reported."""
+    for number, name in enumerate(("train", "val", "test")):
+        for label in ("cat", "dog"):
+            write_class(tmp_path / name / label, 8, first=20 * number)
+    shutil.copy(tmp_path / "test/cat/040.png", tmp_path / "train/cat/leak.png")
+    picture = draw_blocks((77,), side=8).resize((96, 96), Image.Resampling.BICUBIC)
+    picture.save(tmp_path / "train/dog/near.jpg", quality=95)
+    picture.save(tmp_path / "test/dog/near.jpg", quality=70)
+    made = read_dataset(tmp_path, SMALL, plan(balance=Balance.NONE), cache=cache)
+    assert made.left_out == (LeftOut("train/cat/leak.png", Cause.COPY, "exact copy of test/cat/040.png"),)
+    assert set(made.alike.two_sides.first) == {("train/dog/near.jpg", "test/dog/near.jpg")}
+
+
+def test_a_split_file_says_the_sides(tmp_path: Path, cache: Path) -> None:
+    """Proves that a CSV file decides, whatever wrote it, and that what it does not name is listed."""
+    data = write_pets(tmp_path / "data")
+    words = {0: "train", 1: "Valid", 2: "testing"}
+    lines = [
+        f"{name}\\{number:03d}.png;{words[number % 3]}"
+        for name in ("Cat", "Dog")
+        for number in range(20)
+        if (name, number) != ("Dog", 5)
+    ]
+    (tmp_path / "split.csv").write_text("\ufeffPath;Side\r\n" + "\r\n".join([*lines, "Cat/none.png;test", ""]))
+    made = read_dataset(data, SMALL, PLAN, split_file=tmp_path / "split.csv", cache=cache)
+    order = (Side.TRAIN, Side.VALIDATION, Side.TEST)
+    assert all(side is order[int(path[4:7]) % 3] for path, side in side_of(made).items())
+    assert len(side_of(made)) == 39
+    assert [(item.path, item.reason) for item in made.left_out] == [
+        ("Cat/none.png", "is named in line 41 of split.csv, but not there"),
+        ("Dog/005.png", "is not named in split.csv"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a first line with the columns path and side, received ''"),
+        ("name,side\nCat/000.png,test", "received 'name,side'"),
+        ("path,side\nCat/000.png,exam", "line 2: expected a side such as train, validation, test, received 'exam'"),
+        ("path,side\nCat/000.png", "line 2: expected 2 cells"),
+        ("path,side\nCat/000.png,test\nCat/000.png,train", "line 3: .* is on two sides, test and train"),
+        ("path,side\nkittens/1.png,test", "none of its 1 paths is a picture in"),
+    ],
+)
+def test_a_split_file_that_cannot_be_used(tmp_path: Path, pets: Path, cache: Path, text: str, message: str) -> None:
+    """Proves that each fault is one line with its place and what was expected."""
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_dataset(pets, SMALL, PLAN, split_file=tmp_path / "split.csv", cache=cache)
+
+
+def test_classes_of_different_size_are_kept_unless_asked_otherwise(tmp_path: Path, cache: Path) -> None:
+    """Proves that weights and none leave out nothing, and that the shares hold in each class."""
+    write_class(tmp_path / "Cat", 15)
+    write_class(tmp_path / "Dog", 30)
+    for balance in (Balance.WEIGHTS, Balance.NONE):
+        made = read_dataset(tmp_path, SMALL, plan(balance=balance), cache=cache)
+        assert made.left_out == ()
+        assert Counter(made.targets(Side.TEST).tolist()) == {0: 3, 1: 6}
+        (note,) = made.notes
+        assert note.startswith("The classes have from 15 (cat) to 30 pictures (dog). ")
+        assert note.endswith("Choose with --balance.")
 
 
 def test_hidden_parent_folders_do_not_matter(tmp_path: Path, cache: Path) -> None:
@@ -208,11 +366,11 @@ def test_too_few_pictures(tmp_path: Path, cache: Path) -> None:
 
 
 def test_too_few_different_pictures(tmp_path: Path, cache: Path) -> None:
-    """Proves that a class of near-duplicates alone, which would leave a side without it, is refused."""
+    """Proves that a class of one picture alone, in many files, which would leave a side without it, is refused."""
     write_class(tmp_path / "Cat", 20)
     (tmp_path / "Dog").mkdir()
-    for quality in range(60, 80):
-        draw_blocks((5,), side=96).save(tmp_path / "Dog" / f"{quality}.jpg", quality=quality)
+    for number in range(20):
+        draw_blocks((5,), side=96).save(tmp_path / "Dog" / f"{number}.png", dpi=(72, 72 + number))
     refused(tmp_path, cache, "class dog has too few different pictures")
 
 

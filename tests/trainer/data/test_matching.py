@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from tests.trainer.conftest import SMALL, draw_blocks
-from trainer.data.dataset import Picture
 from trainer.data.matching import match_files
+from trainer.data.picture import Picture
 from trainer.errors import DataError
 
 

@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exporter.formats.onnx import quantization as onnx_quantization
 from exporter.formats.onnx import rounding as onnx_rounding
+from exporter.formats.weight_rounding import noted
 from tests.exporter.smooth import smooth_pictures
 
 
@@ -101,3 +102,19 @@ def _convolution(**options) -> onnx.ModelProto:
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_a_fault_in_rounding_leaves_the_quantisers_weights(monkeypatch, pictures: np.ndarray) -> None:
+    """Proves that whatever rounding raises, there is a file, rounded to nearest, and a note that says why."""
+
+    def fails(*_):
+        raise IndexError("no such tensor")
+
+    content = _convolution().SerializeToString()
+    monkeypatch.setattr(onnx_rounding, "input_powers", fails)
+    with noted() as notes:
+        found = onnx_quantization.quantize_int8(content, pictures)
+    why = "because it ended in IndexError: no such tensor"
+    assert notes == [f"rounding the weights of the int8 ONNX file together, {why}"]
+    monkeypatch.setattr(onnx_quantization, "round_weights", lambda *_: None)
+    assert found == onnx_quantization.quantize_int8(content, pictures)

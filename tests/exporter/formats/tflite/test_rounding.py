@@ -9,7 +9,7 @@ from exporter.formats.tflite import rounding as tflite_rounding
 from exporter.formats.tflite.conversion import convert_float32
 from exporter.formats.tflite.interface import read_model
 from exporter.formats.tflite.rounding import _layers
-from exporter.formats.weight_rounding import Window
+from exporter.formats.weight_rounding import Window, noted
 from tests.exporter.smooth import smooth_pictures
 
 
@@ -100,3 +100,19 @@ def _convolution(*, depthwise: bool = False, kernel_size: int | tuple[int, int] 
         else layers.Conv2D(6, kernel_size, **scaled, **options)
     )
     return convert_float32(keras.Model(image, layer(layers.Rescaling(1 / 255)(image))))
+
+
+def test_a_fault_in_rounding_leaves_the_quantisers_weights(monkeypatch, pictures: np.ndarray) -> None:
+    """Proves that whatever rounding raises, there is a file, rounded to nearest, and a note that says why."""
+
+    def fails(*_):
+        raise IndexError("no such\ntensor")
+
+    content = _convolution()
+    monkeypatch.setattr(tflite_rounding, "input_powers", fails)
+    with noted() as notes:
+        found = tflite_quantization.quantize_int8(content, pictures)
+    why = "because it ended in IndexError: no such tensor"
+    assert notes == [f"rounding the weights of the int8 TFLite file together, {why}"]
+    monkeypatch.setattr(tflite_quantization, "round_weights", lambda quantised, *_: quantised)
+    assert found == tflite_quantization.quantize_int8(content, pictures)
