@@ -16,6 +16,7 @@
     ├── trainer.errors.WeightsError     pretrained weights are missing, damaged or not what they should be
     ├── exporter.errors.SourceError     the run or the pictures of an export cannot be used
     ├── exporter.errors.ConversionError a converter failed
+    ├── exporter.errors.FloatOperatorsError an int8 file would compute in float
     └── benchmarks.errors.BenchmarkError something to measure is missing or cannot be run
 
 Each message names the file. It says what happened, what was expected, what was received and what to do.

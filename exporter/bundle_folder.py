@@ -87,9 +87,14 @@ def provenance(record: ExportRecord) -> dict[str, Any]:
         "stability": {name: asdict(stability) for name, stability in record.stability.items()},
         "temperature": record.confidence.temperature.to_dict(),
         "folded": list(record.folding.folded),
-        "kept_float": {file.name: list(file.kept_float) for file in record.files if file.is_repaired},
+        "kept_float": {file.name: list(file.kept_float) for file in record.files if file.kept_float},
         "gate": record.state,
     }
+
+
+def not_written(record: ExportRecord) -> dict[str, Any]:
+    """Return what the manifest says beside its keys of files that could not be made: the reason by file name."""
+    return {"not_written": {file.name: file.reason for file in record.missing}} if record.missing else {}
 
 
 def write_bundle(folder: Path, target: Path, bundle: Manifest, record: ExportRecord) -> Manifest:

@@ -79,8 +79,8 @@ class ExportOptions:
 @click.command(
     cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed, "
-    "4 too few test pictures to decide, or a model no better than guessing, 130 stopped by Ctrl-C.",
+    epilog="Exit codes: 0 every file passed the drift gate, 1 error, 2 wrong use, 3 a file failed or could not be "
+    "made, 4 too few test pictures to decide, or a model no better than guessing, 130 stopped by Ctrl-C.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder.  [default: newest in runs/]")
 @click.option(
@@ -100,7 +100,8 @@ class ExportOptions:
     help="Largest drop of accuracy that passes: 0.01 is one point.",
 )
 @click.option("--repair", is_flag=True,
-              help="When an int8 file fails, keep in float the layers that lose most until it passes.")  # fmt: skip
+              help="Keep in float what has no integer form, and when an int8 file fails, the layers that lose "
+              "most until it passes. The file is then called mixed.")  # fmt: skip
 @click.option("--calibration", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of pictures that set the integer ranges.  [default: the training split]")  # fmt: skip
 @click.option("--calibration-count", type=click.IntRange(1), default=256, show_default=True,
@@ -179,6 +180,7 @@ class Ended(NamedTuple):
         guessing: whether the model is not shown to be better than guessing.
         warnings: what to say of that.
         gate: what judged the files.
+        missing: whether a file that was asked for could not be made.
     """
 
     folder: Path
@@ -187,6 +189,7 @@ class Ended(NamedTuple):
     guessing: bool
     warnings: list[str]
     gate: str = "drift gate"
+    missing: bool = False
 
 
 def _of_own_model(path: Path, targets: tuple[ExportTarget, ...], options: ExportOptions) -> Ended:
@@ -223,7 +226,9 @@ def _converted(source: Source, targets: tuple[ExportTarget, ...], options: Expor
     _tell_left_out(outcome)
     with native_output_to(Path(os.devnull)):
         warnings = baseline_warnings(outcome.record)
-    return Ended(outcome.folder, explain(outcome), outcome.state, is_guessing(outcome.record), warnings)
+    missing = bool(outcome.record.missing)
+    guessing = is_guessing(outcome.record)
+    return Ended(outcome.folder, explain(outcome), outcome.state, guessing, warnings, missing=missing)
 
 
 def _packed(own: OwnModel, kind: ModelKind, options: ExportOptions) -> Ended:
@@ -377,12 +382,14 @@ def _finish(ended: Ended) -> NoReturn:
         say(f"the {ended.gate} failed: no bundle was written, only the report", err=True)
     elif not ended.guessing:
         next_command(f"catdog-edge classify --bundle {quoted(ended.folder)} PICTURE")
+    if ended.missing:
+        say("a file could not be made: standard output and the report say why", err=True)
     codes = {
         GateState.PASSED: ExitCode.UNDECIDED if ended.guessing else ExitCode.DONE,
         GateState.FAILED: ExitCode.FAILED,
         GateState.INCONCLUSIVE: ExitCode.UNDECIDED,
     }
-    sys.exit(codes[ended.state])
+    sys.exit(ExitCode.FAILED if ended.missing else codes[ended.state])
 
 
 def _test_pictures(left_out: tuple[LeftOut, ...]) -> list[str]:

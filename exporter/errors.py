@@ -9,3 +9,7 @@ class SourceError(CatdogError):
 
 class ConversionError(CatdogError):
     """A converter failed, or did not write what was asked for."""
+
+
+class FloatOperatorsError(ConversionError):
+    """An int8 file has operators that compute in float, so it may not be called int8."""

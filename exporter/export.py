@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edge_runtime.atomic_folder import partial_folder, require_replaceable
 from edge_runtime.bundle import MANIFEST, Manifest, Precision
+from edge_runtime.errors import BackendError
 from edge_runtime.native_output import native_output_to
 from edge_runtime.proof.gate import GateState
 from exporter.bundle_folder import (
@@ -15,10 +17,12 @@ from exporter.bundle_folder import (
     describe_file,
     failed_folder,
     log_kept,
+    not_written,
     provenance,
     write_bundle,
     write_failure,
 )
+from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.conversion import Converted, Converter, ExportTarget
 from exporter.formats.layer_error import LayerError
 from exporter.formats.table import format_named
@@ -26,7 +30,7 @@ from exporter.formats.weight_rounding import noted
 from exporter.plan import ExportPlan
 from exporter.preparation import Preparation, prepare
 from exporter.progress import ExportObserver
-from exporter.report.record import ExportRecord, FileRecord
+from exporter.report.record import ExportRecord, FileRecord, MissingFile
 from exporter.source import Source
 from exporter.verification import Stability, check, compare_draws, run_file, time_ratio
 
@@ -80,8 +84,7 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
     Raises:
         SourceError: the model or its pictures cannot be used.
         OutputError: `target` or `<target>.failed` holds something that is not ours.
-        ConversionError: a converter failed, or an int8 file computes in float. What the converters printed is kept
-            in `<target>.failed`.
+        ConversionError: not one file could be made. What the converters printed is kept in `<target>.failed`.
     """
     require_replaceable(failed_folder(target), LOG)
     with (
@@ -101,6 +104,7 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
             tuple(file.entry for file in record.files),
             provenance(record),
             confidence_threshold=preparation.confidence.threshold,
+            extra=not_written(record),
         )
         observer.on_stage("writing the bundle")
         if record.state is GateState.FAILED:
@@ -110,12 +114,13 @@ def export(source: Source, target: Path, plan: ExportPlan, *, observer: ExportOb
 
 def _converted(work: _Work) -> ExportRecord:
     """Make and judge every file, repair those that fail if asked to, and measure what the report tells of int8."""
-    files = [_exported(work, target) for target in work.plan.targets]
-    layers = {file.name: _layer_errors(work, file) for file in files if file.is_int8 and file.failed}
+    files, missing = _made(work)
+    layers = {file.name: _layer_errors(work, file) for file in files if file.is_quantised and file.failed}
     if work.plan.repair:
         files = [_repaired(work, file, layers[file.name]) if file.name in layers else file for file in files]
     second = len(work.preparation.pictures.second_pixels) > 0
-    stability = {file.name: _stability(work, file) for file in files if file.is_int8 and second}
+    steady = [file for file in files if file.is_quantised and not file.is_repaired]
+    stability = {file.name: _stability(work, file) for file in steady if second}
     preparation = work.preparation
     return ExportRecord(
         source=work.source,
@@ -127,12 +132,46 @@ def _converted(work: _Work) -> ExportRecord:
         files=tuple(files),
         stability=stability,
         layer_errors=layers,
+        missing=tuple(missing),
     )
 
 
+def _made(work: _Work) -> tuple[list[FileRecord], list[MissingFile]]:
+    """Make and judge every file that can be made.
+
+    Raises:
+        ConversionError: there is none.
+    """
+    files, missing = [], []
+    for target in work.plan.targets:
+        try:
+            files.append(_exported(work, target))
+        except (ConversionError, BackendError) as error:
+            missing.append(MissingFile(target.file_name, str(error).removeprefix(f"{target.file_name}: ")))
+    if not files:
+        reasons = [f"{', '.join(names)}: {reason}" for reason, names in _by_reason(missing).items()]
+        raise ConversionError(f"no file could be made. {' '.join(reasons)}")
+    return files, missing
+
+
+def _by_reason(missing: Iterable[MissingFile]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for file in missing:
+        found.setdefault(file.reason, []).append(file.name)
+    return found
+
+
 def _exported(work: _Work, target: ExportTarget) -> FileRecord:
+    """Make and judge a file. With --repair, an int8 file that would compute in float becomes a mixed one."""
     work.observer.on_stage(f"converting {target.file_name}")
-    return _checked(work, work.converter.convert(target))
+    try:
+        return _checked(work, work.converter.convert(target))
+    except FloatOperatorsError:
+        if not work.plan.repair:
+            raise
+    mixed = work.converter.convert(ExportTarget(target.format, Precision.MIXED))
+    left = tuple(operator.name for operator in mixed.graph.without_integers())
+    return replace(_checked(work, mixed), kept_float=left)
 
 
 def _checked(work: _Work, converted: Converted) -> FileRecord:
@@ -174,7 +213,7 @@ def _repaired(work: _Work, file: FileRecord, layers: tuple[LayerError, ...]) -> 
         kept = tuple(layer.name for layer in layers[:count])
         work.observer.on_stage(f"repairing {file.name}, {count} of {len(layers)} layers in float")
         made = _checked(work, work.converter.convert(target, keep_float=kept))
-        repaired = replace(made, kept_float=kept, repaired_from=file)
+        repaired = replace(made, kept_float=(*file.kept_float, *kept), repaired_from=file)
         if repaired.check.verdict.state is GateState.PASSED:
             break
     if not repaired.is_repaired:
@@ -185,8 +224,10 @@ def _repaired(work: _Work, file: FileRecord, layers: tuple[LayerError, ...]) -> 
 
 
 def explain(outcome: Outcome) -> list[str]:
-    """Return a line for each file: what it is, how far it drifts, and what the gate says."""
-    return [_line(file.path, file.size_bytes, file.drift) for file in outcome.bundle.files]
+    """Return a line for each file: its size, its drift and what the gate says; or why it could not be made."""
+    lines = [_line(file.path, file.size_bytes, file.drift) for file in outcome.bundle.files]
+    reasons = _by_reason(outcome.record.missing)
+    return lines + [f"{', '.join(names):22} not written: {reason}" for reason, names in reasons.items()]
 
 
 def _line(path: str, size_bytes: int, drift: dict[str, Any]) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_runtime.bundle.formats import FORMATS as RUNTIME_FORMATS
 from edge_runtime.bundle.formats import Precision
+from edge_runtime.errors import shortage_of
 from edge_runtime.picture.preprocessing import Pixels
-from exporter.errors import ConversionError
+from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.operators import Graph
+from exporter.formats.reason import reason_of
 from exporter.formats.table import format_named
 
 if TYPE_CHECKING:
@@ -85,7 +89,7 @@ class Converter:
         """Begin with nothing converted."""
         self._model = model
         self._calibration = calibration
-        self._float32: dict[str, bytes] = {}
+        self._float32: dict[str, bytes | ConversionError] = {}
 
     def convert(
         self, target: ExportTarget, *, calibration: Pixels | None = None, keep_float: tuple[str, ...] = ()
@@ -98,28 +102,61 @@ class Converter:
             keep_float: operators to leave in float32, for a mixed file.
 
         Raises:
-            ConversionError: the format is unknown, a converter failed, or an int8 file computes in float.
+            FloatOperatorsError: an int8 file computes in float.
+            ConversionError: the format is unknown, or a converter failed.
         """
         pictures = self._calibration if calibration is None else calibration
         format_ = format_named(target.format)
-        content = format_.quantized(self.float32(target.format), target.precision, pictures, keep_float)
-        graph = format_.read_graph(content)
+        float32 = self.float32(target.format)
+        with _converter_errors():
+            content = format_.quantized(float32, target.precision, pictures, keep_float)
+            graph = format_.read_graph(content)
         if target.precision == Precision.INT8:
             _require_integer(graph, target.file_name)
         return Converted(target, content, graph)
 
     def float32(self, name: str) -> bytes:
-        """Return the float32 file of a format."""
+        """Return the float32 file of a format.
+
+        Raises:
+            ConversionError: the converter failed.
+        """
         if name not in self._float32:
-            self._float32[name] = format_named(name).convert(self._model)
-        return self._float32[name]
+            try:
+                with _converter_errors():
+                    self._float32[name] = format_named(name).convert(self._model)
+            except ConversionError as error:  # all files of the format need it: it would fail for each of them
+                self._float32[name] = error
+        made = self._float32[name]
+        if isinstance(made, ConversionError):
+            raise ConversionError(str(made)) from made
+        return made
+
+
+@contextmanager
+def _converter_errors() -> Iterator[None]:
+    """Turn whatever a converter raises in the block into one error: one format must not take the others with it.
+
+    Raises:
+        ConversionError: the converter failed. The log of the export has its own words.
+    """
+    try:
+        yield
+    except (ConversionError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if shortage_of(error):  # of memory or processes: no other file would fare better
+            raise
+        traceback.print_exc()
+        raise ConversionError(f"the converter failed: {reason_of(error)}") from error
 
 
 def _require_integer(graph: Graph, name: str) -> None:
-    left = graph.left_in_float()
+    left = graph.without_integers()
     if left:
         listed = ", ".join(f"{operator.kind} ({operator.name})" for operator in left[:5])
-        raise ConversionError(
-            f"{name}: expected integer arithmetic throughout, but {len(left)} operators compute in "
-            f"float: {listed}. Choose --quantize float16 or dynamic, or replace these layers and train again."
+        count = "1 operator computes" if len(left) == 1 else f"{len(left)} operators compute"
+        raise FloatOperatorsError(
+            f"{name}: expected integer arithmetic throughout, but {count} in float: {listed}. With --repair it is "
+            "written as mixed. --quantize float16 needs no integers."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FLOATS = ("float16", "float32", "float64")
+_MARKS = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear")
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Graph:
     def left_in_float(self) -> tuple[Operator, ...]:
         """Return the same without one that only hands out the scores: what an int8 file must not have."""
         return tuple(operator for operator in self.float_operators() if not operator.hands_out_scores)
+
+    def without_integers(self) -> tuple[Operator, ...]:
+        """Return the same without those that only step from bytes to float and back for others."""
+        left = self.left_in_float()
+        return tuple(operator for operator in left if operator.kind not in _MARKS) or left
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON object stored in the bundle: counts by kind and data types."""

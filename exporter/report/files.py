@@ -10,7 +10,7 @@ from exporter.report.record import ExportRecord, FileRecord
 
 def describe_files(record: ExportRecord) -> str:
     """Return the section as Markdown."""
-    integer = [file for file in record.files if file.is_int8 or file.is_repaired]
+    integer = [file for file in record.files if file.is_quantised]
     parts = (
         _precision_table(record),
         "".join(map(_float_operators, integer)),
@@ -64,8 +64,8 @@ def _repair(file: FileRecord) -> str:
     kept = "".join(f"- {code(name)}\n" for name in file.kept_float)
     return (
         f"\nThe gate failed {code(before.name)} at a difference of {before.check.drift.difference:+.2%}. The "
-        f"repair keeps these operators in float:\n\n{kept}\n"
-        f"Size {file.entry.size_bytes / before.entry.size_bytes:.2f} times that of the int8 file. "
+        f"repaired file keeps these operators in float:\n\n{kept}\n"
+        f"Size {file.entry.size_bytes / before.entry.size_bytes:.2f} times that of the failed file. "
         f"Time {file.time_ratio:.2f} times.\n\n"
     )
 

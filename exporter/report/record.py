@@ -22,8 +22,8 @@ class FileRecord:
         entry: its entry in the manifest.
         converted: its content and graph.
         check: what the test split says of it.
-        kept_float: operators that a repair left in float.
-        repaired_from: if this is a repaired file, the int8 file that failed.
+        kept_float: operators left in float: those without an integer form, and those that a repair left.
+        repaired_from: if this is a repaired file, the one that failed.
         time_ratio: median inference time over that of the failed file, both run in turns; 0 without repair.
     """
 
@@ -45,14 +45,32 @@ class FileRecord:
         return self.entry.precision == Precision.INT8
 
     @property
+    def is_quantised(self) -> bool:
+        """Whether it computes in integers, throughout or with some operators in float."""
+        return self.entry.precision in (Precision.INT8, Precision.MIXED)
+
+    @property
     def is_repaired(self) -> bool:
-        """Whether it is an int8 file with some operators left in float."""
+        """Whether some operators were left in float because the file failed without."""
         return self.repaired_from is not None
 
     @property
     def failed(self) -> bool:
         """Whether the gate failed it; one that is inconclusive has not failed."""
         return self.check.verdict.state is GateState.FAILED
+
+
+@dataclass(frozen=True)
+class MissingFile:
+    """A file that was asked for and could not be made.
+
+    Args:
+        name: what it would be called.
+        reason: why not, one sentence or two.
+    """
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -67,8 +85,9 @@ class ExportRecord:
         baseline: what the files are compared with.
         folding: what was done to the network before conversion.
         files: the files in the order of the plan.
-        stability: of int8 files by name, against a second calibration.
-        layer_errors: of int8 files that failed by name, worst first.
+        stability: of int8 and mixed files by name, against a second calibration.
+        layer_errors: of int8 and mixed files that failed by name, worst first.
+        missing: the files that could not be made.
         not_rounded: int8 files whose weights stay rounded to nearest, each with the reason.
     """
 
@@ -81,6 +100,7 @@ class ExportRecord:
     files: tuple[FileRecord, ...]
     stability: dict[str, Stability]
     layer_errors: dict[str, tuple[LayerError, ...]]
+    missing: tuple[MissingFile, ...] = ()
     not_rounded: tuple[str, ...] = ()
 
     @property

@@ -59,6 +59,7 @@ def write_report(bundle: Manifest, record: ExportRecord) -> str:
 
 def _verdicts(record: ExportRecord) -> str:
     lines = [f"- {code(file.name)}: **{file.check.verdict.state}**{_reason(file)}\n" for file in record.files]
+    lines += [f"- {code(file.name)}: **not written**. {literal(file.reason)}\n" for file in record.missing]
     limit = f"{-100 * record.plan.max_drop:g}"
     text = (
         "The gate compares each file's accuracy with that of the Keras model, by the 95 % interval of the "
@@ -73,7 +74,10 @@ def _verdicts(record: ExportRecord) -> str:
 
 def _reason(file: FileRecord) -> str:
     text = f", {_share(file.check.drift.difference, file.check.drift.difference_interval, '+')}"
-    return text + needed(file.check.verdict) + ("; repaired, see below" if file.is_repaired else "")
+    text += needed(file.check.verdict)
+    if file.is_repaired:
+        return text + "; repaired, see below"
+    return text + ("; some operators have no integer form, see below" if file.kept_float else "")
 
 
 def needed(verdict: Verdict) -> str:

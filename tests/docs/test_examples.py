@@ -15,6 +15,7 @@ NOT_RUN = {
     "it needs a camera": 1,
     "measures for minutes": 2,
     "needs a Pi": 4,
+    "needs a model and pictures of your own": 5,
     "needs pictures of your own": 2,
     "needs the network": 3,
     "needs two reports of your own": 1,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ from edge_runtime import Classifier, read_bundle
 from edge_runtime.backends import open_model
 from edge_runtime.bundle import Precision
 from edge_runtime.picture.preprocessing import load_picture
+from exporter.cli import Ended, _finish
 from exporter.errors import ConversionError, SourceError
 from exporter.export import Outcome, explain, export
 from exporter.formats.conversion import plan_targets
 from exporter.network.confidence import choose_threshold, temper
 from exporter.network.model import keras_scores, load_keras_model
 from exporter.plan import ExportPlan
+from exporter.report.record import MissingFile
 from exporter.source import load_split_pictures, read_source
 from tests.exporter.conftest import CALIBRATION_COUNT, FILES, Stages, run_export, run_of, spoiled_network, target
 from tests.exporter.formats.test_operators import network
@@ -184,23 +187,87 @@ def test_an_interrupted_export_leaves_the_old_bundle(source, tmp_path, error):
     assert (bundle / "manifest.json").read_text() == "old"
 
 
-def test_a_failed_conversion_keeps_its_log(source, tmp_path):
-    """Proves that an int8 file with a float operator ends the export, and the error names the kept log."""
+@pytest.fixture(scope="session")
+def elu_source(source, tmp_path_factory):
+    """The run with a network whose activation has no integer form in either format."""
+    path = tmp_path_factory.mktemp("elu") / "elu.keras"
+    network("elu", side=64).save(path)
+    return replace(source, model_path=path)
+
+
+def test_a_failed_conversion_keeps_its_log(elu_source, tmp_path):
+    """Proves that an export of which no file can be made is an error, which names the kept log."""
 
     class Prints(Stages):
         def on_stage(self, name):
             os.write(2, name.encode())
 
-    network("elu", side=64).save(tmp_path / "elu.keras")
-    source = type(source)(**vars(source) | {"model_path": tmp_path / "elu.keras"})
     bundle = tmp_path / "bundles" / "b"
     bundle.mkdir(parents=True)
     log = tmp_path / "bundles" / "b.failed" / "conversion.log"
     with pytest.raises(ConversionError, match=rf"Elu \(.*What the converters printed: {re.escape(str(log))}$"):
-        export(source, bundle, ExportPlan((target("onnx", "int8"),)), observer=Prints([]))
+        export(elu_source, bundle, ExportPlan((target("onnx", "int8"),)), observer=Prints([]))
     assert "converting model.int8.onnx" in log.read_text(errors="replace")
     assert [path.name for path in log.parent.iterdir()] == ["conversion.log"]
     assert {path.name for path in bundle.parent.iterdir()} == {"b", "b.failed"}
+
+
+def quantised_too(**options) -> ExportPlan:
+    targets = plan_targets(("tflite", "onnx"), (Precision.FLOAT32, Precision.INT8))
+    return ExportPlan(targets, calibration_count=CALIBRATION_COUNT, max_drop=1.0, **options)
+
+
+def test_every_file_that_works_is_written(elu_source, tmp_path):
+    """Proves that int8 files with a float operator are named with it everywhere, and the float32 ones are there."""
+    outcome = export(elu_source, tmp_path / "b", quantised_too(), observer=Stages([]))
+    bundle = read_bundle(outcome.folder)
+    assert [file.path for file in bundle.files] == ["model.float32.tflite", "model.float32.onnx"]
+    reasons = json.loads((outcome.folder / "manifest.json").read_text())["extra"]["not_written"]
+    assert list(reasons) == ["model.int8.tflite", "model.int8.onnx"]
+    text, lines = (outcome.folder / "report.md").read_text(), explain(outcome)[2:]
+    for (name, reason), kind, line in zip(reasons.items(), ("ELU", "Elu"), lines, strict=True):
+        assert re.match(rf"expected integer .* 1 operator computes in float: {kind} \(.*--repair", reason)
+        assert f"- `{name}`: **not written**. expected integer" in text
+        assert re.fullmatch(rf"{name} +not written: {re.escape(reason)}", line)
+
+
+def test_repair_writes_them_as_mixed(elu_source, tmp_path):
+    """Proves that what has no integer form stays in float, in judged files that are called mixed."""
+    outcome = export(elu_source, tmp_path / "b", quantised_too(repair=True), observer=Stages([]))
+    bundle = read_bundle(outcome.folder)
+    assert [file.path for file in bundle.files[1::2]] == ["model.mixed.tflite", "model.mixed.onnx"]
+    assert json.loads((outcome.folder / "manifest.json").read_text())["extra"] == {}
+    assert outcome.record.missing == ()
+    kept = bundle.training["kept_float"]
+    assert [len(kept[file.path]) for file in bundle.files[1::2]] == [1, 1]
+    assert all("Elu" in name for names in kept.values() for name in names)
+    assert kept.keys() == bundle.training["stability"].keys()
+    assert all(file.drift["mean_difference"] < 0.05 for file in bundle.files)
+    text = (outcome.folder / "report.md").read_text()
+    assert text.count("; some operators have no integer form, see below") == 2
+    assert "In float in `model.mixed.onnx`: " in text
+
+
+@pytest.mark.parametrize(("missing", "code"), [((), 0), ((MissingFile("model.int8.onnx", "No."),), 3)])
+def test_a_file_that_is_not_there_is_exit_code_3(capsys, missing, code):
+    """Proves that the command says on standard error that a file is missing, and exits as for a failure."""
+    record = replace(record_of(file_of("float32", KERAS, max_drop=1.0), max_drop=1.0), missing=missing)
+    with pytest.raises(SystemExit) as ended:
+        outcome = Outcome(Path("b"), manifest_of(record), record)
+        _finish(Ended(outcome.folder, explain(outcome), outcome.state, False, [], missing=bool(missing)))
+    assert ended.value.code == code
+    printed = capsys.readouterr()
+    assert ("model.int8.onnx        not written: No.\n" in printed.out) is bool(missing)
+    assert ("a file could not be made" in printed.err) is bool(missing)
+
+
+def test_files_of_one_reason_share_a_line():
+    """Proves that a format that cannot be converted is told once."""
+    files = tuple(MissingFile(f"model.{precision}.onnx", "No operator.") for precision in ("float32", "int8"))
+    record = replace(record_of(file_of("float32", KERAS)), missing=files)
+    assert explain(Outcome(Path("b"), manifest_of(record), record))[1:] == [
+        "model.float32.onnx, model.int8.onnx not written: No operator."
+    ]
 
 
 def test_a_folder_of_ones_own_calibrates(source, tmp_path):

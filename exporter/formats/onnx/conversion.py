@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporter.errors import ConversionError
+from exporter.formats.onnx.missing import write_missing
+from exporter.formats.reason import reason_of
 from exporter.network.model import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
@@ -29,15 +31,17 @@ def convert_float32(model: keras.Model) -> bytes:
     # report network, a peak of 4.1 GiB and 13 s became 1.6 GiB and 1.3 s, and the graph is the same.
     large = [variable for variable in model.variables if len(variable.shape) == 2 and _size(variable) > _LARGE]
     function, signature = _traced_without(model, large)
+    _open_functions(function.get_concrete_function().graph)
     # It numbers the names that it makes up through the whole process: a second export would write other bytes.
     tf2onnx.utils.INTERNAL_NAME = 1
     try:
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     # tf2onnx raises whatever its many passes raise.
     except Exception as error:
-        raise ConversionError(f"tf2onnx failed: {error}") from error
+        raise ConversionError(f"tf2onnx failed: {reason_of(error)}") from error
     _put_in(proto.graph, large, _captured(function))
     _name_output(proto.graph)
+    write_missing(proto)
     # It holds a number that TensorFlow counts up: the bytes would depend on what the process did before.
     proto.graph.doc_string = ""
     content: bytes = proto.SerializeToString()
@@ -62,6 +66,18 @@ def _traced_without(model: keras.Model, large: list[Any]) -> tuple[Any, list[Any
         return model.stateless_call(trainable, other, image, training=False)[0]
 
     return tf.function(scores, input_signature=signature), signature
+
+
+def _open_functions(graph: Any) -> None:
+    """Let the calls of functions in a traced graph be replaced by what the functions do.
+
+    Keras has XLA compile each grouped convolution as a function, as TensorFlow's own kernels know none. TensorFlow
+    leaves such a call as it is, and nothing public takes the mark away. tf2onnx knows grouped convolutions, and
+    calls not.
+    """
+    for call in graph.get_operations():
+        if "_XlaMustCompile" in call.node_def.attr:
+            call._clear_attr("_XlaMustCompile")
 
 
 def _captured(function: Any) -> list[Any]:

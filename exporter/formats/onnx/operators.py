@@ -63,16 +63,29 @@ def _counted(model: Any, file: Any) -> Graph:
     types |= {value.name: dtype(value.type.tensor_type.elem_type) for value in model.graph.input}
     operators = []
     for node in model.graph.node:
-        made = _made_type(node, types, weights)
-        types |= dict.fromkeys(node.output, made)
+        inner = _inner_types(node)
+        made = tuple(map(dtype, inner)) if inner else (_made_type(node, types, weights),) * len(node.output)
+        types |= dict(zip(node.output, made, strict=True))
         inputs = tuple(types[name] for name in node.input if name and name not in weights)
-        operators.append(Operator(node.op_type, node.output[0], inputs, (made,)))
+        operators.append(Operator(node.op_type, node.output[0], inputs, tuple(dict.fromkeys(made))))
     if operators and operators[-1].kind == "DequantizeLinear":
         operators[-1] = replace(operators[-1], hands_out_scores=True)
     sizes: Counter[str] = Counter()
     for tensor in file.graph.initializer:
         sizes[dtype(tensor.data_type)] += tensor.ByteSize()
     return Graph(tuple(operators), dict(Counter(types.values())), dict(sizes))
+
+
+def _inner_types(node: Any) -> list[int]:
+    """Return the data types of the outputs of a loop or a branch, as its inner graph gives them; else nothing."""
+    from onnx import helper
+
+    values = [helper.get_attribute_value(option) for option in node.attribute]
+    graphs = [value for value in values if type(value).__name__ == "GraphProto"]
+    if not graphs:
+        return []
+    outputs = [value.type.tensor_type.elem_type for value in graphs[0].output]
+    return outputs[1:] if node.op_type == "Loop" else outputs  # the first says whether to go on
 
 
 def _made_type(node: Any, types: dict[str, str], weights: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import numpy as np
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
 from exporter.formats.onnx.feed import PictureFeed
+from exporter.formats.onnx.picture import forget_type, pixel_tensors, take_uint8
+from exporter.formats.onnx.rewriting import write_for_integers
 from exporter.formats.onnx.rounding import round_weights
+from exporter.formats.reason import reason_of
 from exporter.formats.score_steps import LARGEST_LOGIT
-from exporter.network.model import INPUT_NAME, OUTPUT_NAME
+from exporter.network.model import OUTPUT_NAME
 
 # One step is one level of a pixel, whatever the pictures hold.
 _PIXEL_RANGE = {"rmin": np.float32(0), "rmax": np.float32(255)}
@@ -62,31 +66,30 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
     Raises:
         ConversionError: the quantiser failed.
     """
-    picture, exact, proto = _quantized(float32, calibration, keep_float)
+    pixels, exact, proto = _quantized(float32, calibration, keep_float)
     round_weights(proto, exact, calibration)
     _pad_bytes(proto.graph)
-    _take_uint8(proto.graph, picture)
+    take_uint8(proto.graph, pixels)
     content: bytes = proto.SerializeToString()
     return content
 
 
-def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...]) -> tuple[str, Any, Any]:
+def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...]) -> tuple[list[str], Any, Any]:
     """Let ONNX Runtime quantise a file.
 
     Returns:
-        The tensor that the first layer reads, the `onnx.ModelProto` that was quantised, and what became of it.
+        The tensors that hold levels of pixels, the `onnx.ModelProto` that was quantised, and what became of it.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as scratch:
         plain, prepared, result = (Path(scratch, name) for name in ("float32.onnx", "prepared.onnx", "int8.onnx"))
         plain.write_bytes(float32)
         try:
-            quant_pre_process(plain, prepared)
-            proto = onnx.load(prepared)
-            picture = _picture_tensor(proto.graph)
+            _prepare(plain, prepared)
+            proto, islands = write_for_integers(onnx.load(prepared))
+            pixels = pixel_tensors(proto.graph)
             left = _fence(proto.graph, keep_float)
             onnx.save(proto, prepared)
             quantize_static(
@@ -97,32 +100,42 @@ def _quantized(float32: bytes, calibration: Pixels, keep_float: tuple[str, ...])
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QUInt8,
-                nodes_to_exclude=left,
-                extra_options={"TensorQuantOverrides": _overrides(proto.graph, picture)},
+                nodes_to_exclude=[*left, *islands],
+                extra_options={"TensorQuantOverrides": _overrides(proto.graph, pixels)},
             )
         # onnxruntime's quantiser raises whatever onnx and its own passes raise.
         except Exception as error:
-            raise ConversionError(f"ONNX Runtime's quantiser failed: {error}") from error
-        return picture, onnx.load(prepared), onnx.load(result)
+            raise ConversionError(
+                f"ONNX Runtime's quantiser failed: {reason_of(error)} Choose --quantize float16."
+            ) from error
+        return pixels, onnx.load(prepared), onnx.load(result)
 
 
-def _overrides(graph: Any, picture: str) -> dict[str, list[dict[str, Any]]]:
+def _prepare(plain: Path, prepared: Path) -> None:
+    """Let ONNX Runtime fold constants and note shapes."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    try:
+        with chdir(
+            plain.parent
+        ):  # when its inference of shapes gives up, it leaves what it has in the current folder
+            quant_pre_process(plain, prepared)
+    # It gives up on attention, with a bare Exception. ONNX's own inference is enough, as all shapes are fixed.
+    except Exception:
+        quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+
+
+def _overrides(graph: Any, pixels: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the tensors, by name, for which the quantiser's own choice is replaced, each with the replacement."""
     from onnxruntime.quantization import QuantType
 
     unsigned, signed = {"quant_type": QuantType.QUInt8}, {"quant_type": QuantType.QInt8}
     return {
-        picture: [unsigned | _PIXEL_RANGE],
+        **{name: [unsigned | _PIXEL_RANGE] for name in pixels},
         OUTPUT_NAME: [unsigned | _SCORE_RANGE],
         **{name: [signed | _SEVEN_BITS] for name in _kernels(graph)},
         **{name: [unsigned | _LOGIT_RANGE] for name in _logits(graph)},
     }
-
-
-def _picture_tensor(graph: Any) -> str:
-    """Return the tensor that the first layer reads: the input, or what a transposition makes of it."""
-    first = next(node for node in graph.node if INPUT_NAME in node.input)
-    return str(first.output[0]) if first.op_type == "Transpose" else INPUT_NAME
 
 
 def _fence(graph: Any, names: tuple[str, ...]) -> list[str]:
@@ -172,7 +185,7 @@ def _pad_bytes(graph: Any) -> None:
             continue
         if (before.op_type, readers[0].op_type) == ("DequantizeLinear", "QuantizeLinear"):
             pad.input[:] = [before.input[0], pad.input[1], before.input[2]]
-            _forget(graph, pad.output[0])
+            forget_type(graph, pad.output[0])
             pad.output[0] = readers[0].output[0]
             graph.node.remove(readers[0])
             if not any(before.output[0] in node.input for node in graph.node):
@@ -184,26 +197,3 @@ def _pads_zeros(pad: Any, graph: Any) -> bool:
 
     values = [constant for constant in graph.initializer if constant.name in pad.input[2:3]]
     return not any(pad.input[2:3]) or any(not numpy_helper.to_array(value).any() for value in values)
-
-
-def _forget(graph: Any, name: str) -> None:
-    """Drop what is noted of a tensor's type."""
-    for value in [value for value in graph.value_info if value.name == name]:
-        graph.value_info.remove(value)
-
-
-def _take_uint8(graph: Any, picture: str) -> None:
-    """Cut out the first quantisation: the file takes uint8 pictures, and no float picture is ever built."""
-    from onnx import TensorProto
-
-    found = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == picture]
-    if not found:  # the first layer stays in float
-        return
-    quantise = found[0]
-    for node in graph.node:
-        for index, name in enumerate(node.input):
-            if name == quantise.output[0]:
-                node.input[index] = picture
-    graph.node.remove(quantise)
-    graph.input[0].type.tensor_type.elem_type = TensorProto.UINT8
-    _forget(graph, picture)

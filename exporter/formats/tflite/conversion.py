@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.errors import ConversionError
+from exporter.formats.reason import reason_of
 from exporter.formats.tflite.interface import name_interface
 from exporter.network.model import traced
 
@@ -28,5 +29,5 @@ def convert_float32(model: keras.Model) -> bytes:
         content = converter.convert()
     # The converter's own ConverterError is an Exception; missing kernels come as RuntimeError.
     except Exception as error:
-        raise ConversionError(f"the TFLite converter failed: {error}") from error
+        raise ConversionError(f"the TFLite converter failed: {reason_of(error)}") from error
     return name_interface(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from exporter.formats.operators import Graph, Operator
+from exporter.formats.tflite.interface import read_model
 
 
 def read_graph(content: bytes) -> Graph:
@@ -37,3 +38,26 @@ def read_graph(content: bytes) -> Graph:
         if size:
             weights[types[tensor.Type()]] += size
     return Graph(tuple(operators), dict(Counter(types[tensor.Type()] for tensor in tensors)), dict(weights))
+
+
+def computed_tensors(float32: bytes) -> list[str]:
+    """Return the names of all tensors that operators compute in float and that are read."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = read_model(float32).subgraphs[0]
+    read = {int(index) for operator in graph.operators for index in operator.inputs} | set(graph.outputs)
+    made = [index for operator in graph.operators for index in operator.outputs if index in read]
+    outputs = [graph.tensors[index] for index in made]
+    return [tensor.name.decode() for tensor in outputs if tensor.type == schema.TensorType.FLOAT32]
+
+
+def inside_loops(float32: bytes) -> list[str]:
+    """Return the operators of loops and branches, by their outputs: no range is measured there.
+
+    litert-quantizer counts what goes in and what comes out as operators too.
+    """
+    found = []
+    for graph in read_model(float32).subgraphs[1:]:
+        made = [graph.inputs, graph.outputs, *(operator.outputs for operator in graph.operators)]
+        found += [";".join(graph.tensors[index].name.decode() for index in outputs) for outputs in made]
+    return found

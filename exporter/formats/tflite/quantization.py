@@ -13,9 +13,11 @@ import numpy as np
 
 from edge_runtime.picture.preprocessing import Pixels
 from exporter.errors import ConversionError
+from exporter.formats.reason import reason_of
 from exporter.formats.score_steps import LARGEST_LOGIT
 from exporter.formats.tflite.interface import name_interface, take_and_give_uint8
-from exporter.formats.tflite.operators import read_graph
+from exporter.formats.tflite.operators import computed_tensors, inside_loops, read_graph
+from exporter.formats.tflite.rewriting import write_for_integers
 from exporter.formats.tflite.rounding import round_weights
 from exporter.formats.tflite.tensors import tensors_of
 from exporter.network.model import INPUT_NAME
@@ -36,7 +38,7 @@ def measure_ranges(float32: bytes, calibration: Pixels) -> Ranges:
         calibration: `uint8 (N, H, W, 3) RGB 0-255`.
     """
     graph = read_graph(float32)
-    names = [operator.name for operator in graph.operators]
+    names = computed_tensors(float32)
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for tensors in tensors_of(float32, calibration, names):
         low = np.minimum(low, [tensor.min() for tensor in tensors])
@@ -63,7 +65,8 @@ def quantize_int8(float32: bytes, calibration: Pixels, *, keep_float: tuple[str,
     """
     from litert_quantizer import recipe
 
-    rules = recipe.static_wi8_ai8() + [_leave(name) for name in keep_float]
+    float32 = write_for_integers(float32)
+    rules = recipe.static_wi8_ai8() + [_leave(name) for name in (*keep_float, *inside_loops(float32))]
     values = {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in measure_ranges(float32, calibration).items()
@@ -120,4 +123,4 @@ def _quantize(float32: bytes, rules: list[dict[str, Any]], ranges: dict[str, Any
         return bytes(work.quantize(ranges, enable_progress_bar=False, enable_progress_report=False).quantized_model)
     # The quantiser raises whatever its many passes raise.
     except Exception as error:
-        raise ConversionError(f"litert-quantizer failed: {error}") from error
+        raise ConversionError(f"litert-quantizer failed: {reason_of(error)} Choose --quantize float16.") from error

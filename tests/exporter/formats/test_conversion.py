@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle import Precision
-from exporter.errors import ConversionError
+from exporter.errors import ConversionError, FloatOperatorsError
 from exporter.formats.conversion import Converter, ExportTarget, plan_targets
 from exporter.formats.operators import Graph, Operator
 from exporter.formats.table import FORMATS, TFLITE_FILES
@@ -108,11 +108,66 @@ def test_int8_with_a_float_operator_is_refused(asked, monkeypatch, count):
     graph = Graph((*left, Operator("CONV", "conv", ("int8",), ("int8",))), {}, {})
     monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], read_graph=lambda content: graph))
     converter = Converter("the model", PICTURES)
-    with pytest.raises(ConversionError, match=rf"model\.int8\.spy: .* but {count} operators compute") as refused:
+    with pytest.raises(
+        ConversionError, match=rf"model\.int8\.spy: .* but {count} operators? computes? in float"
+    ) as refused:
         converter.convert(spy("int8"))
     assert str(refused.value).count("ELU (elu") == min(count, 5)
     assert converter.convert(spy("mixed")).content
     assert converter.convert(spy("float16")).content
+
+
+def test_steps_to_bytes_and_back_are_not_named_beside_what_they_serve(asked, monkeypatch):
+    """Proves that the error names the operator that is to be replaced, and the error is one of its own kind."""
+    kinds = ("DEQUANTIZE", "ELU", "QUANTIZE")
+    left = tuple(Operator(kind, kind.lower(), ("float32",), ("float32",)) for kind in kinds)
+    monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], read_graph=lambda content: Graph(left, {}, {})))
+    with pytest.raises(FloatOperatorsError, match=r"1 operator computes in float: ELU \(elu\)\. With --repair"):
+        Converter("the model", PICTURES).convert(spy("int8"))
+    alone = Graph(left[:1], {}, {})
+    monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], read_graph=lambda content: alone))
+    with pytest.raises(FloatOperatorsError, match=r"float: DEQUANTIZE \(dequantize\)"):
+        Converter("the model", PICTURES).convert(spy("int8"))
+
+
+@pytest.mark.parametrize("part", ["convert", "int8", "read_graph"])
+def test_whatever_a_converter_raises_is_one_error(asked, monkeypatch, part):
+    """Proves that an exception of a converter's own is told in one line, wherever it comes from."""
+
+    def fails(*given, **options):
+        raise KeyError("a\nb")
+
+    monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], **{part: fails}))
+    with pytest.raises(ConversionError, match=r"^the converter failed: 'a\\nb'\.$"):
+        Converter("the model", PICTURES).convert(spy("int8"))
+
+
+@pytest.mark.parametrize("error", [OSError, MemoryError, KeyboardInterrupt, RuntimeError("std::bad_alloc")])
+def test_a_full_disk_is_no_fault_of_the_converter(asked, monkeypatch, error):
+    """Proves that what no other file would survive either ends the export."""
+
+    def fails(model):
+        raise error
+
+    monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], convert=fails))
+    with pytest.raises(error if isinstance(error, type) else RuntimeError):
+        Converter("the model", PICTURES).convert(spy("float16"))
+
+
+def test_a_float32_file_that_fails_is_tried_once(asked, monkeypatch):
+    """Proves that the three files of a format tell the same reason after one conversion."""
+    calls = []
+
+    def fails(model):
+        calls.append(model)
+        raise ConversionError("no operator for Erfinv")
+
+    monkeypatch.setitem(FORMATS, "spy", replace(FORMATS["spy"], convert=fails))
+    converter = Converter("the model", PICTURES)
+    for precision in ("float32", "float16", "int8"):
+        with pytest.raises(ConversionError, match=r"^no operator for Erfinv$"):
+            converter.convert(spy(precision))
+    assert calls == ["the model"]
 
 
 def test_scores_may_be_handed_out_in_float(asked, monkeypatch):

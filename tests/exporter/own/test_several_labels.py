@@ -129,9 +129,8 @@ def test_several_labels_that_nobody_knows(tmp_path, run):
     for shade, name in enumerate(("red", "blue", "red+blue")):
         (tmp_path / "data" / name).mkdir(parents=True)
         for number in range(4):
-            Image.new("RGB", (20, 20), (200, 200 + shade, 200 + number)).save(
-                tmp_path / "data" / name / f"{number}.png"
-            )
+            picture = Image.new("RGB", (20, 20), (200, 200 + shade, 200 + number))
+            picture.save(tmp_path / "data" / name / f"{number}.png")
     code, _, err = run("--model", path, "--test", tmp_path / "data", *RANGE)
     assert code == 4
     assert "no better than guessing: all labels right in 0.00%" in err

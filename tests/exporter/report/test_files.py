@@ -62,7 +62,7 @@ def test_a_repair_tells_its_cost():
     text = describe_files(record_of(mixed))
     assert "The gate failed `model.int8.tflite` at a difference of -75.00%." in text
     assert "\n\n- `conv`\n- `a;b/c`\n\n" in text
-    assert "Size 1.50 times that of the int8 file. Time 1.26 times." in text
+    assert "Size 1.50 times that of the failed file. Time 1.26 times." in text
 
 
 def test_layers_are_listed_in_the_order_given():

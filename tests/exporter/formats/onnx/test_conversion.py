@@ -189,3 +189,56 @@ def test_large_weights_are_put_back():
     assert [value.name for value in graph.input] == ["image"]
     expected = model.predict_on_batch(LARGE)[0]
     np.testing.assert_allclose(open_model("onnxruntime", content, 1).predict(LARGE[0]), expected, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def modern() -> Converter:
+    """A network with grouped convolutions, the exact GELU, a normalisation of layers and attention."""
+    keras.utils.set_random_seed(6)
+    layers = keras.layers
+    image = keras.Input((16, 16, 3))
+    x = layers.Conv2D(8, 4, strides=4)(layers.Rescaling(1 / 255)(image))
+    x = layers.Conv2D(8, 3, padding="same", groups=4, activation="gelu")(x)
+    x = layers.Conv2D(8, 3, padding="same", groups=8)(x)
+    x = layers.LayerNormalization()(layers.Reshape((16, 8))(x))
+    x = layers.Add()([x, layers.MultiHeadAttention(2, 4)(x, x)])
+    scores = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling1D()(x))
+    return Converter(keras.Model(image, scores), smooth_pictures(12, 16, 16))
+
+
+def test_groups_are_groups(modern):
+    """Proves that a grouped convolution, which Keras has XLA compile, becomes one node with its groups."""
+    graph = onnx.load_from_string(modern.float32("onnx")).graph
+    groups = [
+        option.i
+        for node in graph.node
+        if node.op_type == "Conv"
+        for option in node.attribute
+        if option.name == "group"
+    ]
+    assert groups == [1, 4, 8]
+
+
+def test_modern_layers_give_the_scores_of_keras(modern):
+    """Proves that the float32 file of such a network is right, to the rounding of float32."""
+    pictures = smooth_pictures(12, 16, 16)
+    scores = file_scores(modern.convert(target("onnx", "float32")), pictures, ("a", "b", "c"))
+    expected = modern._model.predict_on_batch(pictures.astype(np.float32))
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_modern_layers_make_a_mixed_file(modern, monkeypatch, tmp_path):
+    """Proves that attention does not stop the quantiser, that what has integers uses them, and scores stay near.
+
+    ONNX Runtime's inference of shapes gives up on it and writes a file, which must not lie in the user's folder.
+    """
+    monkeypatch.chdir(tmp_path)
+    pictures = smooth_pictures(12, 16, 16)
+    mixed = modern.convert(target("onnx", "mixed"))
+    integer = [operator.kind for operator in mixed.graph.operators if not operator.computes_in_float]
+    assert integer.count("QLinearConv") == 3
+    assert "QLinearSoftmax" in integer
+    assert {"Erf", "Sqrt"} <= {operator.kind for operator in mixed.graph.without_integers()}
+    assert list(tmp_path.iterdir()) == []
+    exact = file_scores(modern.convert(target("onnx", "float32")), pictures, ("a", "b", "c"))
+    assert np.abs(file_scores(mixed, pictures, ("a", "b", "c")) - exact).max() < 0.05

@@ -74,6 +74,26 @@ def test_a_cast_has_the_type_that_it_casts_to():
     assert types(graph) == [("Cast", ("float32",), ("int32",)), ("Abs", ("int32",), ("int32",))]
 
 
+def test_a_loop_computes_in_what_its_body_hands_out():
+    """Proves that a loop over numbers, whose first input is a count, is not taken for an integer operator."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Erf", ["a"], ["b"])],
+        "body",
+        [
+            helper.make_tensor_value_info("number", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 3]),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3]),
+        ],
+    )
+    count = helper.make_node("Constant", [], ["count"], value=numpy_helper.from_array(np.array(2)))
+    graph = read_graph(content([count, helper.make_node("Loop", ["count", "", "in"], ["out"], body=body)]))
+    assert [operator.outputs for operator in graph.left_in_float() if operator.kind == "Loop"] == [("float32",)]
+
+
 def test_moving_bytes_is_no_arithmetic_in_float():
     """Proves that a reshape of bytes counts as bytes, and the shape that it reads as a constant."""
     graph = read_graph(

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import InferenceSession
 
 from exporter.errors import ConversionError
-from exporter.formats.onnx.quantization import _fence, _logits, _picture_tensor, quantize_float16, quantize_int8
+from exporter.formats.onnx.quantization import _fence, _logits, quantize_float16, quantize_int8
 
 WEIGHTS = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 
@@ -105,13 +105,6 @@ def test_only_the_logit_of_a_sigmoid_is_limited(last, expected):
     """Proves that the logits of a softmax, of which only differences count, keep the range that was measured."""
     first, second = two_layers()[:2]
     assert _logits(model_of([first, second, helper.make_node(last, ["b"], ["scores"])]).graph) == expected
-
-
-def test_the_picture_is_what_the_first_layer_reads():
-    """Proves that the steps of a pixel are set behind a transposition, and at the input where there is none."""
-    assert _picture_tensor(model_of(two_layers()).graph) == "image"
-    turned = helper.make_node("Transpose", ["image"], ["turned"], perm=[1, 0])
-    assert _picture_tensor(model_of([turned, helper.make_node("Erf", ["turned"], ["scores"])]).graph) == "turned"
 
 
 def test_a_quantiser_that_fails_is_a_conversion_error():
