@@ -252,9 +252,10 @@ def test_repair_writes_them_as_mixed(elu_source, tmp_path):
 def test_a_file_that_is_not_there_is_exit_code_3(capsys, missing, code):
     """Proves that the command says on standard error that a file is missing, and exits as for a failure."""
     record = replace(record_of(file_of("float32", KERAS, max_drop=1.0), max_drop=1.0), missing=missing)
+    outcome = Outcome(Path("b"), manifest_of(record), record)
+    end = Ended(outcome.folder, explain(outcome), outcome.state, False, [], missing=bool(missing))
     with pytest.raises(SystemExit) as ended:
-        outcome = Outcome(Path("b"), manifest_of(record), record)
-        _finish(Ended(outcome.folder, explain(outcome), outcome.state, False, [], missing=bool(missing)))
+        _finish(end)
     assert ended.value.code == code
     printed = capsys.readouterr()
     assert ("model.int8.onnx        not written: No.\n" in printed.out) is bool(missing)
