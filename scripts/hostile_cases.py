@@ -48,7 +48,7 @@ class Case(NamedTuple):
         test: the test that holds the outcome.
         look: says what happened beyond the command's words, or nothing.
         folder: a folder that it shares with other cases, which run before it.
-        shell: a line of the shell before the command, such as `ulimit`.
+        ulimit: a line of the shell before the command, such as `ulimit`.
         signal_s: SIGTERM is sent after so many seconds; 0 for never.
         ready: says whether the command has come so far that the signal may be sent.
         longest_s: the command is ended after so many seconds.
@@ -60,7 +60,7 @@ class Case(NamedTuple):
     test: str
     look: Callable[[Path, str], str] = lambda folder, text: ""
     folder: str = ""
-    shell: str = ""
+    ulimit: str = ""
     signal_s: float = 0
     ready: Callable[[Path], bool] = lambda folder: True
     longest_s: float = 60
@@ -146,14 +146,14 @@ CASES = {
     "sigterm": Case("breaks", "SIGTERM while `catdog-bench run` measures", interrupted,
                     "tests/benchmarks/commands/test_run.py", left, signal_s=6, ready=has_temporary),
     "memory-classify": Case("breaks", "`ulimit -v 90000`: `classify`", plain(EDGE, "classify", "a.jpg"), _LIMITS,
-                            shell="ulimit -v 90000"),
+                            ulimit="ulimit -v 90000"),
     "memory-watch": Case("breaks", "`ulimit -v 140000`: `watch`", plain(EDGE, "watch", "a.jpg"), _LIMITS,
-                         shell="ulimit -v 140000"),
+                         ulimit="ulimit -v 140000"),
     "memory-bench": Case("breaks", "`ulimit -v 400000`: `catdog-bench run`", plain(*RUN), _LIMITS,
-                         shell="ulimit -v 400000"),
+                         ulimit="ulimit -v 400000"),
     "memory-train": Case("breaks", "`ulimit -v 400000`: `catdog-train`", plain(*TRAIN), _LIMITS,
-                         shell="ulimit -v 400000"),
+                         ulimit="ulimit -v 400000"),
     "files-classify": Case("breaks", "`ulimit -n 5`: `classify`", plain(EDGE, "classify", "a.jpg"), _LIMITS,
-                           shell="ulimit -n 5"),
-    "size-train": Case("breaks", "`ulimit -f 100`: `catdog-train`", plain(*TRAIN), _LIMITS, shell="ulimit -f 100"),
+                           ulimit="ulimit -n 5"),
+    "size-train": Case("breaks", "`ulimit -f 100`: `catdog-train`", plain(*TRAIN), _LIMITS, ulimit="ulimit -f 100"),
 }  # fmt: skip

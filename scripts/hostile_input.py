@@ -67,8 +67,8 @@ def measure(programs: Path, names: list[str]) -> dict[str, Any]:
 def run(programs: Path, folder: Path, command: list[str], case: Any) -> dict[str, Any]:
     """Run a command in a folder, and return its outcome, seconds, peak MiB and exit code."""
     line = [str(programs.absolute() / command[0]), *command[1:]]
-    if case.shell:
-        line = ["sh", "-c", f"{case.shell}; exec {shlex.join(line)}"]
+    if case.ulimit:
+        line = ["sh", "-c", f"{case.ulimit}; exec {shlex.join(line)}"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"TMPDIR": str(folder / "temporary")} if (folder / "temporary").exists() else {}
     start = time.perf_counter()

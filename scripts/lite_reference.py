@@ -39,7 +39,7 @@ def features(name: str, side: int) -> list[float]:
     path = getattr(importlib.import_module(package), known).get_model_file_path()
     # Without a size it pads as the picture at hand needs; otherwise as one of 224 or 260 pixels would.
     model = EfficientNet.from_name(f"efficientnet-{name}", image_size=None).eval()
-    model.load_state_dict(torch.load(path))
+    model.load_state_dict(torch.load(path, weights_only=True))
     pixels = (picture(side).astype(np.float32) - 127) / 128
     with torch.no_grad():
         maps = model.extract_features(torch.from_numpy(pixels.transpose(2, 0, 1)[None]))

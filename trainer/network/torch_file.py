@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import math
-import pickle  # nosec B403: the only unpickler here finds three names
+import pickle  # nosec B403
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
