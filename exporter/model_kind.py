@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edge_runtime.bounded_file import open_at_once, reason_of
 from edge_runtime.bundle.formats import ONNX, TFLITE, format_of
+from edge_runtime.folders import RUN
 from exporter.errors import SourceError
 
 _START_BYTES = 4096
@@ -101,7 +102,7 @@ def _kind_of_folder(path: Path) -> ModelKind:
         return ModelKind.SAVED_MODEL
     if (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
         return ModelKind.KERAS
-    if (path / "run.json").is_file():
+    if (path / RUN).is_file():
         raise SourceError(f"{path}: is a run of catdog-train. Export it with --run {path}")
     if (path / "manifest.json").is_file():
         raise SourceError(f"{path}: is a bundle already. Name the model that it was made of.")

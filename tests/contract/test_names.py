@@ -173,6 +173,7 @@ def test_every_name_in_the_reports_of_an_export(made: Made, tmp_path: Path, poli
     operators = tuple(replace(graph.operators[0], kind=name, name=name) for name in NAMES)
     named = replace(
         file,
+        entry=replace(file.entry, precision=Precision.MIXED),  # what a repaired file is
         converted=replace(file.converted, graph=replace(graph, operators=operators)),
         check=replace(file.check, by_class=dict.fromkeys(NAMES, next(iter(file.check.by_class.values())))),
         kept_float=NAMES,

@@ -36,6 +36,7 @@ BEYOND = {
     "edge_runtime.camera.video": {"av"},
     "edge_runtime.picture.heic": {"pillow_heif"},
     "edge_runtime.picture.near_duplicates": {"imagehash"},
+    "edge_runtime.plot_fonts": {"matplotlib"},
 }
 IMPORTS = Path(__file__).with_name("imports.py")
 
