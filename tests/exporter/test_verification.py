@@ -89,7 +89,7 @@ def slow(monkeypatch) -> list[str]:
 
     class Sleeps:
         input = TENSOR
-        output = TENSOR
+        output = replace(TENSOR, dtype="float32")
 
         def __init__(self, content: bytes) -> None:
             self._content = content.decode()

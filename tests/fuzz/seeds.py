@@ -45,7 +45,9 @@ def manifests() -> dict[str, bytes]:
         0.7,
         {"by": ["me"]},
     ).to_dict()
-    old = {key: value for key, value in whole.items() if key != "extra"} | {"schema_version": 1}
+    old = {key: value for key, value in whole.items() if key not in ("extra", "label_thresholds")}
+    old_files = [{key: value for key, value in file.items() if key != "interface"} for file in whole["files"]]
+    old |= {"schema_version": 1, "files": old_files}
     return {"whole": text(whole), "old": text(old), "bare": text(whole | {"files": [], "selftest": []})}
 
 

@@ -43,7 +43,7 @@ FOUND = {
     "a key that stands twice": ("manifest", '"name": "pets"', '"name": "pets", "name": "cats"'),
     "a number that is none": ("manifest", '"seed": 1', '"seed": NaN'),
     "a number that is too large": ("manifest", '"seed": 1', '"seed": 1e999'),
-    "a version of 5,000 characters": ("manifest", '"schema_version": 2', f'"schema_version": "{"x" * 5000}"'),
+    "a version of 5,000 characters": ("manifest", '"schema_version": 3', f'"schema_version": "{"x" * 5000}"'),
     "preprocessing of 5,000 characters": ("run", '"version": 1', f'"versions": "{"x" * 5000}"'),
     "a preprocessing key with a control character": ("run", '"width": 16', '"width": 16, "\\u001b": 1'),
     "a label with a line break": ("run", '"dog"', '"\\n"'),

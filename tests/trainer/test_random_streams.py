@@ -29,6 +29,7 @@ DRAWS = {
     Stream.RECALIBRATION: [8, 898, 584, 455],
     Stream.MATCHING: [23, 136, 56, 883],
     Stream.MIXING: [421, 456, 994, 832],
+    Stream.HEAD: [530, 682, 967, 600],
 }
 
 

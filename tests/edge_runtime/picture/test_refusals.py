@@ -20,7 +20,7 @@ ODD = Path(__file__).parents[4] / "shared/data/odd"
 ORIENTATION = 0x0112
 UNKNOWN = (
     "not a picture that can be read: "
-    "expected one of JPEG, MPO, PNG, WEBP, GIF, BMP, DIB, TIFF, AVIF, JPEG2000, PPM, TGA"
+    "expected one of JPEG, MPO, PNG, WEBP, GIF, BMP, DIB, TIFF, AVIF, HEIC, JPEG2000, PPM, TGA"
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's, of damaged metadata and large pictures
