@@ -172,7 +172,8 @@ def test_a_compact_run_learns_three_answers(tmp_path: Path, folder: Path, cache:
     data = write_pets(tmp_path / "pets", count=40)
     write_class(data / "Cat", 1, first=900)
     config = TrainConfig(
-        str(data), str(folder), "compact", "", "auto", 0.0, 255.0, 48, 8, 8, "muon", 0.02, "cosine", 0.05, 0.1, 0.9, 32, 64,
+        str(data), str(folder), "compact", "", "auto", 0.0, 255.0, 48, 8, 8, "muon",
+        0.02, "cosine", 0.05, 0.1, 0.9, 32, 64,
         clean_labels=True, augment=True, keep_best=False, validation_fraction=0.2,
     )  # fmt: skip
     start_run(tmp_path / "runs", "three", config)
