@@ -13,16 +13,16 @@ from tests.environments import CACHE, ROOT, find_python, set_up, virtual_environ
 LARGEST_BYTES = 5_000_000
 COMMANDS = ("catdog-train", "catdog-export", "catdog-edge", "catdog-bench")
 # Of these libraries each extra brings exactly the named; a base install brings ai_edge_litert alone.
-WATCHED = ("ai_edge_litert", "av", "keras", "onnx", "onnxruntime", "pillow_heif", "scipy", "sklearn", "tensorflow",
-           "tf2onnx")  # fmt: skip
+WATCHED = ("ai_edge_litert", "av", "keras", "matplotlib", "onnx", "onnxruntime", "pillow_heif", "scipy", "sklearn",
+           "tensorflow", "tf2onnx")  # fmt: skip
 BRINGS = {
     "base": (),
     "onnx": ("onnxruntime",),
     "camera": ("av",),
     "heic": ("pillow_heif",),
-    "bench": ("onnxruntime", "scipy"),
-    "train": ("keras", "scipy", "sklearn", "tensorflow"),
-    "export": ("keras", "onnx", "onnxruntime", "scipy", "tensorflow", "tf2onnx"),
+    "bench": ("matplotlib", "onnxruntime", "scipy"),
+    "train": ("keras", "matplotlib", "scipy", "sklearn", "tensorflow"),
+    "export": ("keras", "matplotlib", "onnx", "onnxruntime", "scipy", "tensorflow", "tf2onnx"),
 }
 SERVES = {"bench": "benchmarks", "train": "trainer", "export": "exporter"}  # each besides edge_runtime
 # What modules name beyond the extra that they belong to: another extra's, or none of ours.
