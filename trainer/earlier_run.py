@@ -10,7 +10,7 @@ from edge_runtime.run_folder import RunFolder, Side, read_run_folder
 from trainer.config import TrainConfig
 from trainer.data.dataset import Dataset
 from trainer.errors import RunError
-from trainer.network.architectures import ANY_SIDE, with_side
+from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.network.saved import load_network
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_teacher(run: Path, dataset: Dataset, config: TrainConfig) -> keras.Mode
     architecture = found.run.architecture
     teacher = _network(found)
     if architecture in ANY_SIDE:
-        return with_side(teacher, architecture, None)
+        return with_side(teacher, ARCHITECTURES[architecture].build, None)
     if config.any_side or teacher.input_shape[1] != config.image_size:
         raise RunError(
             f"{run}: the teacher takes pictures of {teacher.input_shape[1]} pixels only, this training has other "

@@ -26,7 +26,7 @@ from trainer.errors import ConfigError, DivergedError
 from trainer.evaluation import Evaluation, evaluate_scores, worst_mistakes
 from trainer.fit import Observer, compile_network, fit, predict_scores, right_odds
 from trainer.lessons import training_rows
-from trainer.network.architectures import ANY_SIDE, ARCHITECTURES
+from trainer.network.architectures import ANY_SIDE, ARCHITECTURES, with_side
 from trainer.network.body import build_from
 from trainer.network.pretrained import PRETRAINED, find_weights
 from trainer.plots import plot_confusion, plot_learning_curves, plot_mistakes
@@ -194,9 +194,7 @@ def _bare(trained: Any, build: Callable[[Any, int], Any], config: TrainConfig) -
     import keras
 
     keras.config.set_dtype_policy("float32")
-    bare = build(config.image_size, trained.output_shape[-1])
-    bare.set_weights(trained.get_weights())
-    return bare
+    return with_side(trained, build, config.image_size)
 
 
 def _start_keras(config: TrainConfig) -> None:

@@ -99,15 +99,15 @@ def _residual_network(image_size: int | None, outputs: int, widths: tuple[int, .
     return Model(image, layers.Activation(activation, dtype="float32", name="scores")(x), name=name)
 
 
-def with_side(model: keras.Model, architecture: str, image_size: int | None) -> keras.Model:
+def with_side(model: keras.Model, build: Callable[[Any, int], keras.Model], image_size: int | None) -> keras.Model:
     """Build the network of `model` again, with its weights, for pictures of another side.
 
     Args:
         model: the network.
-        architecture: its name in `ARCHITECTURES`.
+        build: what it was built by; takes the side of the input and the number of outputs.
         image_size: side of the new input in pixels; None for any.
     """
-    other = ARCHITECTURES[architecture].build(image_size, model.output_shape[-1])
+    other = build(image_size, model.output_shape[-1])
     other.set_weights(model.get_weights())
     return other
 
